@@ -1,0 +1,107 @@
+// Every error that a user can meet has a code, says what happened, why, and one fix that can be pasted.
+//
+// Rules
+// - The table is the single list of codes; README's table is checked against it by a test.
+// - `exit` is the exit code of the CLI when this error ends it: 2 usage or config, 3 link, 4 a service, 1 the rest.
+// - `what` names the thing (a file, a port, a service); `why` is the cause as far as it is known; `fix` is one line to run
+//   or one thing to change.
+
+export const errorTable = {
+  DT_USAGE: { exit: 2, meaning: "the command line cannot be understood" },
+  DT_NODE_TOO_OLD: { exit: 2, meaning: "this Node is older than debugtap supports" },
+  DT_CONFIG_MISSING: { exit: 2, meaning: "no debugtap.yml was found" },
+  DT_CONFIG_SYNTAX: { exit: 2, meaning: "debugtap.yml is not valid YAML" },
+  DT_CONFIG_INVALID: { exit: 2, meaning: "debugtap.yml has an unknown key or a value of the wrong kind" },
+  DT_SERVICE_UNKNOWN: { exit: 2, meaning: "a service is named that the configuration does not have" },
+  DT_PORT_IN_USE: { exit: 3, meaning: "another process listens on a port that debugtap needs on this machine" },
+  DT_PORT_DENIED: { exit: 3, meaning: "this user may not listen on that port or address" },
+  DT_DIAL_REFUSED: { exit: 3, meaning: "nothing listens at the address that debugtap dialled" },
+  DT_DIAL_TIMEOUT: { exit: 3, meaning: "the address that debugtap dialled did not answer in time" },
+  DT_DIAL_FAILED: { exit: 3, meaning: "the address that debugtap dialled cannot be reached" },
+  DT_LINK_LOST: { exit: 3, meaning: "the connection that carried a session was lost" },
+  DT_SSH_UNREACHABLE: { exit: 3, meaning: "the SSH server cannot be reached" },
+  DT_SSH_TIMEOUT: { exit: 3, meaning: "the SSH server did not answer in time" },
+  DT_SSH_PROTOCOL: {
+    exit: 3,
+    meaning: "the SSH connection failed in the protocol (no common algorithm, not an SSH server)",
+  },
+  DT_SSH_AUTH: { exit: 3, meaning: "the SSH server refused every key that was offered" },
+  DT_SSH_KEY_UNREADABLE: {
+    exit: 3,
+    meaning: "a private key cannot be read: missing, wrong format, or its passphrase is needed",
+  },
+  DT_SSH_CONFIG: {
+    exit: 2,
+    meaning: "the SSH settings of a host cannot be read or use what debugtap does not support",
+  },
+  DT_HOSTKEY_UNKNOWN: { exit: 3, meaning: "the host key of the SSH server is not in known_hosts" },
+  DT_HOSTKEY_CHANGED: { exit: 3, meaning: "the host key of the SSH server differs from the one in known_hosts" },
+  DT_HOSTKEY_REVOKED: { exit: 3, meaning: "the host key of the SSH server is marked @revoked in known_hosts" },
+  DT_FORWARD_DENIED: { exit: 3, meaning: "the SSH server does not allow this forward" },
+  DT_REMOTE_PORT: { exit: 3, meaning: "the SSH server cannot listen on the port that the service dials" },
+  DT_SERVICE_DOWN: { exit: 4, meaning: "the service does not listen on its debug port" },
+  DT_HELD: { exit: 4, meaning: "a debuggee waits because no IDE listens on the service's IDE port" },
+  DT_FRAME_GARBAGE: {
+    exit: 4,
+    meaning: "a peer sent bytes that are not its wire's; the session goes on in opaque mode",
+  },
+  DT_FRAME_TOO_LARGE: {
+    exit: 4,
+    meaning: "a frame is larger than debugtap follows; the session goes on in opaque mode",
+  },
+  DT_FRAME_TRUNCATED: { exit: 4, meaning: "a peer closed in the middle of a frame" },
+  DT_TRACE_DISK: { exit: 1, meaning: "the trace cannot be written; the sessions go on, unrecorded" },
+  DT_TRACE_GAP: { exit: 1, meaning: "the recorder fell behind and left bytes out; the trace says how many" },
+  DT_TRACE_MISSING: { exit: 2, meaning: "there is no trace at that path" },
+  DT_TRACE_DAMAGED: { exit: 1, meaning: "a trace file is damaged; what stands before the damage was read" },
+  DT_TRACE_NEWER: { exit: 1, meaning: "the trace was written by a newer debugtap" },
+  DT_RELAY_NOT_RUNNING: { exit: 3, meaning: "no running debugtap was found to ask" },
+  DT_INTERNAL: { exit: 1, meaning: "a defect in debugtap" },
+} as const satisfies Record<string, { exit: number; meaning: string }>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** An error for the user. `message` is `what`; {@link format} gives the whole text. */
+export class DebugtapError extends Error {
+  readonly code: ErrorCode;
+  readonly why: string | undefined;
+  readonly fix: string | undefined;
+
+  constructor(code: ErrorCode, what: string, more: { why?: string; fix?: string; cause?: unknown } = {}) {
+    super(what, more.cause === undefined ? {} : { cause: more.cause });
+    this.name = "DebugtapError";
+    this.code = code;
+    this.why = more.why;
+    this.fix = more.fix;
+  }
+
+  /** The exit code of the CLI when this error ends it. */
+  get exit(): number {
+    return errorTable[this.code].exit;
+  }
+
+  /** `CODE: what` and, on lines of their own, `why:` and `fix:`. */
+  format(): string {
+    const lines = [`${this.code}: ${this.message}`];
+    if (this.why !== undefined) lines.push(`  why: ${this.why}`);
+    if (this.fix !== undefined) lines.push(`  fix: ${this.fix}`);
+    return lines.join("\n");
+  }
+
+  /** The shape printed by `--json`. */
+  toJSON(): { code: ErrorCode; what: string; why?: string; fix?: string } {
+    return {
+      code: this.code,
+      what: this.message,
+      ...(this.why === undefined ? {} : { why: this.why }),
+      ...(this.fix === undefined ? {} : { fix: this.fix }),
+    };
+  }
+}
+
+/** Any thrown value as a DebugtapError: what is not one already is a defect of ours and becomes DT_INTERNAL. */
+export function asDebugtapError(thrown: unknown): DebugtapError {
+  if (thrown instanceof DebugtapError) return thrown;
+  const what = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  return new DebugtapError("DT_INTERNAL", what, { cause: thrown, fix: "please report this with the lines above" });
+}

@@ -1,0 +1,20 @@
+// One wire message as bytes, not parsed.
+
+/** `dap`: Content-Length frames. `pydevd`: lines, and Content-Length frames after a switch of protocol. `raw`: bytes only. */
+export type Wire = "dap" | "pydevd" | "raw";
+
+/** The two ends of a session: `client` is the IDE, `debuggee` is pydevd or a DAP adapter. Never "server". */
+export type Side = "client" | "debuggee";
+
+/** One message. `bytes` is the whole of it as it came, header or newline included; the body is `bytes.subarray(bodyStart, bodyEnd)`. */
+export interface Frame {
+  readonly kind: "header" | "line";
+  readonly bytes: Uint8Array;
+  readonly bodyStart: number;
+  readonly bodyEnd: number;
+}
+
+/** The body of a frame: JSON or text of a Content-Length frame, the line without its newline. A view, not a copy. */
+export function frameBody(frame: Frame): Uint8Array {
+  return frame.bytes.subarray(frame.bodyStart, frame.bodyEnd);
+}
