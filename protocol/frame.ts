@@ -18,3 +18,14 @@ export interface Frame {
 export function frameBody(frame: Frame): Uint8Array {
   return frame.bytes.subarray(frame.bodyStart, frame.bodyEnd);
 }
+
+const encoder = new TextEncoder();
+
+/** A body in a Content-Length frame: header and body in one new buffer. */
+export function contentLengthFrame(body: Uint8Array): Uint8Array {
+  const head = encoder.encode(`Content-Length: ${body.length}\r\n\r\n`);
+  const bytes = new Uint8Array(head.length + body.length);
+  bytes.set(head);
+  bytes.set(body, head.length);
+  return bytes;
+}

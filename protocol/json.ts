@@ -1,0 +1,33 @@
+// JSON from a peer: nothing about it is known until it is looked at.
+
+// One for all: it keeps no state between calls. A byte order mark is no JSON, so it may stay to be refused.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** The value, or undefined for what is not JSON in UTF-8. */
+export function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** `value[key][key]…`, undefined as soon as one is missing. */
+export function member(value: unknown, ...keys: readonly string[]): unknown {
+  let at = value;
+  for (const key of keys) {
+    if (!isObject(at) || !Object.hasOwn(at, key)) return undefined;
+    at = at[key];
+  }
+  return at;
+}
+
+/** The elements of `value[key]…`, none when it is not an array. */
+export function elements(value: unknown, ...keys: readonly string[]): readonly unknown[] {
+  const at = member(value, ...keys);
+  return Array.isArray(at) ? at : [];
+}
