@@ -94,8 +94,8 @@ export interface RecordConfig {
 }
 
 export interface Config {
-  /** Absolute path of the file. */
-  readonly file: string;
+  /** Absolute path of the file; absent for a run without one. */
+  readonly file?: string;
   /** In the order of the file; `local` is always among them. */
   readonly hosts: readonly HostConfig[];
   readonly services: readonly ServiceConfig[];

@@ -16,11 +16,7 @@ export class Inbox {
   #gone = false;
 
   /** `onBytes` is called after each chunk was kept, `onGone` is called once when the sender leaves. */
-  constructor(
-    stream: Duplex,
-    onBytes: () => void,
-    onGone: (how: "end" | "reset", detail: string) => void,
-  ) {
+  constructor(stream: Duplex, onBytes: () => void, onGone: (how: "end" | "reset", detail: string) => void) {
     this.stream = stream;
     this.#onBytes = onBytes;
     this.#onGone = onGone;

@@ -117,7 +117,8 @@ export class Link {
     if (survivor !== undefined || end.by === "relay") for (const lane of Object.values(this.#lanes)) lane.stop();
     for (const { stream, event, listener } of this.#listeners) stream.off(event, listener);
     // A late error of a stream that nobody watches any more must not end the process.
-    for (const stream of Object.values(this.#options.ends)) if (stream !== survivor) stream.on("error", () => undefined);
+    for (const stream of Object.values(this.#options.ends))
+      if (stream !== survivor) stream.on("error", () => undefined);
     this.#options.over(end, survivor);
   }
 

@@ -11,7 +11,9 @@ export function refusal(early: readonly Uint8Array[], error: DebugtapError): Uin
     for (const frame of reader.push(chunk)) {
       const message = decodeDap(frame);
       if (message === undefined || !isRequest(message)) continue;
-      const text = [`${error.code}: ${error.message}`, error.why, error.fix].filter((part) => part !== undefined).join(" — ");
+      const text = [`${error.code}: ${error.message}`, error.why, error.fix]
+        .filter((part) => part !== undefined)
+        .join(" — ");
       return encodeDap({
         seq: 1,
         type: "response",

@@ -4,8 +4,7 @@
 // - The registry is the only source of `up`, `ps` and the page: a view is made on demand, an event on each change.
 // - Sessions of one service count up from 1 for the life of the relay: `cinder-api#1`, `#2`… a number is never used again.
 // - A closed session leaves the registry; its last event says how it ended.
-import type { DebugtapError } from "../protocol/errors.ts";
-import type { HostView, Reason, RelayEvent, ServiceView, SessionView } from "../protocol/control.ts";
+import type { HostView, RelayEvent, ServiceView, SessionView } from "../protocol/control.ts";
 import type { Session } from "./session.ts";
 
 // A distributive Omit: RelayEvent is a union.
@@ -72,9 +71,4 @@ export class Registry {
     for (const session of this.#sessions.values()) if (session.facts.service === service) count += 1;
     return count;
   }
-}
-
-/** An error as events and views carry it. */
-export function reasonOf(error: DebugtapError): Reason {
-  return error.toJSON();
 }

@@ -8,14 +8,13 @@ import { childConnectNames, childConnectRewrite } from "../protocol/dap-endpoint
 import { Rewriter } from "../protocol/rewriter.ts";
 import type { RelayEvent, RelayView } from "../protocol/control.ts";
 import { Recorder } from "./addons/recorder.ts";
-import type { Config, HostConfig, ServiceConfig } from "./config.ts";
-import type { Dial, Listen } from "./duplex.ts";
+import type { Config, Hold, HostConfig, ServiceConfig, SshDestination } from "./config.ts";
 import type { Observer, SessionNote } from "./observer.ts";
 import { Observers } from "./observers.ts";
-import { reasonOf, Registry } from "./registry.ts";
+import { Registry } from "./registry.ts";
 import { Service, type ServicePlan } from "./service.ts";
 import { TraceWriter } from "./trace/writer.ts";
-import { dialTcp, listenTcp } from "./transport/tcp.ts";
+import { dialTcp, hostPort, listenTcp } from "./transport/tcp.ts";
 import { openTunnel, type Tunnel } from "./transport/tunnel.ts";
 
 export interface RelayOptions {
@@ -30,16 +29,17 @@ export class Relay {
   readonly #options: RelayOptions;
   readonly #registry: Registry;
   readonly #started = Date.now();
-  readonly #tunnels = new Map<string, Tunnel>();
+  readonly #tunnels: Tunnel[] = [];
   readonly #names = new Map<number, string>();
   #services: Service[] = [];
-  #observers: Observers | undefined;
+  #observers: Observers;
   #trace: TraceWriter | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: RelayOptions) {
     this.#options = options;
     this.#registry = new Registry(options.onEvent);
+    this.#observers = this.#observe([]);
   }
 
   /**
@@ -48,9 +48,7 @@ export class Relay {
    */
   async start(): Promise<void> {
     const { config } = this.#options;
-    this.#observers = new Observers(await this.#openObservers(), (observer, thrown) =>
-      this.#registry.tell({ type: "error", error: reasonOf(named(observer, thrown)) }),
-    );
+    if (config.record.enabled) this.#observers = this.#observe([new Recorder(await this.#openTrace(config))]);
     const failures: DebugtapError[] = [];
     await Promise.all(
       config.hosts.map((host) =>
@@ -82,9 +80,8 @@ export class Relay {
 
   async #stop(): Promise<void> {
     await Promise.all(this.#services.map((service) => service.close()));
-    const drained = this.#registry.sessions().map((session) => session.stop());
-    await Promise.all(drained);
-    await Promise.all([...this.#tunnels.values()].map((tunnel) => tunnel.close()));
+    await Promise.all(this.#registry.sessions().map((session) => session.stop()));
+    await Promise.all(this.#tunnels.map((tunnel) => tunnel.close()));
     if (this.#trace !== undefined) {
       const { dir } = this.#trace;
       await this.#trace.close();
@@ -92,116 +89,124 @@ export class Relay {
     }
   }
 
-  async #openObservers(): Promise<Observer[]> {
-    const { config, version } = this.#options;
+  /** The observers, and before them one that makes events of what the user should see. */
+  #observe(observers: readonly Observer[]): Observers {
+    const names = new Map<number, string>();
     const teller: Observer = {
       name: "events",
-      sessionOpened: (session) => this.#names.set(session.id, session.name),
-      note: (session, { kind, detail }: SessionNote) =>
-        this.#registry.tell({ type: "note", session: this.#names.get(session) ?? String(session), kind, detail }),
-      sessionClosed: (session) => this.#names.delete(session),
+      sessionOpened: ({ id, name }) => names.set(id, name),
+      note: (id, { kind, detail }) =>
+        this.#registry.tell({ type: "note", session: names.get(id) ?? `${id}`, kind, detail }),
+      sessionClosed: (id) => names.delete(id),
     };
-    if (!config.record.enabled) return [teller];
-    this.#trace = await TraceWriter.open({
-      ...(config.record.dir === undefined ? {} : { parent: config.record.dir }),
-      facts: { version, ...(config.file === undefined ? {} : { config: config.file }) },
-      onEvent: (event) =>
-        this.#registry.tell({ type: "trace", state: event.type, dir: this.#trace?.dir ?? "", reason: reasonOf(event.error) }),
+    return new Observers([teller, ...observers], (observer, thrown) =>
+      this.#registry.tell({ type: "error", error: switchedOff(observer, thrown).toJSON() }),
+    );
+  }
+
+  async #openTrace(config: Config): Promise<TraceWriter> {
+    const trace = await TraceWriter.open({
+      parent: config.record.dir,
+      facts: { version: this.#options.version, ...(config.file === undefined ? {} : { config: config.file }) },
+      onEvent: ({ type, error }) =>
+        this.#registry.tell({ type: "trace", state: type, dir: trace.dir, reason: error.toJSON() }),
     });
-    this.#registry.tell({ type: "trace", state: "open", dir: this.#trace.dir });
-    return [teller, new Recorder(this.#trace)];
+    this.#trace = trace;
+    this.#registry.tell({ type: "trace", state: "open", dir: trace.dir });
+    return trace;
   }
 
   async #openHost(host: HostConfig): Promise<void> {
     const services = this.#options.config.services.filter((service) => service.host === host.name);
-    const target = host.ssh ?? "local";
-    for (const service of services) this.#registry.service({ ...addresses(service), state: "starting" });
-    let tunnel: Tunnel | undefined;
-    if (host.ssh !== undefined) {
-      this.#registry.host({ name: host.name, target, state: "connecting" });
-      try {
-        tunnel = await openTunnel(
-          {
-            name: host.name,
-            destination: host.ssh,
-            ...(host.sshConfig === undefined ? {} : { configFile: host.sshConfig }),
-          },
-          this.#options.prompt === undefined ? {} : { prompt: this.#options.prompt },
-        );
-      } catch (thrown) {
-        this.#lose(host, services, asDebugtapError(thrown));
-        throw thrown;
-      }
-      this.#tunnels.set(host.name, tunnel);
-      void tunnel.closed.then((error) => {
-        if (this.#stopping === undefined && error !== undefined) this.#lose(host, services, error);
-      });
-    }
-    this.#registry.host({ name: host.name, target, state: host.ssh === undefined ? "local" : "up" });
+    if (services.length === 0) return;
+    for (const service of services) this.#registry.service({ ...identity(service), state: "starting" });
+    const tunnel = host.ssh === undefined ? undefined : await this.#openTunnel(host, host.ssh, services);
+    this.#registry.host({ name: host.name, target: targetOf(host), state: tunnel === undefined ? "local" : "up" });
     const opened = await Promise.allSettled(services.map((service) => this.#openService(service, tunnel)));
     const failed = opened.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
 
+  async #openTunnel(host: HostConfig, ssh: SshDestination, services: readonly ServiceConfig[]): Promise<Tunnel> {
+    const { prompt } = this.#options;
+    const lose = (error: DebugtapError): void => {
+      const reason = error.toJSON();
+      this.#registry.host({ name: host.name, target: targetOf(host), state: "down", reason });
+      for (const service of services) this.#registry.service({ ...identity(service), state: "failed", reason });
+    };
+    this.#registry.host({ name: host.name, target: targetOf(host), state: "connecting" });
+    try {
+      const tunnel = await openTunnel(
+        {
+          name: host.name,
+          destination: ssh.destination,
+          ...(ssh.configFile === undefined ? {} : { configFile: ssh.configFile }),
+        },
+        prompt === undefined ? {} : { prompt },
+      );
+      this.#tunnels.push(tunnel);
+      void tunnel.closed.then((error) => {
+        if (this.#stopping === undefined && error !== undefined) lose(error);
+      });
+      return tunnel;
+    } catch (thrown) {
+      const error = asDebugtapError(thrown);
+      lose(error);
+      throw error;
+    }
+  }
+
   async #openService(config: ServiceConfig, tunnel: Tunnel | undefined): Promise<void> {
-    const service = new Service(plan(config, tunnel), this.#registry, this.#observers ?? new Observers([], () => undefined));
+    const service = new Service(planOf(config, tunnel), this.#registry, this.#observers);
     try {
       await service.open();
     } catch (thrown) {
-      this.#registry.service({ ...addresses(config), state: "failed", reason: reasonOf(asDebugtapError(thrown)) });
-      throw thrown;
+      const error = asDebugtapError(thrown);
+      this.#registry.service({ ...identity(config), state: "failed", reason: error.toJSON() });
+      throw error;
     }
     this.#services.push(service);
-    this.#registry.service({ ...addresses(config), state: "listening" });
-  }
-
-  #lose(host: HostConfig, services: readonly ServiceConfig[], error: DebugtapError): void {
-    const reason = reasonOf(error);
-    this.#registry.host({ name: host.name, target: host.ssh ?? "local", state: "down", reason });
-    for (const service of services) this.#registry.service({ ...addresses(service), state: "failed", reason });
+    this.#registry.service({ ...identity(config), state: "listening" });
   }
 }
 
 /** A service's ports as functions. `dials`: the service comes and the IDE is dialled; `listens`: the other way round. */
-function plan(config: ServiceConfig, tunnel: Tunnel | undefined): ServicePlan {
-  const ide = { host: config.bind, port: config.ide };
-  const vm = { host: config.address, port: config.dials ?? config.listens ?? 0 };
-  const vmListen: Listen = tunnel === undefined ? listenTcp(vm) : tunnel.listen(vm);
-  const vmDial: Dial = tunnel === undefined ? dialTcp(vm) : tunnel.dial(vm);
-  const comes = config.dials === undefined ? "client" : "debuggee";
-  const childPort = config.wire === "dap" && vm.port !== ide.port;
+function planOf(config: ServiceConfig, tunnel: Tunnel | undefined): ServicePlan {
+  const { vm, ide } = config;
+  const listenVm = tunnel === undefined ? listenTcp(vm) : tunnel.listen(vm);
+  const dialVm = tunnel === undefined ? dialTcp(vm) : tunnel.dial(vm);
+  // debugpy tells its client the address of a child session: its own, which is not where this machine reaches it.
+  const childAddress = config.wire === "dap" && vm.port !== ide.port;
+  const rewriteChild = (): Rewriter =>
+    new Rewriter({ wire: "dap", names: childConnectNames, rewrite: childConnectRewrite({ from: vm, to: ide }) });
   return {
-    ...addresses(config),
-    comes,
-    listen: comes === "debuggee" ? vmListen : listenTcp(ide),
-    dial: comes === "debuggee" ? dialTcp(ide) : vmDial,
-    releaseAfter: config.hold,
-    rewrite: childPort
-      ? () =>
-          new Rewriter({
-            wire: "dap",
-            names: childConnectNames,
-            rewrite: childConnectRewrite({ from: { port: vm.port }, to: ide }),
-          })
-      : undefined,
+    ...identity(config),
+    comes: config.reach === "dials" ? "debuggee" : "client",
+    listen: config.reach === "dials" ? listenVm : listenTcp(ide),
+    dial: config.reach === "dials" ? dialTcp(ide) : dialVm,
+    releaseAfter: config.reach === "dials" ? millisecondsOf(config.hold) : 0,
+    rewrite: childAddress ? rewriteChild : undefined,
   };
 }
 
-function addresses(config: ServiceConfig): { name: string; wire: ServiceConfig["wire"]; host: string; ide: string; vm: string } {
-  return {
-    name: config.name,
-    wire: config.wire,
-    host: config.host,
-    ide: `${config.bind}:${config.ide}`,
-    vm: `${config.address}:${config.dials ?? config.listens ?? 0}`,
-  };
+function identity(config: ServiceConfig): Pick<ServicePlan, "name" | "wire" | "host" | "ide" | "vm"> {
+  const { name, wire, host, ide, vm } = config;
+  return { name, wire, host, ide: hostPort(ide.host, ide.port), vm: hostPort(vm.host, vm.port) };
 }
 
-function named(observer: Observer, thrown: unknown): DebugtapError {
-  const why = thrown instanceof Error ? thrown.message : String(thrown);
+function targetOf(host: HostConfig): string {
+  return host.ssh?.destination ?? "local";
+}
+
+function millisecondsOf(hold: Hold): number {
+  if (hold === "forever") return Infinity;
+  return hold === "never" ? 0 : hold;
+}
+
+function switchedOff(observer: Observer, thrown: unknown): DebugtapError {
   return new DebugtapError("DT_INTERNAL", `the ${observer.name} was switched off after a failure`, {
-    why,
-    fix: "the sessions go on without it; restart debugtap to switch it on again, and please report this",
+    why: thrown instanceof Error ? thrown.message : String(thrown),
+    fix: "the sessions go on without it; start debugtap again to have it back, and please report this",
     cause: thrown,
   });
 }

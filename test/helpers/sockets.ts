@@ -15,23 +15,21 @@ const options = { allowHalfOpen: true, noDelay: true };
 export async function listen(port = 0): Promise<Port> {
   const waiting: net.Socket[] = [];
   const all = new Set<net.Socket>();
-  let wake: () => void = () => undefined;
+  const asking: ((socket: net.Socket) => void)[] = [];
   const server = net.createServer(options, (socket) => {
     all.add(socket);
     socket.on("error", () => undefined);
-    waiting.push(socket);
-    wake();
+    const ask = asking.shift();
+    if (ask === undefined) waiting.push(socket);
+    else ask(socket);
   });
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
   return {
     port: (server.address() as net.AddressInfo).port,
-    async next() {
-      for (;;) {
-        const socket = waiting.shift();
-        if (socket !== undefined) return socket;
-        await new Promise<void>((resolve) => (wake = resolve));
-      }
+    next() {
+      const socket = waiting.shift();
+      return socket === undefined ? new Promise((resolve) => asking.push(resolve)) : Promise.resolve(socket);
     },
     async close() {
       for (const socket of all) socket.destroy();

@@ -53,7 +53,10 @@ async function serve(t: Test, wire: Wire, comes: Side, to: number, releaseAfter 
   const reached = (state: SessionState, id = 1): Promise<void> =>
     new Promise((resolve) => {
       const look = (): void => {
-        if (!events.some((event) => event.type === "session" && event.session.id === id && event.session.state === state)) return;
+        if (
+          !events.some((event) => event.type === "session" && event.session.id === id && event.session.state === state)
+        )
+          return;
         wakers.delete(look);
         resolve();
       };
@@ -160,9 +163,13 @@ t.test("dap: the service is dialled at the IDE's first byte, not at its connect"
   await reached("closed", 1);
   t.match(ends[0], { by: "client", how: "end" });
   const client = await connect(port);
-  client.write('Content-Length: 2\r\n\r\n{}');
+  client.write("Content-Length: 2\r\n\r\n{}");
   const debuggee = await vm.next();
-  t.equal(await read(debuggee, "{}"), 'Content-Length: 2\r\n\r\n{}', "the first connection that the service saw is not the probe's");
+  t.equal(
+    await read(debuggee, "{}"),
+    "Content-Length: 2\r\n\r\n{}",
+    "the first connection that the service saw is not the probe's",
+  );
   debuggee.end();
   t.equal(await gone(client), "end");
   client.end();
@@ -221,7 +228,10 @@ t.test("many sessions of one service at once, each with a number of its own", as
   for (const [i, client] of clients.entries()) client.write(`101\t${i}\t\n`);
   const heard = await Promise.all(debuggees.map((debuggee) => read(debuggee, "\n")));
   t.same(new Set(heard).size, 20);
-  t.same(registry.sessions("svc").map((session) => session.facts.name), Array.from({ length: 20 }, (_, i) => `svc#${i + 1}`));
+  t.same(
+    registry.sessions("svc").map((session) => session.facts.name),
+    Array.from({ length: 20 }, (_, i) => `svc#${i + 1}`),
+  );
   for (const debuggee of debuggees) debuggee.resetAndDestroy();
   await Promise.all(debuggees.map((_, i) => reached("closed", i + 1)));
   t.same(registry.sessions(), []);
