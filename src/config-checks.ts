@@ -95,6 +95,9 @@ function checkService(name: string, service: Service, hosts: Hosts, at: Locate):
   if (listens !== undefined && dials === undefined && service.hold !== undefined)
     report("hold", `only a service that dials can be held; \`${name}\` listens`, "remove `hold`");
 
+  if (service.match !== undefined && Object.keys(service.match).length === 0)
+    report("match", "match names at least one of unit, argv, cwd, env, user");
+
   const opened = listens === undefined ? "address" : "bind";
   const address = service[opened] ?? loopback;
   if (!isLoopback(address) && service.expose === undefined)

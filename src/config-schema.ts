@@ -9,8 +9,7 @@ import { z } from "zod";
 /** Sessions are called `cinder-api#1`: a name has no space, no `#` and does not look like an option. */
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 /** `[user@]host[:port]`; IPv6 in brackets. Nothing may begin with `-`: ssh would take it for an option. */
-export const sshPattern =
-  /^(?:([^\s@:[\]-][^\s@:[\]]*)@)?(?:\[([0-9A-Fa-f:.]+)\]|([^\s@:[\]-][^\s@:[\]]*))(?::(\d{1,5}))?$/;
+const sshPattern = /^(?:([^\s@:[\]-][^\s@:[\]]*)@)?(?:\[([0-9A-Fa-f:.]+)\]|([^\s@:[\]-][^\s@:[\]]*))(?::(\d{1,5}))?$/;
 /** `30s`, `500ms`, `2m`, `1h`. */
 export const durationPattern = /^(\d{1,6})(ms|s|m|h)$/;
 
@@ -81,9 +80,7 @@ const matchSchema = z
     },
     { error: "match is a map such as `{ argv: cinder-scheduler }`" },
   )
-  .refine((match) => Object.keys(match).length > 0, {
-    error: "match names at least one of unit, argv, cwd, env, user",
-  });
+  .meta({ minProperties: 1 });
 
 const serviceSchema = z
   .strictObject(
@@ -138,9 +135,7 @@ const recordSchema = z
         .boolean({ error: "enabled is true or false" })
         .exactOptional()
         .describe("Whether sessions are recorded; default true"),
-      dir: text("dir")
-        .exactOptional()
-        .describe("Directory that gets one trace directory a run, relative to this file; default .debugtap"),
+      dir: text("dir").exactOptional().describe("Directory that gets one trace directory a run, relative to this file"),
       depth: limit("depth", 20).exactOptional().describe("Levels of values taken at a hit; default 3"),
       items: limit("items", 10_000).exactOptional().describe("Children taken of one value; default 50"),
       string: limit("string", 1_000_000).exactOptional().describe("Characters taken of one value; default 1024"),

@@ -9,17 +9,12 @@ import { homedir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { DebugtapError } from "../protocol/errors.ts";
 import { checkConfig, localHost, loopback } from "./config-checks.ts";
-import { configSchema, durationPattern, sshPattern } from "./config-schema.ts";
+import { configSchema, durationPattern } from "./config-schema.ts";
 import type { ConfigInput } from "./config-schema.ts";
 import { ConfigSource, maxConfigBytes, tooLarge } from "./config-source.ts";
 import { describeIssue } from "./config-issues.ts";
 
 export const configName = "debugtap.yml";
-
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-}
 
 /** Sources in `local` on this machine are those in `remote` on the host. */
 export interface SourceMap {
@@ -27,28 +22,16 @@ export interface SourceMap {
   readonly remote: string;
 }
 
-/** What was written as `ssh`; `ssh -G` and the SSH configuration say the rest. */
-export interface SshDestination {
-  /** As written: `stack@192.168.56.101:2222`. */
-  readonly destination: string;
-  readonly user?: string;
-  /** Host name, address or alias, without brackets. */
-  readonly host: string;
-  readonly port?: number;
-  /** Absolute path for `ssh -F`. */
-  readonly configFile?: string;
-}
-
 export interface HostConfig {
   readonly name: string;
-  /** Absent: this machine. */
-  readonly ssh?: SshDestination;
+  /** The destination as `ssh` takes it: `[user@]host[:port]` or an alias. Absent: this machine. */
+  readonly ssh?: string;
+  /** Absolute path for `ssh -F`. */
+  readonly sshConfig?: string;
   readonly source: readonly SourceMap[];
 }
 
-/** Milliseconds, or without end, or not at all. */
-export type Hold = number | "forever" | "never";
-
+/** Which processes are a service; all that is named must hold. */
 export interface ProcessMatch {
   readonly unit?: string;
   readonly argv?: string;
@@ -61,32 +44,36 @@ interface AnyService {
   readonly name: string;
   /** Name of a {@link HostConfig} of the same Config. */
   readonly host: string;
-  /** The port on the service's host: debugtap opens it if `reach` is `dials`, and dials it if `reach` is `listens`. */
-  readonly vm: Endpoint;
-  /** The port on this machine: debugtap dials it if `reach` is `dials`, and opens it if `reach` is `listens`. */
-  readonly ide: Endpoint;
+  /** Address on the host that goes with `dials` or `listens`. */
+  readonly address: string;
+  /** The IDE's port on this machine, and its address: debugtap dials it if the service dials, opens it if it listens. */
+  readonly ide: number;
+  readonly bind: string;
+  /** How long a debuggee waits for an IDE, in ms; 0 = not at all, Infinity = for ever. Only a service that dials waits. */
+  readonly hold: number;
   readonly match?: ProcessMatch;
 }
 
-/** The service dials, the IDE listens. */
+/** The service dials a port that debugtap opens on the host; the IDE listens. */
 export interface DialingService extends AnyService {
-  readonly reach: "dials";
   readonly wire: "pydevd" | "raw";
-  readonly hold: Hold;
+  readonly dials: number;
+  readonly listens?: undefined;
 }
 
-/** The service listens, the IDE attaches. */
+/** The service listens on its host; the IDE attaches to a port that debugtap opens here. */
 export interface ListeningService extends AnyService {
-  readonly reach: "listens";
   readonly wire: "dap" | "raw";
+  readonly listens: number;
+  readonly dials?: undefined;
 }
 
 export type ServiceConfig = DialingService | ListeningService;
 
 export interface RecordConfig {
   readonly enabled: boolean;
-  /** Absolute; each run of the relay makes one trace directory in it. */
-  readonly dir: string;
+  /** Absolute; each run of the relay makes one trace directory in it. Absent: where the recorder keeps them. */
+  readonly dir?: string;
   readonly depth: number;
   readonly items: number;
   readonly string: number;
@@ -94,22 +81,15 @@ export interface RecordConfig {
 }
 
 export interface Config {
-  /** Absolute path of the file; absent for a run without one. */
+  /** Absolute path of the file; absent for a configuration that was not read from one. */
   readonly file?: string;
-  /** In the order of the file; `local` is always among them. */
+  /** In the order of the file; `local` is among them if a service runs on it. */
   readonly hosts: readonly HostConfig[];
   readonly services: readonly ServiceConfig[];
   readonly record: RecordConfig;
 }
 
-export const recordDefaults = {
-  enabled: true,
-  dir: ".debugtap",
-  depth: 3,
-  items: 50,
-  string: 1024,
-  frames: 20,
-} as const;
+export const recordDefaults = { enabled: true, depth: 3, items: 50, string: 1024, frames: 20 } as const;
 
 /**
  * Reads `path`, or the nearest debugtap.yml in the working directory and above it.
@@ -171,59 +151,53 @@ function resolveConfig(input: ConfigInput, file: string): Config {
   const absolute = (path: string) => resolve(base, path.replace(/^~(?=\/|$)/, homedir()));
   const hosts: HostConfig[] = [];
   for (const [name, { ssh, ssh_config, source = [] }] of Object.entries(input.hosts ?? {})) {
-    const sources = [source].flat().map(({ local, remote }) => ({ local: absolute(local), remote }));
-    const configFile = ssh_config === undefined ? undefined : absolute(ssh_config);
-    hosts.push({ name, ...(ssh === undefined ? {} : { ssh: destinationOf(ssh, configFile) }), source: sources });
+    hosts.push({
+      name,
+      ...(ssh === undefined ? {} : { ssh }),
+      ...(ssh_config === undefined ? {} : { sshConfig: absolute(ssh_config) }),
+      source: [source].flat().map(({ local, remote }) => ({ local: absolute(local), remote })),
+    });
   }
-  if (!hosts.some((host) => host.name === localHost)) hosts.push({ name: localHost, source: [] });
-  const record = { ...recordDefaults, ...input.record };
+  const services = Object.entries(input.services).map(([name, service]) => resolveService(name, service));
+  const needed =
+    services.some((service) => service.host === localHost) && !hosts.some((host) => host.name === localHost);
+  if (needed) hosts.push({ name: localHost, source: [] });
+  const { dir, ...record } = input.record ?? {};
   return {
     file,
     hosts,
-    services: Object.entries(input.services).map(([name, service]) => resolveService(name, service)),
-    record: { ...record, dir: absolute(record.dir) },
+    services,
+    record: { ...recordDefaults, ...record, ...(dir === undefined ? {} : { dir: absolute(dir) }) },
   };
 }
 
 function resolveService(name: string, service: ConfigInput["services"][string]): ServiceConfig {
-  const { host = localHost, wire, dials, listens, address = loopback, bind = loopback, match, hold } = service;
+  const { wire, dials, listens, ide, match } = service;
   const common = {
     name,
-    host,
-    ide: { host: bind, port: service.ide },
+    host: service.host ?? localHost,
+    address: service.address ?? loopback,
+    ide,
+    bind: service.bind ?? loopback,
+    hold: parseHold(service.hold ?? "forever"),
     ...(match === undefined ? {} : { match }),
   };
-  if (dials !== undefined && wire !== "dap")
-    return { ...common, reach: "dials", wire, vm: { host: address, port: dials }, hold: parseHold(hold ?? "forever") };
-  if (listens !== undefined && wire !== "pydevd")
-    return { ...common, reach: "listens", wire, vm: { host: address, port: listens } };
+  if (dials !== undefined && wire !== "dap") return { ...common, wire, dials };
+  if (listens !== undefined && wire !== "pydevd") return { ...common, wire, listens };
   throw new DebugtapError("DT_INTERNAL", `service ${name} passed the checks without a port`);
 }
 
-/** `forever`, `never` or a time such as `30s`, in milliseconds. Throws DT_USAGE. */
-export function parseHold(text: string): Hold {
-  if (text === "forever" || text === "never") return text;
+/** `forever`, `never` or a time such as `30s`, in milliseconds: Infinity, 0 or between. Throws DT_USAGE. */
+export function parseHold(text: string): number {
+  if (text === "forever") return Infinity;
+  if (text === "never") return 0;
   const [, count, unit] = durationPattern.exec(text) ?? [];
   const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit ?? ""];
-  if (factor === undefined)
+  if (factor === undefined) {
     throw new DebugtapError("DT_USAGE", `\`${text}\` is no time to hold`, {
       why: "it is `forever`, `never` or a time with its unit",
       fix: "--hold 30s",
     });
+  }
   return Number(count) * factor;
-}
-
-/** Splits `[user@]host[:port]`. Throws DT_USAGE. */
-export function destinationOf(destination: string, configFile?: string): SshDestination {
-  const [, user, ipv6, name, port] = sshPattern.exec(destination) ?? [];
-  const host = ipv6 ?? name;
-  if (host === undefined)
-    throw new DebugtapError("DT_USAGE", `\`${destination}\` is no SSH destination`, { fix: "ssh: user@host:22" });
-  return {
-    destination,
-    host,
-    ...(user === undefined ? {} : { user }),
-    ...(port === undefined ? {} : { port: Number(port) }),
-    ...(configFile === undefined ? {} : { configFile }),
-  };
 }

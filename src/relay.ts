@@ -9,7 +9,7 @@ import { Rewriter } from "../protocol/rewriter.ts";
 import type { RelayEvent, RelayView } from "../protocol/control.ts";
 import { Recorder } from "./addons/recorder.ts";
 import type { Config, Hold, HostConfig, ServiceConfig, SshDestination } from "./config.ts";
-import type { Observer, SessionNote } from "./observer.ts";
+import type { Observer } from "./observer.ts";
 import { Observers } from "./observers.ts";
 import { Registry } from "./registry.ts";
 import { Service, type ServicePlan } from "./service.ts";
@@ -21,6 +21,8 @@ export interface RelayOptions {
   readonly config: Config;
   readonly version: string;
   readonly onEvent: (event: RelayEvent) => void;
+  /** The trace's own directory; absent = a new one where the configuration says. */
+  readonly traceDir?: string;
   /** Asks a question on the terminal; absent where there is none. */
   readonly prompt?: (question: string, options: { secret: boolean }) => Promise<string | undefined>;
 }
@@ -30,7 +32,6 @@ export class Relay {
   readonly #registry: Registry;
   readonly #started = Date.now();
   readonly #tunnels: Tunnel[] = [];
-  readonly #names = new Map<number, string>();
   #services: Service[] = [];
   #observers: Observers;
   #trace: TraceWriter | undefined;
@@ -105,8 +106,11 @@ export class Relay {
   }
 
   async #openTrace(config: Config): Promise<TraceWriter> {
+    const { traceDir } = this.#options;
+    const { dir } = config.record;
     const trace = await TraceWriter.open({
-      parent: config.record.dir,
+      ...(traceDir === undefined ? {} : { dir: traceDir }),
+      ...(dir === undefined ? {} : { parent: dir }),
       facts: { version: this.#options.version, ...(config.file === undefined ? {} : { config: config.file }) },
       onEvent: ({ type, error }) =>
         this.#registry.tell({ type: "trace", state: type, dir: trace.dir, reason: error.toJSON() }),
