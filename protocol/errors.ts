@@ -56,6 +56,9 @@ export const errorTable = {
   DT_TRACE_DAMAGED: { exit: 1, meaning: "a trace file is damaged; what stands before the damage was read" },
   DT_TRACE_NEWER: { exit: 1, meaning: "the trace was written by a newer debugtap" },
   DT_RELAY_NOT_RUNNING: { exit: 3, meaning: "no running debugtap was found to ask" },
+  DT_PROGRAM_MISSING: { exit: 2, meaning: "a program or package that debugtap starts is not installed" },
+  DT_DEMO_FAILED: { exit: 1, meaning: "the demo could not be played to its end" },
+  DT_DEMO_MISSED: { exit: 4, meaning: "a breakpoint of the demo was not hit" },
   DT_INTERNAL: { exit: 1, meaning: "a defect in debugtap" },
 } as const satisfies Record<string, { exit: number; meaning: string }>;
 
