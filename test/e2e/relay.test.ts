@@ -33,7 +33,7 @@ async function up(t: Test, service: ServicePorts): Promise<RelayProcess & { trac
     await relay.exit;
   });
   await relay.listening(["svc"]);
-  return { ...relay, trace: async () => (await relay.event("trace", ({ state }) => state === "open")).trace.dir };
+  return { ...relay, trace: async () => (await relay.event("trace", ({ state }) => state === "open")).dir };
 }
 
 /** The end of session `ordinal`, when it came. */
