@@ -79,7 +79,7 @@ export type RelayEvent = { readonly at: number } & (
   | { readonly type: "note"; readonly session: string; readonly kind: string; readonly detail: string }
   | {
       readonly type: "trace";
-      readonly state: "open" | "gap" | "failed" | "closed";
+      readonly state: "open" | "gap" | "failed" | "resumed" | "closed";
       readonly dir: string;
       readonly reason?: Reason;
     }

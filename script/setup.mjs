@@ -1,0 +1,84 @@
+// Makes a fresh clone ready: npm packages, the build, the system packages that tests and demo drive for real.
+// Plain JavaScript without dependencies: it runs before anything is installed. Does nothing where nothing is missing.
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const isRoot = process.getuid?.() === 0;
+/** The user that the throwaway "VM" runs as when this runs as root: an sshd without privileges logs in its own user only. */
+const vmUser = "debugtap-vm";
+
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  fail(`debugtap needs Node 20.19 or newer; this is ${process.version}`, "apt-get install nodejs   (Debian 13 ships 20.19)");
+}
+
+packages();
+build();
+system();
+
+function packages() {
+  const lock = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+  const stamp = join(root, "node_modules", ".debugtap-lock");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
+  say("npm ci (once; about a minute)");
+  run("npm", ["ci", "--no-audit", "--no-fund"], "npm ci");
+  writeFileSync(stamp, lock);
+}
+
+function build() {
+  run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b"], "npx tsc -b");
+}
+
+function system() {
+  const wanted = [
+    ["openssh-server", () => existsSync("/usr/sbin/sshd")],
+    ["openssh-client", () => onPath("ssh") && onPath("ssh-keygen")],
+    ["python3-debugpy", () => imports("debugpy")],
+    ["python3-pydevd", () => imports("pydevd")],
+    ["iproute2", () => onPath("ss")],
+    ["socat", () => onPath("socat")],
+  ];
+  const missing = wanted.filter(([, present]) => !present()).map(([name]) => name);
+  if (missing.length > 0) {
+    const line = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(" ")}`;
+    if (!isRoot) fail(`these system packages are missing: ${missing.join(" ")}`, `sudo sh -c '${line}'`);
+    say(line);
+    run("sh", ["-c", line], line, { DEBIAN_FRONTEND: "noninteractive" });
+  }
+  if (isRoot && spawnSync("id", [vmUser]).status !== 0) {
+    const line = `useradd --system --shell /bin/sh --no-create-home ${vmUser}`;
+    say(line);
+    run("sh", ["-c", line], line);
+  }
+}
+
+function onPath(program) {
+  return spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
+}
+
+function imports(module) {
+  const code = `import importlib.util, sys; sys.exit(importlib.util.find_spec("${module}") is None)`;
+  return spawnSync("/usr/bin/python3", ["-c", code]).status === 0;
+}
+
+function run(program, args, line, env = {}) {
+  const { status } = spawnSync(program, args, {
+    cwd: root,
+    stdio: ["ignore", process.stderr, process.stderr],
+    env: { ...process.env, ...env },
+  });
+  if (status !== 0) fail(`this failed: ${line}`, line);
+}
+
+function say(text) {
+  process.stderr.write(`setup: ${text}\n`);
+}
+
+function fail(what, fix) {
+  process.stderr.write(`setup: ${what}\n  fix: ${fix}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,177 @@
+// What must hold between the values of debugtap.yml: ports that two services would need at once, keys that contradict each
+// other. Each problem names both sides.
+//
+// Rules
+// - `dials` is a port that debugtap opens on the service's host, `listens` one that the service has opened there.
+// - `ide` is opened by debugtap for a service that listens, and by the IDE for a service that dials.
+// - Addresses are compared as text; a wildcard and a loopback address overlap.
+import type { ConfigInput } from "./config-schema.ts";
+import type { Path, Problem } from "./config-source.ts";
+import { suggest } from "./suggest.ts";
+
+type Hosts = NonNullable<ConfigInput["hosts"]>;
+type Service = ConfigInput["services"][string];
+type Locate = { offsetOf(path: Path): number; offsetOfKey(path: Path): number; lineAt(offset: number): number };
+
+/** The name of this machine as a host; it needs no entry under `hosts`. */
+export const localHost = "local";
+export const loopback = "127.0.0.1";
+
+/** Whether only this machine reaches `address`. */
+export function isLoopback(address: string): boolean {
+  return address === "localhost" || address === "::1" || /^127(?:\.\d{1,3}){3}$/.test(address);
+}
+
+function isNear(address: string): boolean {
+  return isLoopback(address) || address === "0.0.0.0" || address === "::";
+}
+
+function overlap(a: string, b: string): boolean {
+  return a === b || (isNear(a) && isNear(b));
+}
+
+export function checkConfig(config: ConfigInput, at: Locate): Problem[] {
+  const hosts = config.hosts ?? {};
+  return [
+    ...checkHosts(hosts, at),
+    ...Object.entries(config.services).flatMap(([name, service]) => checkService(name, service, hosts, at)),
+    ...checkPorts(Object.entries(config.services), at),
+  ];
+}
+
+function checkHosts(hosts: Hosts, at: Locate): Problem[] {
+  const problems: Problem[] = [];
+  for (const [name, host] of Object.entries(hosts)) {
+    const ssh = ["hosts", name, "ssh"];
+    if (name === localHost && host.ssh !== undefined)
+      problems.push({
+        offset: at.offsetOfKey(ssh),
+        text: "`local` is this machine and takes no `ssh`",
+        fix: `rename the host \`${localHost}\``,
+      });
+    if (host.ssh_config !== undefined && host.ssh === undefined)
+      problems.push({ offset: at.offsetOfKey(["hosts", name, "ssh_config"]), text: "`ssh_config` needs `ssh`" });
+    const port = /:(\d+)$/.exec(host.ssh?.replace(/^.*\]/, "") ?? "")?.[1];
+    if (port !== undefined && (Number(port) < 1 || Number(port) > 65535))
+      problems.push({ offset: at.offsetOf(ssh), text: `${port} is no port: a port is a whole number from 1 to 65535` });
+  }
+  return problems;
+}
+
+function checkService(name: string, service: Service, hosts: Hosts, at: Locate): Problem[] {
+  const problems: Problem[] = [];
+  const report = (key: keyof Service, text: string, fix?: string) => {
+    const path = ["services", name, key];
+    const offset = service[key] === undefined ? at.offsetOfKey(path) : at.offsetOf(path);
+    problems.push(fix === undefined ? { offset, text } : { offset, text, fix });
+  };
+  const { host, wire, dials, listens } = service;
+
+  if (host !== undefined && host !== localHost && !Object.hasOwn(hosts, host)) {
+    const known = suggest(host, [...Object.keys(hosts), localHost]);
+    const meant = known === undefined ? "" : `, did you mean \`${known}\`?`;
+    report(
+      "host",
+      `there is no host \`${host}\`${meant}`,
+      known === undefined ? `add \`${host}: { ssh: user@${host} }\` under hosts` : `host: ${known}`,
+    );
+  }
+
+  if (wire === "pydevd" && listens !== undefined)
+    report("listens", `\`${name}\` is pydevd, which dials: it takes \`dials\`, not \`listens\``, `dials: ${listens}`);
+  else if (wire === "pydevd" && dials === undefined)
+    report("dials", `\`${name}\` is pydevd and needs \`dials\`, the port of its settrace()`, "dials: 5678");
+  if (wire === "dap" && dials !== undefined)
+    report("dials", `\`${name}\` is dap, which listens: it takes \`listens\`, not \`dials\``, `listens: ${dials}`);
+  else if (wire === "dap" && listens === undefined)
+    report("listens", `\`${name}\` is dap and needs \`listens\`, the port of its debugpy.listen()`, "listens: 5678");
+  if (wire === "raw" && (dials === undefined) === (listens === undefined))
+    report(
+      dials === undefined ? "dials" : "listens",
+      `\`${name}\` is raw and needs either \`dials\` or \`listens\``,
+      "listens: 4444",
+    );
+
+  if (listens !== undefined && dials === undefined && service.hold !== undefined)
+    report("hold", `only a service that dials can be held; \`${name}\` listens`, "remove `hold`");
+
+  if (service.match !== undefined && Object.keys(service.match).length === 0)
+    report("match", "match names at least one of unit, argv, cwd, env, user");
+
+  const opened = listens === undefined ? "address" : "bind";
+  const address = service[opened] ?? loopback;
+  if (!isLoopback(address) && service.expose === undefined)
+    report(
+      opened,
+      `whoever reaches \`${address}\` could run code in \`${name}\`; a port beyond loopback must be wanted in words`,
+      'add `expose: "yes, beyond loopback"` to the service, or use 127.0.0.1',
+    );
+  return problems;
+}
+
+/** A port that one service needs on one machine. `shared`: several may wait on it, told apart by `match`. */
+interface PortUse {
+  readonly service: string;
+  readonly key: "ide" | "dials" | "listens";
+  readonly host: string;
+  readonly address: string;
+  readonly port: number;
+  readonly shared: boolean;
+}
+
+function checkPorts(services: readonly (readonly [string, Service])[], at: Locate): Problem[] {
+  const uses = services.flatMap(
+    ([service, { host = localHost, ide, bind, address = loopback, dials, listens, match }]) => {
+      const all: PortUse[] = [
+        { service, key: "ide", host: localHost, address: bind ?? loopback, port: ide, shared: false },
+      ];
+      const shared = match !== undefined;
+      if (dials !== undefined) all.push({ service, key: "dials", host, address, port: dials, shared });
+      if (listens !== undefined) all.push({ service, key: "listens", host, address, port: listens, shared: false });
+      return all;
+    },
+  );
+  const seen = new Map<number, PortUse[]>();
+  const problems: Problem[] = [];
+  for (const use of uses) {
+    const before = seen.get(use.port) ?? [];
+    const other = before.find((earlier) => clash(earlier, use));
+    if (other !== undefined) problems.push(portProblem(other, use, at));
+    seen.set(use.port, [...before.slice(-99), use]);
+  }
+  return problems;
+}
+
+function clash(a: PortUse, b: PortUse): boolean {
+  return (
+    a.host === b.host &&
+    overlap(a.address, b.address) &&
+    !(a.key === "dials" && b.key === "dials" && a.shared && b.shared)
+  );
+}
+
+function portProblem(other: PortUse, use: PortUse, at: Locate): Problem {
+  const path = ["services", use.service, use.key];
+  const line = at.lineAt(at.offsetOf(["services", other.service, other.key]));
+  const offset = at.offsetOf(path);
+  if (other.service === use.service)
+    return {
+      offset,
+      text: `\`${use.service}\` has ${use.port} as \`${other.key}\` and as \`${use.key}\` on this machine; debugtap would dial itself`,
+      fix: `${other.key}: another port`,
+    };
+  if (use.key === "dials" && other.key === "dials") {
+    const bare = [other, use].filter((one) => !one.shared).map((one) => `\`${one.service}\``);
+    return {
+      offset,
+      text: `\`${use.service}\` and \`${other.service}\` (line ${line}) both dial ${use.port} on \`${use.host}\`; ${bare.join(" and ")} must say by \`match\` which processes are meant`,
+      fix: `match: { argv: ${use.service} }`,
+    };
+  }
+  const where = use.host === localHost ? "this machine" : `\`${use.host}\``;
+  return {
+    offset,
+    text: `\`${use.service}\` (${use.key}) and \`${other.service}\` (${other.key}, line ${line}) both need port ${use.port} on ${where}`,
+    fix: `${use.key}: another port for \`${use.service}\``,
+  };
+}

@@ -1,0 +1,169 @@
+// The shape of debugtap.yml, as people write it. The file debugtap.schema.json is made from it, so that editors know the keys.
+//
+// Rules
+// - Only what one value can be stands here; what holds between keys stands in config-checks.ts.
+// - Nothing is transformed: the schema says what may be written, config.ts says what it means.
+// - Every key has a description, and every value says in one sentence what it must be; that sentence is the error.
+import { z } from "zod";
+
+/** Sessions are called `cinder-api#1`: a name has no space, no `#` and does not look like an option. */
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+/** `[user@]host[:port]`; IPv6 in brackets. Nothing may begin with `-`: ssh would take it for an option. */
+const sshPattern = /^(?:([^\s@:[\]-][^\s@:[\]]*)@)?(?:\[([0-9A-Fa-f:.]+)\]|([^\s@:[\]-][^\s@:[\]]*))(?::(\d{1,5}))?$/;
+/** `30s`, `500ms`, `2m`, `1h`. */
+export const durationPattern = /^(\d{1,6})(ms|s|m|h)$/;
+
+const sentences = {
+  name: "a name is letters, digits, `.`, `_` and `-`, and begins with a letter or digit",
+  port: "a port is a whole number from 1 to 65535",
+  hold: "hold is `forever`, `never` or a time with its unit: `30s`, `500ms`, `2m`",
+  ssh: "ssh is `user@host`, `user@host:port` or an alias of ~/.ssh/config",
+  wire: "wire is `pydevd`, `dap` or `raw`",
+  expose: "expose is the sentence `yes, beyond loopback`",
+} as const;
+
+const name = z.string().regex(namePattern, { error: sentences.name });
+const port = z.int({ error: sentences.port }).min(1, { error: sentences.port }).max(65535, { error: sentences.port });
+const text = (what: string, max = 1024) =>
+  z
+    .string({ error: `${what} is text` })
+    .min(1, { error: `${what} is empty` })
+    .max(max, { error: `${what} is too long` });
+const limit = (what: string, max: number) => {
+  const error = `${what} is a whole number from 1 to ${max}`;
+  return z.int({ error }).min(1, { error }).max(max, { error });
+};
+
+const sourceSchema = z.strictObject(
+  {
+    local: text("local").describe("Directory of the sources on this machine; relative to this file; `~` is your home"),
+    remote: z
+      .string({ error: "remote is text" })
+      .regex(/^\//, { error: "remote is an absolute path" })
+      .describe("The same directory on the host"),
+  },
+  { error: "source is `{ local: DIR, remote: DIR }` or a list of them" },
+);
+
+const hostSchema = z
+  .strictObject(
+    {
+      ssh: z
+        .string({ error: sentences.ssh })
+        .regex(sshPattern, { error: sentences.ssh })
+        .exactOptional()
+        .describe(
+          "Where to reach the host: `user@host[:port]` or an alias of your SSH configuration; absent = this machine, no SSH",
+        ),
+      ssh_config: text("ssh_config")
+        .exactOptional()
+        .describe("Another SSH configuration file (`ssh -F`), relative to this file"),
+      source: z
+        .union([sourceSchema, z.array(sourceSchema).max(100)], {
+          error: "source is `{ local: DIR, remote: DIR }` or a list of them",
+        })
+        .exactOptional()
+        .describe("Which directory here holds the sources of which directory there"),
+    },
+    { error: "a host is a map such as `{ ssh: user@host }`" },
+  )
+  .describe("A machine that services run on");
+
+const matchSchema = z
+  .strictObject(
+    {
+      unit: text("unit").exactOptional().describe("Name of the systemd unit"),
+      argv: text("argv").exactOptional().describe("Text in the command line of the process"),
+      cwd: text("cwd").exactOptional().describe("Working directory of the process"),
+      env: text("env").exactOptional().describe("`NAME=value` in the environment of the process"),
+      user: text("user").exactOptional().describe("User that the process runs as"),
+    },
+    { error: "match is a map such as `{ argv: cinder-scheduler }`" },
+  )
+  .meta({ minProperties: 1 });
+
+const serviceSchema = z
+  .strictObject(
+    {
+      host: z
+        .string({ error: "host is the name of an entry under `hosts`" })
+        .exactOptional()
+        .describe("Host that the service runs on; absent = this machine"),
+      wire: z
+        .enum(["pydevd", "dap", "raw"], { error: sentences.wire })
+        .describe(
+          "`pydevd`: settrace() to PyCharm or PyDev. `dap`: debugpy.listen(). `raw`: bytes only, such as pdb over a socket",
+        ),
+      dials: port
+        .exactOptional()
+        .describe("Port on the host that the service dials, as in settrace('127.0.0.1', port=5678)"),
+      listens: port
+        .exactOptional()
+        .describe("Port on the host that the service listens on, as in debugpy.listen(5678)"),
+      ide: port.describe("Port on this machine: your IDE listens on it (`dials`) or attaches to it (`listens`)"),
+      hold: z
+        .string({ error: sentences.hold })
+        .regex(/^(?:forever|never|\d{1,6}(?:ms|s|m|h))$/, { error: sentences.hold })
+        .exactOptional()
+        .describe(
+          "How long a debuggee waits while no IDE listens, before it runs on undebugged: `forever` (default), `never`, `30s`",
+        ),
+      match: matchSchema
+        .exactOptional()
+        .describe("Which processes are this service, where services share a `dials` port"),
+      address: text("address", 255)
+        .exactOptional()
+        .describe("Address on the host that goes with the port; default 127.0.0.1"),
+      bind: text("bind", 255)
+        .exactOptional()
+        .describe("Address on this machine that goes with `ide`; default 127.0.0.1"),
+      expose: z
+        .literal("yes, beyond loopback", { error: sentences.expose })
+        .exactOptional()
+        .describe(
+          "Needed when a port is opened on an address that other machines reach: whoever reaches it can run code",
+        ),
+    },
+    { error: "a service is a map such as `{ wire: dap, listens: 5678, ide: 5711 }`" },
+  )
+  .describe("One thing to debug");
+
+const recordSchema = z
+  .strictObject(
+    {
+      enabled: z
+        .boolean({ error: "enabled is true or false" })
+        .exactOptional()
+        .describe("Whether sessions are recorded; default true"),
+      dir: text("dir").exactOptional().describe("Directory that gets one trace directory a run, relative to this file"),
+      depth: limit("depth", 20).exactOptional().describe("Levels of values taken at a hit; default 3"),
+      items: limit("items", 10_000).exactOptional().describe("Children taken of one value; default 50"),
+      string: limit("string", 1_000_000).exactOptional().describe("Characters taken of one value; default 1024"),
+      frames: limit("frames", 1000).exactOptional().describe("Stack frames taken at a hit; default 20"),
+    },
+    { error: "record is a map such as `{ depth: 3 }`" },
+  )
+  .describe("What is recorded, and the limits of the values taken at a hit");
+
+export const configSchema = z
+  .strictObject(
+    {
+      hosts: z
+        .record(name, hostSchema, { error: "hosts is a map of names to hosts" })
+        .exactOptional()
+        .describe("The machines that services run on"),
+      services: z
+        .record(name, serviceSchema, { error: "services is a map of names to services" })
+        .describe("What to debug; sessions get these names"),
+      record: recordSchema.exactOptional(),
+    },
+    { error: "the file is a map with the keys hosts, services and record" },
+  )
+  .describe("Configuration of debugtap");
+
+export type ConfigInput = z.infer<typeof configSchema>;
+
+/** The JSON Schema of debugtap.yml, as published in debugtap.schema.json. */
+export function configJsonSchema(): Record<string, unknown> {
+  return { title: "debugtap.yml", ...z.toJSONSchema(configSchema, { io: "input" }) };
+}

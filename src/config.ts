@@ -1,0 +1,203 @@
+// debugtap.yml as plain data with nothing left to resolve: absolute paths, milliseconds, every default filled in.
+//
+// Rules
+// - All problems of a file are told at once, each with its place and, where one is near, what was meant.
+// - Paths in the file are relative to the file, not to where debugtap was started; `~` is the home of the user.
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join, relative, resolve } from "node:path";
+import { DebugtapError } from "../protocol/errors.ts";
+import { checkConfig, localHost, loopback } from "./config-checks.ts";
+import { configSchema, durationPattern } from "./config-schema.ts";
+import type { ConfigInput } from "./config-schema.ts";
+import { ConfigSource, maxConfigBytes, tooLarge } from "./config-source.ts";
+import { describeIssue } from "./config-issues.ts";
+
+export const configName = "debugtap.yml";
+
+/** Sources in `local` on this machine are those in `remote` on the host. */
+export interface SourceMap {
+  readonly local: string;
+  readonly remote: string;
+}
+
+export interface HostConfig {
+  readonly name: string;
+  /** The destination as `ssh` takes it: `[user@]host[:port]` or an alias. Absent: this machine. */
+  readonly ssh?: string;
+  /** Absolute path for `ssh -F`. */
+  readonly sshConfig?: string;
+  readonly source: readonly SourceMap[];
+}
+
+/** Which processes are a service; all that is named must hold. */
+export interface ProcessMatch {
+  readonly unit?: string;
+  readonly argv?: string;
+  readonly cwd?: string;
+  readonly env?: string;
+  readonly user?: string;
+}
+
+interface AnyService {
+  readonly name: string;
+  /** Name of a {@link HostConfig} of the same Config. */
+  readonly host: string;
+  /** Address on the host that goes with `dials` or `listens`. */
+  readonly address: string;
+  /** The IDE's port on this machine, and its address: debugtap dials it if the service dials, opens it if it listens. */
+  readonly ide: number;
+  readonly bind: string;
+  /** How long a debuggee waits for an IDE, in ms; 0 = not at all, Infinity = for ever. Only a service that dials waits. */
+  readonly hold: number;
+  readonly match?: ProcessMatch;
+}
+
+/** The service dials a port that debugtap opens on the host; the IDE listens. */
+export interface DialingService extends AnyService {
+  readonly wire: "pydevd" | "raw";
+  readonly dials: number;
+  readonly listens?: undefined;
+}
+
+/** The service listens on its host; the IDE attaches to a port that debugtap opens here. */
+export interface ListeningService extends AnyService {
+  readonly wire: "dap" | "raw";
+  readonly listens: number;
+  readonly dials?: undefined;
+}
+
+export type ServiceConfig = DialingService | ListeningService;
+
+export interface RecordConfig {
+  readonly enabled: boolean;
+  /** Absolute; each run of the relay makes one trace directory in it. Absent: where the recorder keeps them. */
+  readonly dir?: string;
+  readonly depth: number;
+  readonly items: number;
+  readonly string: number;
+  readonly frames: number;
+}
+
+export interface Config {
+  /** Absolute path of the file; absent for a configuration that was not read from one. */
+  readonly file?: string;
+  /** In the order of the file; `local` is among them if a service runs on it. */
+  readonly hosts: readonly HostConfig[];
+  readonly services: readonly ServiceConfig[];
+  readonly record: RecordConfig;
+}
+
+export const recordDefaults = { enabled: true, depth: 3, items: 50, string: 1024, frames: 20 } as const;
+
+/**
+ * Reads `path`, or the nearest debugtap.yml in the working directory and above it.
+ * Throws DT_CONFIG_MISSING, DT_CONFIG_SYNTAX or DT_CONFIG_INVALID.
+ */
+export async function loadConfig(path?: string): Promise<Config> {
+  const file = path === undefined ? await findConfig(process.cwd()) : resolve(path);
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of createReadStream(file, { end: maxConfigBytes })) chunks.push(Buffer.from(chunk));
+  } catch (cause) {
+    throw new DebugtapError("DT_CONFIG_MISSING", `${shown(file)} cannot be read`, {
+      why: cause instanceof Error ? cause.message : String(cause),
+      fix: "debugtap up --config PATH/TO/debugtap.yml",
+      cause,
+    });
+  }
+  const bytes = Buffer.concat(chunks);
+  if (bytes.length > maxConfigBytes) throw tooLarge(shown(file));
+  return parseConfig(bytes.toString("utf8"), file);
+}
+
+async function findConfig(from: string): Promise<string> {
+  for (let dir = from; ; dir = dirname(dir)) {
+    const file = join(dir, configName);
+    const found = await stat(file).catch(() => undefined);
+    if (found !== undefined && !found.isDirectory()) return file;
+    if (dirname(dir) === dir) break;
+  }
+  throw new DebugtapError("DT_CONFIG_MISSING", `there is no ${configName} in ${from} or above it`, {
+    why: "it says which services to debug, and where they run",
+    fix: `printf 'services:\\n  api: { wire: dap, listens: 5678, ide: 5711 }\\n' > ${configName}`,
+  });
+}
+
+/** Parses and checks the text of `file`. Throws DT_CONFIG_SYNTAX or DT_CONFIG_INVALID. */
+export function parseConfig(text: string, file: string): Config {
+  const source = new ConfigSource(text, shown(file));
+  const parsed = configSchema.safeParse(source.value ?? {});
+  if (!parsed.success) {
+    throw source.error(
+      "DT_CONFIG_INVALID",
+      parsed.error.issues.flatMap((issue) => describeIssue(issue, [], source)),
+    );
+  }
+  const problems = checkConfig(parsed.data, source);
+  if (problems.length > 0) throw source.error("DT_CONFIG_INVALID", problems);
+  return resolveConfig(parsed.data, resolve(file));
+}
+
+/** A path as the user would write it: relative to the working directory if it is below it. */
+function shown(file: string): string {
+  const short = relative(process.cwd(), resolve(file));
+  return short === "" || short.startsWith("..") ? resolve(file) : short;
+}
+
+function resolveConfig(input: ConfigInput, file: string): Config {
+  const base = dirname(file);
+  const absolute = (path: string) => resolve(base, path.replace(/^~(?=\/|$)/, homedir()));
+  const hosts: HostConfig[] = [];
+  for (const [name, { ssh, ssh_config, source = [] }] of Object.entries(input.hosts ?? {})) {
+    hosts.push({
+      name,
+      ...(ssh === undefined ? {} : { ssh }),
+      ...(ssh_config === undefined ? {} : { sshConfig: absolute(ssh_config) }),
+      source: [source].flat().map(({ local, remote }) => ({ local: absolute(local), remote })),
+    });
+  }
+  const services = Object.entries(input.services).map(([name, service]) => resolveService(name, service));
+  const needed =
+    services.some((service) => service.host === localHost) && !hosts.some((host) => host.name === localHost);
+  if (needed) hosts.push({ name: localHost, source: [] });
+  const { dir, ...record } = input.record ?? {};
+  return {
+    file,
+    hosts,
+    services,
+    record: { ...recordDefaults, ...record, ...(dir === undefined ? {} : { dir: absolute(dir) }) },
+  };
+}
+
+function resolveService(name: string, service: ConfigInput["services"][string]): ServiceConfig {
+  const { wire, dials, listens, ide, match } = service;
+  const common = {
+    name,
+    host: service.host ?? localHost,
+    address: service.address ?? loopback,
+    ide,
+    bind: service.bind ?? loopback,
+    hold: parseHold(service.hold ?? "forever"),
+    ...(match === undefined ? {} : { match }),
+  };
+  if (dials !== undefined && wire !== "dap") return { ...common, wire, dials };
+  if (listens !== undefined && wire !== "pydevd") return { ...common, wire, listens };
+  throw new DebugtapError("DT_INTERNAL", `service ${name} passed the checks without a port`);
+}
+
+/** `forever`, `never` or a time such as `30s`, in milliseconds: Infinity, 0 or between. Throws DT_USAGE. */
+export function parseHold(text: string): number {
+  if (text === "forever") return Infinity;
+  if (text === "never") return 0;
+  const [, count, unit] = durationPattern.exec(text) ?? [];
+  const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit ?? ""];
+  if (factor === undefined) {
+    throw new DebugtapError("DT_USAGE", `\`${text}\` is no time to hold`, {
+      why: "it is `forever`, `never` or a time with its unit",
+      fix: "--hold 30s",
+    });
+  }
+  return Number(count) * factor;
+}

@@ -1,0 +1,41 @@
+// What one command right after the login tells about the VM.
+//
+// Rules
+// - `$PPID` of that command is the sshd process of this connection. With its start time it stays recognisable, so that a
+//   later connection may end it when it still holds our ports.
+// - The user's shell may be any, may print what it likes, and may not let us run anything: lines that are not ours are
+//   passed over, and a fact that is missing is undefined.
+
+export interface VmFacts {
+  readonly user: string | undefined;
+  readonly hostname: string | undefined;
+  readonly bootId: string | undefined;
+  readonly sshdPid: number | undefined;
+  /** Field 22 of /proc/PID/stat: clock ticks after boot. */
+  readonly sshdStart: string | undefined;
+  readonly uid: number | undefined;
+  readonly kernel: string | undefined;
+}
+
+// `exec sh -c` is understood alike by sh, bash, zsh, fish and csh, and leaves $PPID as it is.
+export const factsCommand =
+  "exec sh -c 'echo dt.sshdPid=$PPID; echo dt.uid=$(id -u); echo dt.user=$(id -un); echo dt.hostname=$(uname -n); " +
+  "echo dt.kernel=$(uname -sr); echo dt.bootId=$(cat /proc/sys/kernel/random/boot_id); " +
+  'echo dt.sshdStart=$(cut -d" " -f22 /proc/$PPID/stat)\'';
+
+export function parseFacts(output: string): VmFacts {
+  const facts = new Map([...output.matchAll(/^dt\.(\w+)=(.+?)\r?$/gm)].map(([, key, value]) => [key, value]));
+  const integer = (key: string): number | undefined => {
+    const value = facts.get(key);
+    return value !== undefined && /^\d+$/.test(value) ? Number(value) : undefined;
+  };
+  return {
+    user: facts.get("user"),
+    hostname: facts.get("hostname"),
+    bootId: facts.get("bootId"),
+    sshdPid: integer("sshdPid"),
+    sshdStart: facts.get("sshdStart"),
+    uid: integer("uid"),
+    kernel: facts.get("kernel"),
+  };
+}

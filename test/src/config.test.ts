@@ -1,0 +1,260 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import t from "tap";
+import { DebugtapError } from "../../protocol/errors.ts";
+import { loadConfig, parseConfig, parseHold } from "../../src/config.ts";
+import { configJsonSchema } from "../../src/config-schema.ts";
+import { suggest } from "../../src/suggest.ts";
+
+const root = new URL("../../../", import.meta.url);
+
+const design = `hosts:
+  devstack: { ssh: stack@192.168.56.101, source: { local: ~/src/openstack, remote: /opt/stack } }
+services:
+  cinder-api:       { host: devstack, wire: pydevd, dials: 5678, ide: 5711, match: { unit: devstack@c-api } }
+  cinder-scheduler: { host: devstack, wire: pydevd, dials: 5678, ide: 5712, match: { argv: cinder-scheduler } }
+  cinder-volume:    { host: devstack, wire: dap, listens: 5679, ide: 5713 }
+record: { depth: 3, items: 50, string: 1024, frames: 20 }
+`;
+
+/** The error that `text` gives; fails where it gives none. */
+function refusal(text: string): DebugtapError {
+  try {
+    parseConfig(text, "/etc/debugtap.yml");
+  } catch (error) {
+    if (error instanceof DebugtapError) return error;
+    throw error;
+  }
+  throw new Error(`accepted: ${text}`);
+}
+
+/** The problems of `text` as `line:column: text`, without the quoted lines. */
+function problems(text: string): string[] {
+  const lines = refusal(text).message.split("\n");
+  return lines
+    .filter((line) => line.startsWith("/etc/debugtap.yml:"))
+    .map((line) => line.slice("/etc/debugtap.yml:".length));
+}
+
+const services = (...lines: string[]) => `services:\n${lines.map((line) => `  ${line}\n`).join("")}`;
+const one = (service: string) => `services:\n  api: { ${service} }\n`;
+
+t.test("the file of the design becomes plain data with nothing left to resolve", async (t) => {
+  const config = parseConfig(design, "/home/me/debugtap.yml");
+  t.equal(config.file, "/home/me/debugtap.yml");
+  t.strictSame(config.hosts, [
+    {
+      name: "devstack",
+      ssh: "stack@192.168.56.101",
+      source: [{ local: join(homedir(), "src/openstack"), remote: "/opt/stack" }],
+    },
+  ]);
+  const vm = { host: "devstack", address: "127.0.0.1", bind: "127.0.0.1", hold: Infinity };
+  t.strictSame(config.services, [
+    { name: "cinder-api", ...vm, ide: 5711, match: { unit: "devstack@c-api" }, wire: "pydevd", dials: 5678 },
+    { name: "cinder-scheduler", ...vm, ide: 5712, match: { argv: "cinder-scheduler" }, wire: "pydevd", dials: 5678 },
+    { name: "cinder-volume", ...vm, ide: 5713, wire: "dap", listens: 5679 },
+  ]);
+  t.strictSame(config.record, { enabled: true, depth: 3, items: 50, string: 1024, frames: 20 });
+});
+
+t.test(
+  "paths are relative to the file, times become milliseconds, the local host appears when it is used",
+  async (t) => {
+    const text = `
+hosts: { vm: { ssh: "me@[::1]:2222", ssh_config: ssh/config, source: [{ local: src, remote: /opt }] } }
+services:
+  a: { wire: raw, dials: 4444, ide: 5001, hold: 2m }
+  b: { wire: pydevd, dials: 4445, ide: 5002, hold: 500ms, address: 0.0.0.0, expose: "yes, beyond loopback" }
+  c: { wire: dap, listens: 5678, ide: 5678, address: 172.17.0.2 }
+record: { enabled: false, dir: traces }`;
+    const { hosts, services, record } = parseConfig(text, "/p/debugtap.yml");
+    t.strictSame(hosts, [
+      { name: "vm", ssh: "me@[::1]:2222", sshConfig: "/p/ssh/config", source: [{ local: "/p/src", remote: "/opt" }] },
+      { name: "local", source: [] },
+    ]);
+    t.strictSame(
+      services.map(({ host, hold, address }) => [host, hold, address]),
+      [
+        ["local", 120_000, "127.0.0.1"],
+        ["local", 500, "0.0.0.0"],
+        ["local", Infinity, "172.17.0.2"],
+      ],
+    );
+    t.match(record, { enabled: false, dir: "/p/traces", depth: 3 });
+    t.equal(parseHold("never"), 0);
+    t.equal(parseHold("1h"), 3_600_000);
+    t.throws(() => parseHold("30"), { code: "DT_USAGE", fix: "--hold 30s" });
+  },
+);
+
+t.test("an unknown key or value is quoted with a caret and what was meant", async (t) => {
+  const error = refusal(one("wire: dap, listen: 5678, ide: 5711"));
+  t.equal(error.code, "DT_CONFIG_INVALID");
+  t.equal(error.exit, 2);
+  t.equal(
+    error.format(),
+    [
+      "DT_CONFIG_INVALID: /etc/debugtap.yml:2:21: unknown key `listen`, did you mean `listens`?",
+      "    2 |   api: { wire: dap, listen: 5678, ide: 5711 }",
+      "      |                     ^",
+      "  fix: rename `listen` to `listens`",
+    ].join("\n"),
+  );
+  t.match(problems(one("wire: pydev, dials: 1, ide: 2")), [
+    "2:16: wire is `pydevd`, `dap` or `raw`; did you mean `pydevd`?",
+  ]);
+  t.match(problems(one("wire: pydevd, dials: 1, ide: 2, hold: forevr")), [/did you mean `forever`/]);
+  t.match(problems(one("wire: dap, listens: 1, ide: 2, match: { arg: x }")), [
+    /unknown key `arg`, did you mean `argv`/,
+  ]);
+  t.match(problems("services: {}\nhost: {}\n"), ["2:1: unknown key `host`, did you mean `hosts`?"]);
+  t.match(problems(one("wire: dap, listens: 1, ide: 2, zzz: 3")), [/unknown key `zzz`; known are host, wire, dials/]);
+  t.match(problems("hosts: { a: { source: { local: x, remot: /y } } }\nservices: {}\n"), [
+    /`remote` is missing/,
+    /did you mean `remote`/,
+  ]);
+});
+
+t.test("what a single value must be", async (t) => {
+  const cases: [string, RegExp][] = [
+    [one("wire: dap, listens: 70000, ide: 2"), /^2:30: a port is a whole number from 1 to 65535/],
+    [one("wire: dap, listens: 5.5, ide: 2"), /a port is/],
+    [one("wire: dap, listens: 1"), /^2:3: `ide` is missing: a port is/],
+    [one("listens: 1, ide: 2"), /`wire` is missing/],
+    [one("wire: dap, listens: 1, ide:"), /^2:\d+: a port is/],
+    [one("wire: pydevd, dials: 1, ide: 2, hold: 30"), /hold is `forever`, `never` or a time with its unit/],
+    [one("wire: dap, listens: 1, ide: 2, expose: yes"), /expose is the sentence/],
+    ["services:\n  a b: { wire: dap, listens: 1, ide: 2 }\n", /^2:3: `a b` is no name/],
+    ["services:\n  c#1: { wire: dap, listens: 1, ide: 2 }\n", /^2:3: `c#1` is no name/],
+    ["services:\n  -c: { wire: dap, listens: 1, ide: 2 }\n", /`-c` is no name/],
+    ["hosts: { a: { ssh: -oProxyCommand=x } }\nservices: {}\n", /^1:20: ssh is `user@host`/],
+    ["hosts: { a: { ssh: me@-x } }\nservices: {}\n", /ssh is `user@host`/],
+    ["hosts: { a: { ssh: a:70000 } }\nservices: {}\n", /70000 is no port/],
+    ["hosts: { a: { source: { local: x, remote: y } } }\nservices: {}\n", /remote is an absolute path/],
+    ["hosts: { a: }\nservices: {}\n", /^1:10: a host is a map/],
+    ["services: {}\nrecord: { depth: 0 }\n", /depth is a whole number from 1 to 20/],
+    ["services: []\n", /services is a map/],
+    ["- a\n", /^1:1: the file is a map/],
+    ["", /^1:1: `services` is missing/],
+  ];
+  for (const [text, expected] of cases) t.match(problems(text)[0], expected, text);
+});
+
+t.test("what must hold between values: both sides are named", async (t) => {
+  const cases: [string, string | RegExp][] = [
+    [one("wire: pydevd, listens: 5678, ide: 2"), "2:33: `api` is pydevd, which dials: it takes `dials`, not `listens`"],
+    [one("wire: pydevd, ide: 2"), /^2:3: `api` is pydevd and needs `dials`/],
+    [one("wire: dap, dials: 5678, ide: 2"), /`api` is dap, which listens: it takes `listens`/],
+    [one("wire: dap, ide: 2"), /`api` is dap and needs `listens`/],
+    [one("wire: raw, ide: 2"), /`api` is raw and needs either/],
+    [one("wire: raw, dials: 1, listens: 3, ide: 2"), /`api` is raw and needs either/],
+    [one("wire: dap, listens: 1, ide: 2, hold: never"), /only a service that dials can be held/],
+    [one("wire: pydevd, dials: 1, ide: 2, match: {}"), /^2:49: match names at least one of/],
+    [one("wire: dap, listens: 1, ide: 2, host: x"), /there is no host `x`/],
+    [
+      `hosts: { devstack: { ssh: a } }\n${one("wire: dap, listens: 1, ide: 2, host: devstak")}`,
+      /did you mean `devstack`/,
+    ],
+    ["hosts: { local: { ssh: a } }\nservices: {}\n", /`local` is this machine/],
+    ["hosts: { a: { ssh_config: x } }\nservices: {}\n", /`ssh_config` needs `ssh`/],
+    [one("wire: dap, listens: 1, ide: 2, bind: 0.0.0.0"), /whoever reaches `0.0.0.0` could run code in `api`/],
+    [one("wire: pydevd, dials: 1, ide: 2, address: 10.0.0.1"), /whoever reaches `10.0.0.1`/],
+    [one("wire: pydevd, dials: 5678, ide: 5678"), /`api` has 5678 as `ide` and as `dials`.*dial itself/],
+    [
+      services("a: { wire: dap, listens: 1, ide: 7 }", "b: { wire: pydevd, dials: 3, ide: 7 }"),
+      "3:37: `b` (ide) and `a` (ide, line 2) both need port 7 on this machine",
+    ],
+    [
+      services("a: { wire: pydevd, dials: 9, ide: 7, match: { argv: a } }", "b: { wire: pydevd, dials: 9, ide: 8 }"),
+      "3:29: `b` and `a` (line 2) both dial 9 on `local`; `b` must say by `match` which processes are meant",
+    ],
+    [
+      services("a: { wire: dap, listens: 9, ide: 7 }", "b: { wire: pydevd, dials: 9, ide: 8 }"),
+      /`b` \(dials\) and `a` \(listens, line 2\) both need port 9/,
+    ],
+  ];
+  for (const [text, expected] of cases) {
+    const found = problems(text);
+    t.equal(found.length, 1, text);
+    t.match(found[0], expected, text);
+  }
+});
+
+t.test("all problems at once, in the order of the file, ten of them shown", async (t) => {
+  const lines = Array.from({ length: 15 }, (_, index) => `  s${index}: { wire: dap, listens: 0, ide: ${index + 1} }\n`);
+  const { message } = refusal(`services:\n${lines.join("")}`);
+  t.match(message, /^\/etc\/debugtap.yml has 15 problems\n/);
+  t.match(message, /\nand 5 more$/);
+  t.strictSame(
+    problems(`services:\n${lines.join("")}`).map((line) => Number.parseInt(line, 10)),
+    [2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+  );
+});
+
+t.test("a long line is cut around the caret, control characters do not reach the terminal", async (t) => {
+  const shown = refusal(one(`host: ${"x".repeat(500)}, wire: dap, listens: 1, ide: 0, bind: "\u001b[31m"`)).message;
+  const [, quoted = "", caret = ""] = shown.split("\n");
+  t.ok(quoted.length < 110 && caret.length < 110);
+  t.equal(quoted[caret.indexOf("^")], "0");
+  t.notOk(shown.includes("\u001b"));
+});
+
+t.test("what is not YAML, or would take too much, is refused", async (t) => {
+  const syntax = refusal("services:\n  a: [1,\n  b: 2\n");
+  t.equal(syntax.code, "DT_CONFIG_SYNTAX");
+  t.match(syntax.message, /\/etc\/debugtap.yml:\d+:\d+: /);
+  const cases: [string, RegExp][] = [
+    ["services: {}\nservices: {}\n", /:2:1: `services` stands twice/],
+    ["__proto__: { a: 1 }\nservices: {}\n", /`__proto__` is no key/],
+    ["services: { a: *b }\n", /:1:16: no `&b` stands before `\*b`/],
+    [
+      `a: &a [${"1,".repeat(20)}]\nb: &b [${"*a,".repeat(20)}]\nservices: [${"*b,".repeat(20)}]\n`,
+      /aliases stand for too much/,
+    ],
+    ["[".repeat(10_000), /Maximum call stack|:1:\d+:/],
+    ["services: { a: &a { b: *a } }", /./],
+  ];
+  for (const [text, expected] of cases) t.match(refusal(text).message, expected, text.slice(0, 40));
+  t.match(refusal(`#${" ".repeat(1024 * 1024)}`).format(), /larger than 1 MiB/);
+  const shared =
+    "services:\n  a: { wire: pydevd, dials: 9, ide: 7, match: &m { user: stack } }\n  b: { wire: pydevd, dials: 9, ide: 8, match: *m }\n";
+  t.equal(parseConfig(shared, "x").services[1]?.match?.user, "stack", "an alias that is no bomb is read");
+});
+
+t.test("the nearest debugtap.yml upwards is found; a missing or unreadable one is told", async (t) => {
+  const dir = t.testdir({
+    "debugtap.yml": design,
+    "other.yml": one("wire: dap, listens: 1, ide: 0"),
+    deep: { er: {} },
+  });
+  const before = process.cwd();
+  t.teardown(() => process.chdir(before));
+  process.chdir(join(dir, "deep/er"));
+  t.equal((await loadConfig()).file, join(dir, "debugtap.yml"));
+  process.chdir(dir);
+  await t.rejects(loadConfig("other.yml"), { code: "DT_CONFIG_INVALID", message: /^other\.yml:2:\d+: / });
+  await t.rejects(loadConfig("none.yml"), { code: "DT_CONFIG_MISSING", why: /ENOENT/ });
+  await t.rejects(loadConfig("deep"), { code: "DT_CONFIG_MISSING", why: /EISDIR/ });
+  writeFileSync("big.yml", Buffer.alloc(2 * 1024 * 1024, "#"));
+  await t.rejects(loadConfig("big.yml"), { code: "DT_CONFIG_INVALID", message: "big.yml is larger than 1 MiB" });
+  process.chdir("/");
+  await t.rejects(loadConfig(), { code: "DT_CONFIG_MISSING", fix: /printf .* > debugtap.yml/ });
+});
+
+t.test("what is suggested is near", async (t) => {
+  t.equal(suggest("listen", ["dials", "listens"]), "listens");
+  t.equal(suggest("dails", ["dials", "listens"]), "dials");
+  t.equal(suggest("ied", ["ide", "host"]), "ide");
+  t.equal(suggest("zzz", ["ide", "host"]), undefined);
+});
+
+t.test("debugtap.schema.json is the schema of the code", async (t) => {
+  const published: unknown = JSON.parse(readFileSync(new URL("debugtap.schema.json", root), "utf8"));
+  t.strictSame(
+    published,
+    JSON.parse(JSON.stringify(configJsonSchema())),
+    "stale: run `npm run build && node script/schema.mjs`",
+  );
+});

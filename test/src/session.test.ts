@@ -1,0 +1,268 @@
+// The life of sessions, over real sockets, with debuggees and IDEs of a few lines each.
+import t, { type Test } from "tap";
+import type { RelayEvent, SessionState } from "../../protocol/control.ts";
+import type { Side, Wire } from "../../protocol/frame.ts";
+import type { Observer, SessionEnd } from "../../src/observer.ts";
+import { Observers } from "../../src/observers.ts";
+import { Registry } from "../../src/registry.ts";
+import { Service } from "../../src/service.ts";
+import { dialTcp, listenTcp } from "../../src/transport/tcp.ts";
+import { connect, freePort, gone, listen, read } from "../helpers/sockets.ts";
+
+/** A service on free ports, with its events, its recorded bytes and its ends. */
+async function serve(t: Test, wire: Wire, comes: Side, to: number, releaseAfter = Infinity) {
+  const events: RelayEvent[] = [];
+  const wakers = new Set<() => void>();
+  const bytes: Record<Side, string> = { client: "", debuggee: "" };
+  const ends: SessionEnd[] = [];
+  const notes: string[] = [];
+  const watcher: Observer = {
+    name: "watcher",
+    chunk: (_, side, chunk) => (bytes[side] += Buffer.from(chunk).toString("latin1")),
+    note: (_, note) => notes.push(note.kind),
+    sessionClosed: (_, end) => ends.push(end),
+  };
+  const registry = new Registry((event) => {
+    events.push(event);
+    for (const wake of wakers) wake();
+  });
+  const observers = new Observers([watcher], (_, thrown) => t.fail(String(thrown)));
+  const port = await freePort();
+  const service = new Service(
+    {
+      name: "svc",
+      wire,
+      host: "local",
+      comes,
+      ide: "ide",
+      vm: "vm",
+      listen: listenTcp({ host: "127.0.0.1", port }),
+      dial: dialTcp({ host: "127.0.0.1", port: to }),
+      releaseAfter,
+      rewrite: undefined,
+    },
+    registry,
+    observers,
+  );
+  await service.open();
+  t.teardown(async () => {
+    await service.close();
+    await Promise.all(registry.sessions().map((session) => session.stop()));
+  });
+  /** Resolves when session `id` has been in `state`. */
+  const reached = (state: SessionState, id = 1): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if (
+          !events.some((event) => event.type === "session" && event.session.id === id && event.session.state === state)
+        )
+          return;
+        wakers.delete(look);
+        resolve();
+      };
+      wakers.add(look);
+      look();
+    });
+  return { port, registry, events, bytes, ends, notes, reached };
+}
+
+t.test("pydevd: bytes cross both ways as they came, and half-closes pass on", async (t) => {
+  const ide = await listen();
+  t.teardown(() => ide.close());
+  const { port, reached, bytes, ends, registry } = await serve(t, "pydevd", "debuggee", ide.port);
+  const debuggee = await connect(port);
+  const client = await ide.next();
+  client.write("501\t1\t1.1\tUNIX\tID\n101\t3\t\n");
+  t.equal(await read(debuggee, "101\t3\t\n"), "501\t1\t1.1\tUNIX\tID\n101\t3\t\n");
+  debuggee.write("501\t1\tversion\n103\t2\t<xml/>\n");
+  t.equal(await read(client, "<xml/>\n"), "501\t1\tversion\n103\t2\t<xml/>\n");
+  t.equal(registry.sessions()[0]?.view().frames.client, 2);
+  t.equal(registry.sessions()[0]?.view().frames.debuggee, 2);
+  debuggee.end("104\t4\tbye\n");
+  t.equal(await read(client, "bye\n"), "104\t4\tbye\n");
+  t.equal(await gone(client), "end");
+  client.end("106\t5\t*\n");
+  t.equal(await read(debuggee, "*\n"), "106\t5\t*\n", "the other direction goes on after a half-close");
+  await reached("closed");
+  t.same(ends, [{ by: "debuggee", how: "end" }]);
+  t.equal(bytes.client, "501\t1\t1.1\tUNIX\tID\n101\t3\t\n106\t5\t*\n");
+  t.equal(bytes.debuggee, "501\t1\tversion\n103\t2\t<xml/>\n104\t4\tbye\n");
+});
+
+t.test("pydevd: a debuggee is held until an IDE listens, then joined", async (t) => {
+  const port0 = await freePort();
+  const { port, reached, notes } = await serve(t, "pydevd", "debuggee", port0);
+  const debuggee = await connect(port);
+  await reached("held");
+  const ide = await listen(port0);
+  t.teardown(() => ide.close());
+  const client = await ide.next();
+  await reached("open");
+  client.write("101\t1\t\n");
+  t.equal(await read(debuggee, "\n"), "101\t1\t\n");
+  t.same(notes, ["held", "attached"]);
+  debuggee.resetAndDestroy();
+  t.equal(await gone(client), "reset", "a reset is passed on as a reset");
+  await reached("closed");
+});
+
+t.test("pydevd: an IDE that leaves before 101 leaves the debuggee held, with no half command in its ear", async (t) => {
+  const ide = await listen();
+  t.teardown(() => ide.close());
+  const { port, reached } = await serve(t, "pydevd", "debuggee", ide.port);
+  const debuggee = await connect(port);
+  const first = await ide.next();
+  first.write("501\t1\t1.1\tUNIX\tID\n111\t3\t1\tpython-line\t/half/of/a/comm");
+  t.equal(await read(debuggee, "ID\n"), "501\t1\t1.1\tUNIX\tID\n");
+  first.resetAndDestroy();
+  await reached("held");
+  debuggee.write("501\t1\tan answer for the one who left\n");
+  const second = await ide.next();
+  second.write("101\t1\t\n");
+  t.equal(await read(debuggee, "101\t1\t\n"), "101\t1\t\n", "the half command was not sent");
+  debuggee.write("103\t2\t<xml/>\n");
+  t.match(await read(second, "<xml/>\n"), /103\t2\t<xml\/>\n$/);
+  second.end();
+  t.equal(await gone(debuggee), "end", "after 101 its leaving is passed on");
+  debuggee.end();
+  await reached("closed");
+});
+
+t.test("pydevd: hold: 50ms releases a debuggee that no IDE wants, and resumes it at each stop", async (t) => {
+  const { port, reached, bytes, ends } = await serve(t, "pydevd", "debuggee", await freePort(), 50);
+  const debuggee = await connect(port);
+  t.equal(await read(debuggee, "101\t3\t\n"), "501\t1\t1.1\tUNIX\tID\n101\t3\t\n");
+  await reached("released");
+  debuggee.write('105\t6\t<xml><thread id="pid_1_id_2" stop_reason="111"></thread></xml>\n');
+  t.equal(await read(debuggee, "pid_1_id_2\n"), "106\t5\tpid_1_id_2\n");
+  debuggee.end();
+  await reached("closed");
+  t.match(bytes.debuggee, /^105\t6/);
+  t.same(ends, [{ by: "debuggee", how: "end" }]);
+});
+
+t.test("pydevd: a relay that stops releases those that wait, and ends the others cleanly", async (t) => {
+  const { port, reached, registry } = await serve(t, "pydevd", "debuggee", await freePort());
+  const debuggee = await connect(port);
+  await reached("held");
+  const stopped = registry.sessions()[0]?.stop();
+  t.equal(await read(debuggee, "101\t3\t\n"), "501\t1\t1.1\tUNIX\tID\n101\t3\t\n");
+  t.equal(await gone(debuggee), "end");
+  debuggee.end();
+  await stopped;
+  t.same(registry.sessions(), []);
+});
+
+t.test("dap: the service is dialled at the IDE's first byte, not at its connect", async (t) => {
+  const vm = await listen();
+  t.teardown(() => vm.close());
+  const { port, reached, ends } = await serve(t, "dap", "client", vm.port);
+  const probe = await connect(port);
+  await reached("waiting", 1);
+  probe.end();
+  await reached("closed", 1);
+  t.match(ends[0], { by: "client", how: "end" });
+  const client = await connect(port);
+  client.write("Content-Length: 2\r\n\r\n{}");
+  const debuggee = await vm.next();
+  t.equal(
+    await read(debuggee, "{}"),
+    "Content-Length: 2\r\n\r\n{}",
+    "the first connection that the service saw is not the probe's",
+  );
+  debuggee.end();
+  t.equal(await gone(client), "end");
+  client.end();
+  await reached("closed", 2);
+});
+
+t.test("dap: an IDE whose service is down reads why in its own words", async (t) => {
+  const { port, reached, ends } = await serve(t, "dap", "client", await freePort());
+  const client = await connect(port);
+  const request = JSON.stringify({ seq: 7, type: "request", command: "initialize", arguments: {} });
+  client.write(`Content-Length: ${request.length}\r\n\r\n${request}`);
+  const answer = await read(client, "showUser");
+  t.match(answer, /"request_seq":7,"success":false,"command":"initialize","message":"DT_DIAL_REFUSED/);
+  t.equal(await gone(client), "end");
+  client.end();
+  await reached("closed");
+  t.match(ends[0], { by: "relay", how: "failed", detail: /DT_DIAL_REFUSED/ });
+});
+
+t.test("garbage turns a session opaque and crosses untouched", async (t) => {
+  const vm = await listen();
+  t.teardown(() => vm.close());
+  const { port, notes, registry, reached } = await serve(t, "dap", "client", vm.port);
+  const client = await connect(port);
+  client.write("\0\x01garbage");
+  const debuggee = await vm.next();
+  t.equal(await read(debuggee, "garbage"), "\0\x01garbage");
+  debuggee.write("Content-Length: 2147483648\r\n\r\nxyz");
+  t.equal(await read(client, "xyz"), "Content-Length: 2147483648\r\n\r\nxyz");
+  t.equal(registry.sessions()[0]?.view().mode, "opaque");
+  t.same(notes, ["attached", "opaque", "opaque"]);
+  client.resetAndDestroy();
+  await reached("closed");
+});
+
+t.test("raw: a service that speaks first is heard at once", async (t) => {
+  const vm = await listen();
+  t.teardown(() => vm.close());
+  const { port, reached, registry } = await serve(t, "raw", "client", vm.port);
+  const client = await connect(port);
+  const debuggee = await vm.next();
+  debuggee.write("(Pdb) ");
+  t.equal(await read(client, "(Pdb) "), "(Pdb) ");
+  t.equal(registry.sessions()[0]?.view().mode, "opaque");
+  client.resetAndDestroy();
+  await reached("closed");
+});
+
+t.test("many sessions of one service at once, each with a number of its own", async (t) => {
+  const ide = await listen();
+  t.teardown(() => ide.close());
+  const { port, registry, reached } = await serve(t, "pydevd", "debuggee", ide.port);
+  const debuggees = await Promise.all(Array.from({ length: 20 }, () => connect(port)));
+  const clients = await Promise.all(debuggees.map(() => ide.next()));
+  await Promise.all(debuggees.map((_, i) => reached("open", i + 1)));
+  for (const [i, client] of clients.entries()) client.write(`101\t${i}\t\n`);
+  const heard = await Promise.all(debuggees.map((debuggee) => read(debuggee, "\n")));
+  t.same(new Set(heard).size, 20);
+  t.same(
+    registry.sessions("svc").map((session) => session.facts.name),
+    Array.from({ length: 20 }, (_, i) => `svc#${i + 1}`),
+  );
+  for (const debuggee of debuggees) debuggee.resetAndDestroy();
+  await Promise.all(debuggees.map((_, i) => reached("closed", i + 1)));
+  t.same(registry.sessions(), []);
+});
+
+t.test("a slow reader stops the sender, not the relay; nothing is lost", async (t) => {
+  const vm = await listen();
+  t.teardown(() => vm.close());
+  const { port, reached } = await serve(t, "raw", "client", vm.port);
+  const client = await connect(port);
+  client.pause();
+  const debuggee = await vm.next();
+  const chunk = Buffer.alloc(1 << 20, "x");
+  let sent = 0;
+  // Until the sender is held: what is in flight is bounded by sockets' and streams' buffers.
+  while (debuggee.write(chunk) && sent < 200) sent++;
+  t.ok(sent < 200);
+  let more = 1;
+  const pump = (): void => {
+    while (more < 40) {
+      more++;
+      if (!debuggee.write(chunk)) return void debuggee.once("drain", pump);
+    }
+    debuggee.end();
+  };
+  debuggee.once("drain", pump);
+  let got = 0;
+  client.on("data", (data: Buffer) => (got += data.length));
+  client.resume();
+  t.equal(await gone(client), "end");
+  t.equal(got, (sent + more) * chunk.length);
+  client.end();
+  await reached("closed");
+});
