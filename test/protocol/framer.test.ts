@@ -91,7 +91,7 @@ t.test("Content-Length frames, however written and cut", async (t) => {
     `content-length:9\r\n\r\n`,
     `CONTENT-LENGTH: \t 009 \r\n\r\n`,
     `Content-Type: application/vscode-jsonrpc; charset=utf-8\r\nContent-Length: 9\r\n\r\n`,
-    `Content-Length: 9\r\nX:\r\nContent-Lengthy: 4\r\nContent-Length: 9\r\n\r\n`,
+    `Content-Length: 9\r\nX:\r\nContent: 3\r\nContent-Lengthy: 4\r\nContent-Length: 9\r\n\r\n`,
     `Content-Length: 9\n\n`,
   ];
   for (const wire of ["dap", "pydevd"] as const) {
