@@ -13,12 +13,20 @@ const interrupted = 130;
 
 export function demoCommand(): Command {
   return new Command("demo")
-    .description("debug three services on a throwaway VM, all real, on this machine (about 15 seconds)")
-    .option("--trace <dir>", "keep the trace in this directory instead of a temporary one")
+    .summary("three real services, three breakpoints, one request, on this machine")
+    .description(
+      "Plays the founding scenario on this machine, all real: a throwaway sshd is the VM, three small Python services run on\n" +
+        "it under pydevd and debugpy, a scripted IDE stops each of them once. It explains itself and leaves only a trace.",
+    )
+    .option("--trace <dir>", "where the trace goes; default: a temporary directory")
     .option("--json", "end with one JSON line on stdout; the story goes to stderr")
     .addHelpText(
       "after",
-      "\nExamples:\n  debugtap demo\n  debugtap demo --json | tail -n 1\n  debugtap demo --trace ./traces",
+      `
+Examples:
+  $ debugtap demo
+  $ debugtap demo --json | tail -n 1
+  $ debugtap demo --trace ./traces`,
     )
     .action(async (options: { trace?: string; json?: boolean }) => {
       process.exitCode = await demo(options);
@@ -48,8 +56,9 @@ async function demo(options: { trace?: string; json?: boolean }): Promise<number
     say(`${((Date.now() - started) / 1000).toFixed(1)} s. Everything is stopped and removed but the trace.`);
     return finish(outcome, options.json === true, say);
   } catch (error) {
-    // An empty directory goes; what was recorded stays.
-    await rmdir(traces).catch(() => say(`What was recorded is in ${traces}.`));
+    if (options.trace === undefined) {
+      await rmdir(traces).catch(() => say(`What was recorded until then is in ${traces}.`));
+    }
     if (!(error instanceof Interrupted)) throw error;
     say("Interrupted. Everything is stopped.");
     return interrupted;
