@@ -27,7 +27,11 @@ export interface RunOptions {
 export async function runRelay({ config, traceDir, json }: RunOptions): Promise<void> {
   const terminal = process.stdout.isTTY && !json;
   const board: LiveBoard | undefined = terminal
-    ? new LiveBoard({ view: () => relay.view(), terminal: process.stdout, color: process.env["NO_COLOR"] === undefined })
+    ? new LiveBoard({
+        view: () => relay.view(),
+        terminal: process.stdout,
+        color: process.env["NO_COLOR"] === undefined,
+      })
     : undefined;
   const prompt = promptOnTerminal();
   const relay = new Relay({

@@ -78,7 +78,11 @@ t.test("a wrong key, an unknown and a changed host key; exit 3, with the line to
   t.teardown(() => sshd.stop());
   const dir = t.testdir({ empty: "" });
   const services = { api: { host: "vm", wire: "dap", listens: 5678, ide: await freePort() } };
-  const file = config(dir, { hosts: { vm: { ssh: "vm", ssh_config: "ssh_config" } }, services, record: { enabled: false } });
+  const file = config(dir, {
+    hosts: { vm: { ssh: "vm", ssh_config: "ssh_config" } },
+    services,
+    record: { enabled: false },
+  });
   const settings = readFileSync(sshd.sshConfig, "utf8");
   const write = (text: string): void => writeFileSync(`${dir}/ssh_config`, text, { mode: 0o600 });
 

@@ -9,7 +9,8 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 
 t.test("npm pack, unpacked elsewhere, runs", async (t) => {
   const dir = t.testdir();
-  const run = (program: string, ...args: string[]): string => execFileSync(program, args, { cwd: dir, encoding: "utf8" });
+  const run = (program: string, ...args: string[]): string =>
+    execFileSync(program, args, { cwd: dir, encoding: "utf8" });
   execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", dir], { cwd: root, stdio: "pipe" });
   const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as { version: string };
   run("tar", "-xzf", `debugtap-${version}.tgz`);
@@ -29,7 +30,13 @@ t.test("npm pack, unpacked elsewhere, runs", async (t) => {
   symlinkSync(`${dir}/package`, `${dir}/node_modules/debugtap`);
   t.equal(run("node", "-e", imports), "function function\n");
   const files = run("tar", "-tzf", `debugtap-${version}.tgz`);
-  for (const wanted of ["LICENSE", "README.md", "debugtap.schema.json", "examples/ide-dap.mjs", "dist/src/trace/worker.js"]) {
+  for (const wanted of [
+    "LICENSE",
+    "README.md",
+    "debugtap.schema.json",
+    "examples/ide-dap.mjs",
+    "dist/src/trace/worker.js",
+  ]) {
     t.match(files, `package/${wanted}`);
   }
   t.notMatch(files, /package\/(?:test|src|dist\/test|node_modules)\//);
