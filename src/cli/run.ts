@@ -5,6 +5,7 @@
 // - Ctrl-C, SIGTERM, `debugtap down` and a reader of stdout that has left all stop it in order: waiting debuggees are released,
 //   the trace is completed. A second signal ends it at once.
 // - A defect of ours is told, and the sessions go on.
+import { EventEmitter, once } from "node:events";
 import { asDebugtapError } from "../../protocol/errors.ts";
 import type { RelayEvent } from "../../protocol/control.ts";
 import type { Config } from "../config.ts";
@@ -74,9 +75,10 @@ function print(event: RelayEvent, json: boolean): void {
 }
 
 /** Everything that asks this process to stop. */
-function stopRequest(): { requested: Promise<void>; request: () => void } {
-  let request: () => void = () => undefined;
-  const requested = new Promise<void>((resolve) => (request = resolve));
+function stopRequest(): { readonly requested: Promise<void>; readonly request: () => void } {
+  const stop = new EventEmitter();
+  const requested = once(stop, "request").then(() => undefined);
+  const request = (): unknown => stop.emit("request");
   let signals = 0;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
