@@ -85,21 +85,23 @@ export class ProxyStream extends Duplex {
     this.#child.stdout.resume();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#child.stdin.write(chunk, done);
+  // A write to a child that is gone fails in silence: what it said, and its end, follow.
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#child.stdin.write(chunk, () => done());
   }
 
-  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    this.#child.stdin.cork();
-    const last = chunks.pop();
-    for (const { chunk } of chunks) this.#child.stdin.write(chunk);
-    if (last === undefined) done();
-    else this.#child.stdin.write(last.chunk, done);
-    this.#child.stdin.uncork();
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+    const { stdin } = this.#child;
+    stdin.cork();
+    for (const [index, { chunk }] of chunks.entries()) {
+      stdin.write(chunk, index === chunks.length - 1 ? () => done() : ignore);
+    }
+    stdin.uncork();
   }
 
   override _final(done: () => void): void {
-    this.#child.stdin.end(() => done());
+    this.#child.stdin.end(); // its callback never comes when the child is gone
+    done();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
