@@ -7,6 +7,7 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import { listTrace, playScenario } from "../demo/scenario.ts";
 import type { Outcome, Tell } from "../demo/scenario.ts";
 import { Stage } from "../demo/stage.ts";
+import { whenOutputCloses } from "./output.ts";
 
 const limitMs = 120_000;
 const interrupted = 130;
@@ -41,6 +42,7 @@ async function demo(options: { trace?: string; json?: boolean }): Promise<number
   const control = new AbortController();
   const interrupt = (): void => control.abort(new Interrupted());
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  whenOutputCloses(interrupt);
   const limit = setTimeout(() => control.abort(tooLong()), limitMs);
   const traces =
     options.trace === undefined ? await mkdtemp(join(tmpdir(), "debugtap-trace-")) : resolve(options.trace);
