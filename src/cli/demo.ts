@@ -79,8 +79,9 @@ async function play(stage: Stage, traces: string, tell: Tell): Promise<Outcome> 
 }
 
 function finish({ services, trace, missed }: Outcome, json: boolean, say: (line: string) => void): number {
-  const error = new DebugtapError("DT_DEMO_MISSED", missed[0] ?? "", {
-    why: missed.slice(1).join("\n"),
+  const names = services.filter(({ hits }) => hits === 0).map(({ name }) => name);
+  const error = new DebugtapError("DT_DEMO_MISSED", `the breakpoint of ${names.join(" and of ")} was not hit`, {
+    why: missed.join("\n"),
     fix: `debugtap show ${trace}`,
   });
   if (missed.length > 0) say(`\n${error.format()}`);
