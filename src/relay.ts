@@ -32,6 +32,7 @@ export class Relay {
   readonly #registry: Registry;
   readonly #started = Date.now();
   readonly #tunnels: Tunnel[] = [];
+  readonly #aborted = new AbortController();
   #services: Service[] = [];
   #observers: Observers;
   #trace: TraceWriter | undefined;
@@ -80,6 +81,7 @@ export class Relay {
   }
 
   async #stop(): Promise<void> {
+    this.#aborted.abort();
     await Promise.all(this.#services.map((service) => service.close()));
     await Promise.all(this.#registry.sessions().map((session) => session.stop()));
     await Promise.all(this.#tunnels.map((tunnel) => tunnel.close()));
@@ -151,7 +153,7 @@ export class Relay {
           destination: ssh,
           ...(host.sshConfig === undefined ? {} : { configFile: host.sshConfig }),
         },
-        prompt === undefined ? {} : { prompt },
+        { signal: this.#aborted.signal, ...(prompt === undefined ? {} : { prompt }) },
       );
       this.#tunnels.push(tunnel);
       void tunnel.closed.then((error) => {

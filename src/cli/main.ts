@@ -5,16 +5,22 @@
 // - A verb throws a DebugtapError and prints nothing about it; it imports what is heavy inside its action, so that `--help`
 //   and `ps` stay quick.
 // - Exit codes are those of the error table; 2 is a command line that cannot be understood.
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { demoCommand } from "./demo.ts";
 import { downCommand } from "./down.ts";
 import { guardOutput, printError } from "./output.ts";
 import { psCommand } from "./ps.ts";
+import { relayCommand } from "./relay.ts";
+import { upCommand } from "./up.ts";
+import { version } from "./version.ts";
 
 const running = "Run:";
 
 const verbs: readonly (readonly [group: string, make: () => Command])[] = [
+  [running, demoCommand],
+  [running, upCommand],
+  [running, relayCommand],
   [running, psCommand],
   [running, downCommand],
 ];
@@ -28,13 +34,6 @@ Examples:
   $ debugtap show TRACE              what was recorded
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 a connection, 4 a service.`;
-
-/** The version of this package. */
-export function version(): string {
-  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
-  const found: unknown = Reflect.get(Object(JSON.parse(text)), "version");
-  return typeof found === "string" ? found : "unknown";
-}
 
 /** Runs one command line (without node and script); never rejects, sets `process.exitCode`. */
 export async function main(words: readonly string[]): Promise<void> {
