@@ -7,6 +7,7 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import { listTrace, playScenario } from "../demo/scenario.ts";
 import type { Outcome, Tell } from "../demo/scenario.ts";
 import { Stage } from "../demo/stage.ts";
+import { whenOutputCloses } from "./output.ts";
 
 const limitMs = 120_000;
 const interrupted = 130;
@@ -41,6 +42,7 @@ async function demo(options: { trace?: string; json?: boolean }): Promise<number
   const control = new AbortController();
   const interrupt = (): void => control.abort(new Interrupted());
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  whenOutputCloses(interrupt);
   const limit = setTimeout(() => control.abort(tooLong()), limitMs);
   const traces =
     options.trace === undefined ? await mkdtemp(join(tmpdir(), "debugtap-trace-")) : resolve(options.trace);
@@ -77,8 +79,9 @@ async function play(stage: Stage, traces: string, tell: Tell): Promise<Outcome> 
 }
 
 function finish({ services, trace, missed }: Outcome, json: boolean, say: (line: string) => void): number {
-  const error = new DebugtapError("DT_DEMO_MISSED", missed[0] ?? "", {
-    why: missed.slice(1).join("\n"),
+  const names = services.filter(({ hits }) => hits === 0).map(({ name }) => name);
+  const error = new DebugtapError("DT_DEMO_MISSED", `the breakpoint of ${names.join(" and of ")} was not hit`, {
+    why: missed.join("\n"),
     fix: `debugtap show ${trace}`,
   });
   if (missed.length > 0) say(`\n${error.format()}`);
