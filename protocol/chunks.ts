@@ -1,9 +1,15 @@
 // A queue of bytes, kept as the chunks they came in.
 //
 // Rules
-// - Appending copies nothing; taking copies only what lies across an edge of two chunks.
+// - Appending copies nothing, except in a trickle: once many chunks are held, small ones are gathered in blocks, or a peer
+//   that sends single bytes would cost a hundred times its bytes. Taking copies only what lies across an edge of two chunks.
 // - Chunks are kept as views: whoever appends one must not write to it later.
 // - `indexOf` never looks twice at a byte while the same byte is asked for, however the bytes trickle in.
+
+/** With this many chunks held, those smaller than `smallChunk` go into blocks. */
+const trickle = 16;
+const smallChunk = 128;
+const blockLength = 4096;
 
 export class ChunkList {
   #chunks: Uint8Array[] = [];
@@ -12,6 +18,8 @@ export class ChunkList {
   /** Bytes of the first chunk that are spent. */
   #spent = 0;
   #byteLength = 0;
+  /** What the last chunk is a view of the beginning of, when small ones are gathered there. */
+  #block: Uint8Array | undefined;
   /** Stream offset of the first byte held. */
   #start = 0;
   // `#absentByte` does not occur between these two stream offsets.
@@ -25,8 +33,12 @@ export class ChunkList {
 
   append(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
-    this.#chunks.push(chunk);
     this.#byteLength += chunk.length;
+    if (chunk.length < smallChunk && this.#chunks.length - this.#head >= trickle) this.#gather(chunk);
+    else {
+      this.#chunks.push(chunk);
+      this.#block = undefined;
+    }
   }
 
   /** Offset of the first `byte` at or after `from`, or -1. */
@@ -74,6 +86,7 @@ export class ChunkList {
     if (n >= this.#byteLength) {
       this.#start += this.#byteLength;
       this.#chunks = [];
+      this.#block = undefined;
       this.#head = this.#spent = this.#byteLength = 0;
       return;
     }
@@ -95,6 +108,16 @@ export class ChunkList {
 
   clear(): void {
     this.skip(this.#byteLength);
+  }
+
+  #gather(chunk: Uint8Array): void {
+    const filled = this.#chunks.at(-1)?.length ?? 0;
+    if (this.#block !== undefined && filled + chunk.length <= blockLength) this.#chunks.pop();
+    else this.#block = undefined;
+    const start = this.#block === undefined ? 0 : filled;
+    this.#block ??= new Uint8Array(blockLength);
+    this.#block.set(chunk, start);
+    this.#chunks.push(this.#block.subarray(0, start + chunk.length));
   }
 
   // The chunk to begin in is looked for from the end: a repeated search begins in what was appended last.

@@ -3,7 +3,7 @@
 // The arrow shows who sent it: → client, ← debuggee.
 import type { Side } from "./frame.ts";
 import { stopReasonName } from "./pydevd-commands.ts";
-import { conditionQuoting, expressionQuoting } from "./pydevd-quoting.ts";
+import { conditionQuoting, expressionQuoting, xmlUnescape } from "./pydevd-quoting.ts";
 import { parsePydevdXml } from "./pydevd-xml.ts";
 import type { PydevdFrame, PydevdThread, PydevdXml } from "./pydevd-xml.ts";
 import type { PydevdMessage } from "./pydevd.ts";
@@ -21,7 +21,9 @@ export interface PydevdDescription {
 
 export function describePydevd(message: PydevdMessage, side: Side): PydevdDescription {
   const { id, name, seq, text } = message;
-  const xml = side === "debuggee" ? parsePydevdXml(text) : undefined;
+  // Only what begins as XML: a 124 is a source text, which may hold some.
+  const isXml = side === "debuggee" && (text.startsWith("<xml") || hasFieldsBeforeXml(id));
+  const xml = isXml ? parsePydevdXml(text) : undefined;
   const payload = xml === undefined ? fieldsSummary(id, text, side) : xmlSummary(id, text, xml);
   return {
     summary: `${side === "client" ? "→" : "←"} ${id} ${name} ${payload}`,
@@ -31,8 +33,10 @@ export function describePydevd(message: PydevdMessage, side: Side): PydevdDescri
 
 function xmlSummary(id: number, text: string, xml: PydevdXml): string {
   const parts: string[] = [];
-  // 138 and 136 have fields before the XML: frame id, type, description.
-  if (id === 138 || id === 136) parts.push(text.slice(0, text.indexOf("<xml")).split("\t").slice(1).join(" "));
+  if (hasFieldsBeforeXml(id)) {
+    const fields = text.slice(0, text.indexOf("<xml")).split("\t").slice(1);
+    parts.push(xmlUnescape(fields.join(" ").trim()));
+  }
   parts.push(...xml.threads.slice(0, 4).map(threadSummary));
   if (xml.threads.length > 4) parts.push(`+${xml.threads.length - 4} threads`);
   if (xml.frames.length > 0) parts.push(stackSummary(xml.frames));
@@ -42,6 +46,11 @@ function xmlSummary(id: number, text: string, xml: PydevdXml): string {
     parts.push(`${xml.vars.length} ${xml.vars.length === 1 ? "var" : "vars"} ${shown.join(", ")}`);
   }
   return parts.length > 0 ? parts.join(" ") : text;
+}
+
+// 136: thread, exception type.  138: frame, exception type, description.
+function hasFieldsBeforeXml(id: number): boolean {
+  return id === 136 || id === 138;
 }
 
 function threadSummary(thread: PydevdThread): string {

@@ -6,7 +6,6 @@
 import { decodeDap } from "./dap.ts";
 import { describeDap } from "./describe-dap.ts";
 import { describePydevd } from "./describe-pydevd.ts";
-import { frameBody } from "./frame.ts";
 import type { Frame, Side, Wire } from "./frame.ts";
 import { decodePydevd } from "./pydevd.ts";
 

@@ -9,6 +9,7 @@
 export const errorTable = {
   DT_USAGE: { exit: 2, meaning: "the command line cannot be understood" },
   DT_NODE_TOO_OLD: { exit: 2, meaning: "this Node is older than debugtap supports" },
+  DT_NOT_BUILT: { exit: 2, meaning: "debugtap was not compiled, or its packages were not installed" },
   DT_CONFIG_MISSING: { exit: 2, meaning: "no debugtap.yml was found" },
   DT_CONFIG_SYNTAX: { exit: 2, meaning: "debugtap.yml is not valid YAML" },
   DT_CONFIG_INVALID: { exit: 2, meaning: "debugtap.yml has an unknown key or a value of the wrong kind" },
@@ -56,6 +57,11 @@ export const errorTable = {
   DT_TRACE_DAMAGED: { exit: 1, meaning: "a trace file is damaged; what stands before the damage was read" },
   DT_TRACE_NEWER: { exit: 1, meaning: "the trace was written by a newer debugtap" },
   DT_RELAY_NOT_RUNNING: { exit: 3, meaning: "no running debugtap was found to ask" },
+  DT_PROGRAM_MISSING: { exit: 2, meaning: "a program or package that debugtap starts is not installed" },
+  DT_DEMO_FAILED: { exit: 1, meaning: "the demo could not be played to its end" },
+  DT_DEMO_MISSED: { exit: 4, meaning: "a breakpoint of the demo was not hit" },
+  DT_CONTROL_SOCKET: { exit: 1, meaning: "the socket for `ps` and `down` cannot be used; the relay runs without it" },
+  DT_STOP_TIMEOUT: { exit: 3, meaning: "a running debugtap was asked to stop and did not in time" },
   DT_INTERNAL: { exit: 1, meaning: "a defect in debugtap" },
 } as const satisfies Record<string, { exit: number; meaning: string }>;
 

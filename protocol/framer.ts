@@ -13,8 +13,9 @@
 // - Every byte is looked at at most once, bodies not at all (they are counted), lines by the native search for LF.
 // - Nothing here throws or allocates, until the one failure; after it nothing more is looked at: the session is opaque.
 // - No state depends on how the stream was cut into chunks.
-import { DebugtapError } from "./errors.ts";
+import type { DebugtapError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
+import { garbage, tooLarge } from "./framing-errors.ts";
 
 /** A body of more bytes than this is not followed: DT_FRAME_TOO_LARGE. */
 export const maxBodyLength = 256 * 1024 * 1024;
@@ -154,22 +155,14 @@ export class Framer {
   // Byte by byte: a head is some 25 bytes, and read so it may be cut anywhere without a buffer.
   #head(chunk: Uint8Array, from: number): number {
     let state = this.#state;
+    if (state === START && from < chunk.length) {
+      this.#seen = 0;
+      this.#length = -1;
+      state = this.#wire === "dap" || isLetter(chunk[from] ?? 0) ? NAME : LINE_ID;
+    }
     for (let i = from; i < chunk.length; i++) {
       const byte = chunk[i] ?? 0;
       switch (state) {
-        case START:
-          this.#seen = 0;
-          this.#length = -1;
-          if (this.#wire === "pydevd" && !isLetter(byte)) {
-            // The byte is looked at again, as the first of a line.
-            state = LINE_ID;
-            i--;
-            continue;
-          }
-          state = NAME;
-          this.#matched = this.#nameLength = 0;
-          i--;
-          continue;
         case LINE_ID:
           if (byte === LF) {
             this.#done("line", 0, this.#seen + 1);
@@ -185,7 +178,7 @@ export class Framer {
         case NAME:
           if (byte === COLON && this.#nameLength > 0) {
             state = this.#matched === lengthName.length ? LENGTH_BEFORE : VALUE;
-            this.#digits = 0;
+            this.#matched = this.#nameLength = this.#digits = 0;
           } else if (isLetter(byte) || isDigit(byte) || byte === DASH || byte === UNDERSCORE) {
             this.#nameLength++;
             // Bit 5 makes a capital letter small; it leaves the dash alone.
@@ -198,10 +191,8 @@ export class Framer {
           } else return this.#garbage(byte);
           break;
         case VALUE:
-          if (byte === LF) {
-            state = NAME;
-            this.#matched = this.#nameLength = 0;
-          } else if (byte === 0) return this.#garbage(byte);
+          if (byte === LF) state = NAME;
+          else if (byte === 0) return this.#garbage(byte);
           break;
         case LENGTH_BEFORE:
           if (isDigit(byte)) {
@@ -218,7 +209,6 @@ export class Framer {
             if (this.#length !== -1 && this.#length !== this.#digits) return this.#garbage(byte);
             this.#length = this.#digits;
             state = NAME;
-            this.#matched = this.#nameLength = 0;
           } else if (byte === CR || byte === SPACE || byte === TAB) state = LENGTH_AFTER;
           else return this.#garbage(byte);
           break;
@@ -250,23 +240,11 @@ export class Framer {
   }
 
   #garbage(byte: number): -1 {
-    const shown = byte > SPACE && byte < 127 ? ` (${String.fromCharCode(byte)})` : "";
-    const other = this.#wire === "dap" ? "pydevd" : "dap";
-    return this.#fail(
-      new DebugtapError("DT_FRAME_GARBAGE", `byte ${this.#offset + this.#seen} of the stream is not ${this.#wire}`, {
-        why: `0x${byte.toString(16).padStart(2, "0")}${shown} cannot stand ${this.#seen} bytes into message ${this.#frames + 1}`,
-        fix: `if the service speaks ${other}, set \`wire: ${other}\`; if neither, \`wire: raw\``,
-      }),
-    );
+    return this.#fail(garbage(this.#wire, byte, this.#frames + 1, this.#seen, this.#offset + this.#seen));
   }
 
   #tooLarge(what: string): -1 {
-    return this.#fail(
-      new DebugtapError("DT_FRAME_TOO_LARGE", `message ${this.#frames + 1} of the stream is too large to follow`, {
-        why: what,
-        fix: "set `wire: raw` if messages of this size are meant",
-      }),
-    );
+    return this.#fail(tooLarge(what, this.#frames + 1));
   }
 
   #fail(failure: DebugtapError): -1 {

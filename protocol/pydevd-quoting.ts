@@ -23,14 +23,17 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Python's urllib.parse.quote: UTF-8, all percent-coded but `A-Z a-z 0-9 _ . - ~` and the characters of `safe` (ASCII). */
 export function pythonQuote(text: string, safe: string): string {
-  return text.replace(/[^A-Za-z0-9_.~-]/gu, (char) => (safe.includes(char) ? char : percent(char)));
+  return text.replace(/[^A-Za-z0-9_.~-]+/g, (run) => {
+    let coded = "";
+    for (const byte of encoder.encode(run)) {
+      const char = String.fromCharCode(byte);
+      coded += byte < 128 && safe.includes(char) ? char : (percented[byte] ?? "");
+    }
+    return coded;
+  });
 }
 
-function percent(char: string): string {
-  let coded = "";
-  for (const byte of encoder.encode(char)) coded += `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
-  return coded;
-}
+const percented = Array.from({ length: 256 }, (_, byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`);
 
 /** Python's urllib.parse.unquote. */
 export function unquote(text: string): string {

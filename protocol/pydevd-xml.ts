@@ -7,8 +7,8 @@
 // Rules
 // - Input is a message's text, so without the quoting of the wire; fields before the XML (138, 136) are skipped.
 // - All layers of quoting are undone: strings are as they were in the debuggee.
-// - pydevd does not mask control characters in messages and names: these alone are let through. Any other fault of the XML
-//   gives undefined, never a part.
+// - pydevd does not mask control characters in messages and names: these alone are let through (to a limit, each costs
+//   time). Any other fault of the XML gives undefined, never a part.
 import { SaxesParser } from "saxes";
 import { attributeQuoting } from "./pydevd-quoting.ts";
 
@@ -55,6 +55,8 @@ export interface PydevdXml {
   readonly output: readonly { readonly stream: "stdout" | "stderr"; readonly text: string }[];
 }
 
+const maxDisallowed = 1000;
+
 type Attributes = Readonly<Record<string, string>>;
 
 /** What the XML in a message's text says; undefined when there is none or it is malformed. */
@@ -66,11 +68,11 @@ export function parsePydevdXml(text: string): PydevdXml | undefined {
   const vars: PydevdVariable[] = [];
   const output: { stream: "stdout" | "stderr"; text: string }[] = [];
   let thread: { frames: PydevdFrame[] } | undefined;
-  let malformed = false;
+  let disallowed = 0;
 
   const parser = new SaxesParser<{ position: false; xmlns: false }>({ position: false, xmlns: false });
   parser.on("error", (error) => {
-    if (!/disallowed character/.test(error.message)) malformed = true;
+    if (!error.message.includes("disallowed character") || ++disallowed > maxDisallowed) throw error;
   });
   parser.on("opentag", ({ name, attributes }) => {
     if (name === "thread") {
@@ -90,9 +92,9 @@ export function parsePydevdXml(text: string): PydevdXml | undefined {
   try {
     parser.write(text.slice(start)).close();
   } catch {
-    malformed = true;
+    return undefined;
   }
-  return malformed ? undefined : { threads, frames, vars, output };
+  return { threads, frames, vars, output };
 }
 
 function threadOf(attributes: Attributes): Omit<PydevdThread, "frames"> {

@@ -8,7 +8,7 @@ import { childConnectNames, childConnectRewrite } from "../protocol/dap-endpoint
 import { Rewriter } from "../protocol/rewriter.ts";
 import type { RelayEvent, RelayView } from "../protocol/control.ts";
 import { Recorder } from "./addons/recorder.ts";
-import type { Config, Hold, HostConfig, ServiceConfig, SshDestination } from "./config.ts";
+import type { Config, HostConfig, ServiceConfig } from "./config.ts";
 import type { Observer } from "./observer.ts";
 import { Observers } from "./observers.ts";
 import { Registry } from "./registry.ts";
@@ -32,6 +32,7 @@ export class Relay {
   readonly #registry: Registry;
   readonly #started = Date.now();
   readonly #tunnels: Tunnel[] = [];
+  readonly #aborted = new AbortController();
   #services: Service[] = [];
   #observers: Observers;
   #trace: TraceWriter | undefined;
@@ -80,6 +81,7 @@ export class Relay {
   }
 
   async #stop(): Promise<void> {
+    this.#aborted.abort();
     await Promise.all(this.#services.map((service) => service.close()));
     await Promise.all(this.#registry.sessions().map((session) => session.stop()));
     await Promise.all(this.#tunnels.map((tunnel) => tunnel.close()));
@@ -112,8 +114,13 @@ export class Relay {
       ...(traceDir === undefined ? {} : { dir: traceDir }),
       ...(dir === undefined ? {} : { parent: dir }),
       facts: { version: this.#options.version, ...(config.file === undefined ? {} : { config: config.file }) },
-      onEvent: ({ type, error }) =>
-        this.#registry.tell({ type: "trace", state: type, dir: trace.dir, reason: error.toJSON() }),
+      onEvent: (event) =>
+        this.#registry.tell({
+          type: "trace",
+          state: event.type,
+          dir: trace.dir,
+          ...(event.type === "resumed" ? {} : { reason: event.error.toJSON() }),
+        }),
     });
     this.#trace = trace;
     this.#registry.tell({ type: "trace", state: "open", dir: trace.dir });
@@ -131,7 +138,7 @@ export class Relay {
     if (failed !== undefined) throw failed.reason;
   }
 
-  async #openTunnel(host: HostConfig, ssh: SshDestination, services: readonly ServiceConfig[]): Promise<Tunnel> {
+  async #openTunnel(host: HostConfig, ssh: string, services: readonly ServiceConfig[]): Promise<Tunnel> {
     const { prompt } = this.#options;
     const lose = (error: DebugtapError): void => {
       const reason = error.toJSON();
@@ -143,10 +150,10 @@ export class Relay {
       const tunnel = await openTunnel(
         {
           name: host.name,
-          destination: ssh.destination,
-          ...(ssh.configFile === undefined ? {} : { configFile: ssh.configFile }),
+          destination: ssh,
+          ...(host.sshConfig === undefined ? {} : { configFile: host.sshConfig }),
         },
-        prompt === undefined ? {} : { prompt },
+        { signal: this.#aborted.signal, ...(prompt === undefined ? {} : { prompt }) },
       );
       this.#tunnels.push(tunnel);
       void tunnel.closed.then((error) => {
@@ -176,7 +183,9 @@ export class Relay {
 
 /** A service's ports as functions. `dials`: the service comes and the IDE is dialled; `listens`: the other way round. */
 function planOf(config: ServiceConfig, tunnel: Tunnel | undefined): ServicePlan {
-  const { vm, ide } = config;
+  const ide = { host: config.bind, port: config.ide };
+  const vm = { host: config.address, port: config.dials ?? config.listens };
+  const dials = config.dials !== undefined;
   const listenVm = tunnel === undefined ? listenTcp(vm) : tunnel.listen(vm);
   const dialVm = tunnel === undefined ? dialTcp(vm) : tunnel.dial(vm);
   // debugpy tells its client the address of a child session: its own, which is not where this machine reaches it.
@@ -185,26 +194,21 @@ function planOf(config: ServiceConfig, tunnel: Tunnel | undefined): ServicePlan 
     new Rewriter({ wire: "dap", names: childConnectNames, rewrite: childConnectRewrite({ from: vm, to: ide }) });
   return {
     ...identity(config),
-    comes: config.reach === "dials" ? "debuggee" : "client",
-    listen: config.reach === "dials" ? listenVm : listenTcp(ide),
-    dial: config.reach === "dials" ? dialTcp(ide) : dialVm,
-    releaseAfter: config.reach === "dials" ? millisecondsOf(config.hold) : 0,
+    comes: dials ? "debuggee" : "client",
+    listen: dials ? listenVm : listenTcp(ide),
+    dial: dials ? dialTcp(ide) : dialVm,
+    releaseAfter: config.hold,
     rewrite: childAddress ? rewriteChild : undefined,
   };
 }
 
 function identity(config: ServiceConfig): Pick<ServicePlan, "name" | "wire" | "host" | "ide" | "vm"> {
-  const { name, wire, host, ide, vm } = config;
-  return { name, wire, host, ide: hostPort(ide.host, ide.port), vm: hostPort(vm.host, vm.port) };
+  const { name, wire, host, bind, ide, address, dials, listens } = config;
+  return { name, wire, host, ide: hostPort(bind, ide), vm: hostPort(address, dials ?? listens) };
 }
 
 function targetOf(host: HostConfig): string {
-  return host.ssh?.destination ?? "local";
-}
-
-function millisecondsOf(hold: Hold): number {
-  if (hold === "forever") return Infinity;
-  return hold === "never" ? 0 : hold;
+  return host.ssh ?? "local";
 }
 
 function switchedOff(observer: Observer, thrown: unknown): DebugtapError {

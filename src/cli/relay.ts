@@ -23,7 +23,9 @@ export function relayCommand(): Command {
       "Relays one service. For dap and raw, the IDE attaches to --listen and the service listens at --to.\n" +
         "For pydevd, the service dials --listen and the IDE (PyCharm's debug server) listens at --to.",
     )
-    .addOption(new Option("--wire <wire>", "what the service speaks").choices(["dap", "pydevd", "raw"]).makeOptionMandatory())
+    .addOption(
+      new Option("--wire <wire>", "what the service speaks").choices(["dap", "pydevd", "raw"]).makeOptionMandatory(),
+    )
     .requiredOption("--listen <[host:]port>", "where one side comes to")
     .requiredOption("--to <[host:]port>", "where the other side is")
     .option("--name <name>", "name of the service, as in the sessions' names", "service")

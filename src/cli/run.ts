@@ -1,14 +1,18 @@
 // Runs a relay in the foreground until it is told to stop: what `up` and `relay` share.
 //
-// On a terminal the board is drawn live; otherwise one plain line an event; with --json one event a line. Ctrl-C stops in
-// order (waiting debuggees are released, the trace is completed); a second Ctrl-C ends at once.
+// Rules
+// - On a terminal the board is drawn live; otherwise one plain line an event; with --json one event a line.
+// - Ctrl-C, SIGTERM, `debugtap down` and a reader of stdout that has left all stop it in order: waiting debuggees are released,
+//   the trace is completed. A second signal ends it at once.
+// - A defect of ours is told, and the sessions go on.
 import { asDebugtapError } from "../../protocol/errors.ts";
 import type { RelayEvent } from "../../protocol/control.ts";
 import type { Config } from "../config.ts";
 import { startControl } from "../control/server.ts";
 import { Relay } from "../relay.ts";
-import { eventLine, LiveBoard } from "./board.ts";
-import { writeJson, writeLine } from "./output.ts";
+import { eventLine } from "./event-line.ts";
+import { LiveBoard } from "./live-board.ts";
+import { printJson, printLine, whenOutputCloses } from "./output.ts";
 import { promptOnTerminal } from "./prompt.ts";
 import { version } from "./version.ts";
 
@@ -21,52 +25,66 @@ export interface RunOptions {
 
 /** Resolves when the relay has stopped; rejects with the error that kept it from starting. */
 export async function runRelay({ config, traceDir, json }: RunOptions): Promise<void> {
-  const live = !json && process.stdout.isTTY;
-  const tell = (event: RelayEvent): void => {
-    if (json) writeJson(event);
-    else if (!live) {
-      const line = eventLine(event);
-      if (line !== undefined) writeLine(line);
-    }
-  };
+  const terminal = process.stdout.isTTY && !json;
+  const board: LiveBoard | undefined = terminal
+    ? new LiveBoard({
+        view: () => relay.view(),
+        terminal: process.stdout,
+        color: process.env["NO_COLOR"] === undefined,
+      })
+    : undefined;
   const prompt = promptOnTerminal();
   const relay = new Relay({
     config,
-    version,
-    onEvent: tell,
+    version: version(),
+    onEvent: (event) => {
+      if (board === undefined) print(event, json);
+      else board.refresh();
+    },
     ...(traceDir === undefined ? {} : { traceDir }),
     ...(prompt === undefined ? {} : { prompt }),
   });
-  const told = stopSignal();
+  const stop = stopRequest();
+  const tell = (thrown: unknown): void => {
+    const event: RelayEvent = { at: Date.now(), type: "error", error: asDebugtapError(thrown).toJSON() };
+    if (board === undefined) print(event, json);
+    else process.stderr.write(`${asDebugtapError(thrown).format()}\n`);
+  };
+  process.on("uncaughtException", tell);
+  process.on("unhandledRejection", tell);
   try {
-    await Promise.race([relay.start(), told]);
-    const control = await startControl({ view: () => relay.view(), stop: () => process.emit("SIGTERM") });
-    const board = live ? new LiveBoard({ view: () => relay.view() }) : undefined;
+    await Promise.race([relay.start(), stop.requested]);
     board?.start();
-    await told;
-    board?.stop();
-    await control.close();
+    const control = await startControl({ view: () => relay.view(), stop: stop.request }).catch(tell);
+    await stop.requested;
+    await control?.close();
   } finally {
+    board?.stop();
     await relay.stop();
   }
 }
 
-/** Resolves at the first SIGINT or SIGTERM; the second ends the process. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    let count = 0;
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      process.on(signal, () => {
-        count += 1;
-        if (count > 1) process.exit(130);
-        resolve();
-      });
-    }
-  });
+function print(event: RelayEvent, json: boolean): void {
+  if (json) {
+    printJson(event);
+    return;
+  }
+  const line = eventLine(event);
+  if (line !== undefined) printLine(line);
 }
 
-/** An error of the relay's own that nobody caught is told and does not end the sessions. */
-export function surviveDefects(onDefect: (text: string) => void): void {
-  process.on("uncaughtException", (thrown) => onDefect(asDebugtapError(thrown).format()));
-  process.on("unhandledRejection", (thrown) => onDefect(asDebugtapError(thrown).format()));
+/** Everything that asks this process to stop. */
+function stopRequest(): { requested: Promise<void>; request: () => void } {
+  let request: () => void = () => undefined;
+  const requested = new Promise<void>((resolve) => (request = resolve));
+  let signals = 0;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      signals += 1;
+      if (signals > 1) process.exit(130);
+      request();
+    });
+  }
+  whenOutputCloses(request);
+  return { requested, request };
 }

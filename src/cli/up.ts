@@ -13,7 +13,10 @@ export function upCommand(): Command {
         "On a terminal a live table shows services, sessions and states; otherwise one line an event.",
     )
     .argument("[service...]", "only these services; default: all")
-    .option("-c, --config <file>", "configuration file; default: the nearest debugtap.yml in this directory and above it")
+    .option(
+      "-c, --config <file>",
+      "configuration file; default: the nearest debugtap.yml in this directory and above it",
+    )
     .option("--json", "one event a line as JSON")
     .addHelpText(
       "after",
@@ -35,10 +38,14 @@ function select(config: Config, names: readonly string[]): Config {
   for (const name of names) {
     if (known.includes(name)) continue;
     const meant = suggest(name, known);
-    throw new DebugtapError("DT_SERVICE_UNKNOWN", `there is no service ${name} in ${config.file ?? "the configuration"}`, {
-      why: `its services are ${known.join(", ")}`,
-      fix: meant === undefined ? "debugtap up" : `debugtap up ${meant}`,
-    });
+    throw new DebugtapError(
+      "DT_SERVICE_UNKNOWN",
+      `there is no service ${name} in ${config.file ?? "the configuration"}`,
+      {
+        why: `its services are ${known.join(", ")}`,
+        fix: meant === undefined ? "debugtap up" : `debugtap up ${meant}`,
+      },
+    );
   }
   if (names.length === 0) return config;
   return { ...config, services: config.services.filter((service) => names.includes(service.name)) };

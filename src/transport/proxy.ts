@@ -12,6 +12,7 @@ import { hostPort, ignore } from "./tcp.ts";
 import type { SshTarget } from "./ssh-config.ts";
 
 const stderrLimit = 4096;
+const lastWordsMs = 200;
 
 /** The stream to `target` through its proxy, or undefined when it has none. */
 export function openProxy(target: SshTarget, interactive: boolean): ProxyStream | undefined {
@@ -49,6 +50,7 @@ function jumpArguments(target: SshTarget, proxyJump: string, interactive: boolea
 export class ProxyStream extends Duplex {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   #stderr = "";
+  #ended = false;
 
   constructor(program: string, programArguments: readonly string[]) {
     super({ allowHalfOpen: false });
@@ -57,9 +59,12 @@ export class ProxyStream extends Duplex {
     child.on("error", (error) => this.destroy(error));
     child.stdin.on("error", ignore);
     child.stdout.on("data", (chunk: Buffer) => {
-      if (!this.push(chunk)) child.stdout.pause();
+      if (!this.#ended && !this.push(chunk)) child.stdout.pause();
     });
-    child.stdout.on("end", () => this.push(null));
+    // Its last words come on stderr, maybe after stdout's end. A master process that it leaves behind (ControlPersist) keeps
+    // stderr open for ever.
+    child.on("exit", () => setTimeout(() => this.#end(), lastWordsMs).unref());
+    child.on("close", () => this.#end());
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-stderrLimit);
     });
@@ -68,6 +73,12 @@ export class ProxyStream extends Duplex {
   /** The last lines that the child said. */
   said(): string {
     return this.#stderr.trim().split(/\r?\n/).slice(-3).join(" ");
+  }
+
+  #end(): void {
+    if (this.#ended || this.destroyed) return;
+    this.#ended = true;
+    this.push(null);
   }
 
   override _read(): void {

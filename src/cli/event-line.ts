@@ -1,0 +1,83 @@
+// An event of the relay as plain text, for `up` where there is no terminal: one line, and a reason's `why` and `fix` below it.
+//
+// Rules
+// - What a person waits for or must act on is told; steps that pass by themselves (a service starting, a dial) are not.
+// - What a session's own state says is not told again by its notes.
+import type { HostView, Reason, RelayEvent, ServiceView, SessionView } from "../../protocol/control.ts";
+import { clean, size } from "./paint.ts";
+
+/** The text of an event, or undefined where it says nothing new. Local time of day first. */
+export function eventLine(event: RelayEvent): string | undefined {
+  const text = describe(event);
+  if (text === undefined) return undefined;
+  const time = new Date(event.at).toTimeString().slice(0, 8);
+  return `${time} ${text}`;
+}
+
+function describe(event: RelayEvent): string | undefined {
+  switch (event.type) {
+    case "host":
+      return hostText(event.host);
+    case "service":
+      return serviceText(event.service);
+    case "session":
+      return sessionText(event.session);
+    case "note":
+      return event.kind === "held" || event.kind === "attached" || event.kind === "released"
+        ? undefined
+        : `${clean(event.session)} ${clean(event.kind)}: ${clean(event.detail)}`;
+    case "trace":
+      return `trace ${event.state} ${clean(event.dir)}${reasonText(event.reason)}`;
+    default:
+      return reasonText(event.error).slice(2);
+  }
+}
+
+function hostText({ name, target, state, reason }: HostView): string | undefined {
+  if (state === "local") return undefined;
+  return `host ${clean(name)} ${state} (${clean(target)})${reasonText(reason)}`;
+}
+
+function serviceText(service: ServiceView): string | undefined {
+  const name = `service ${clean(service.name)}`;
+  const host = clean(service.host);
+  switch (service.state) {
+    case "starting":
+      return undefined;
+    case "listening": {
+      const [there, here] = {
+        pydevd: ["dials", "listens on"],
+        dap: ["listens on", "attaches to"],
+        raw: ["is at", "is at"],
+      }[service.wire];
+      return `${name} ready: it ${there} ${clean(service.vm)} on ${host}, your IDE ${here} ${clean(service.ide)}`;
+    }
+    default:
+      return `${name} ${service.state}${reasonText(service.reason)}`;
+  }
+}
+
+function sessionText(session: SessionView): string | undefined {
+  const name = `session ${clean(session.name)}`;
+  const why = session.reason === undefined ? "" : `: ${clean(session.reason)}`;
+  switch (session.state) {
+    case "waiting":
+    case "attaching":
+      return undefined;
+    case "open":
+      return `${name} open: ${clean(session.debuggee)} with ${clean(session.client)}`;
+    case "held":
+      return `${name} held: it waits for your IDE to listen on ${clean(session.client)}`;
+    case "closed":
+      return `${name} closed (ide ${size(session.bytes.client)}, vm ${size(session.bytes.debuggee)})${why}`;
+    default:
+      return `${name} ${session.state}${why}`;
+  }
+}
+
+function reasonText(reason: Reason | undefined): string {
+  if (reason === undefined) return "";
+  const why = reason.why === undefined ? "" : `\n  why: ${clean(reason.why)}`;
+  const fix = reason.fix === undefined ? "" : `\n  fix: ${clean(reason.fix)}`;
+  return `: ${reason.code}: ${clean(reason.what)}${why}${fix}`;
+}

@@ -1,0 +1,73 @@
+// Text for a terminal: cleaned of control characters, cut and padded to a width, coloured where that is wanted.
+import type { WriteStream } from "node:tty";
+import pc from "picocolors";
+
+/** Whether to colour what goes to `stream`: a terminal, unless NO_COLOR or TERM=dumb says otherwise; FORCE_COLOR forces. */
+export function hasColor(stream: Pick<WriteStream, "isTTY">): boolean {
+  const { NO_COLOR = "", FORCE_COLOR = "", TERM } = process.env;
+  if (NO_COLOR !== "") return false;
+  return FORCE_COLOR !== "" ? FORCE_COLOR !== "0" : stream.isTTY && TERM !== "dumb";
+}
+
+export type Paint = ReturnType<typeof pc.createColors>;
+
+export function painter(color: boolean): Paint {
+  return pc.createColors(color);
+}
+
+/** Text from elsewhere may not move the cursor or hold line ends. */
+export function clean(text: string): string {
+  return text.replace(/\p{Cc}+/gu, " ").trim();
+}
+
+/** At most `width` characters; what was cut is shown as `…`. */
+export function clip(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}
+
+/** Exactly `width` characters. */
+export function fit(text: string, width: number): string {
+  return clip(text, width).padEnd(width);
+}
+
+/** `text` in lines of at most `width`, broken at spaces where there are any; lines after the first begin with `indent`. */
+export function wrap(text: string, width: number, indent: string): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (longer.length <= width || line === "" || line === indent) line = line === indent ? `${indent}${word}` : longer;
+    else {
+      lines.push(line);
+      line = `${indent}${word}`;
+    }
+  }
+  return [...lines, line].flatMap((one) => hardBreak(one, width));
+}
+
+function hardBreak(line: string, width: number): string[] {
+  const parts: string[] = [];
+  for (let at = 0; at === 0 || at < line.length; at += width) parts.push(line.slice(at, at + width));
+  return parts;
+}
+
+/** `12s`, `3m 4s`, `2h 5m`, `3d 2h`. */
+export function span(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m ${seconds % 60}s`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 24 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`;
+}
+
+/** `812 B`, `4.1 kB`, `12 MB`: at most 6 characters. */
+export function size(bytes: number): string {
+  let amount = bytes;
+  for (const unit of ["B", "kB", "MB", "GB"]) {
+    if (amount < 999.5 || unit === "GB")
+      return `${unit === "B" || amount >= 9.95 ? Math.round(amount) : amount.toFixed(1)} ${unit}`;
+    amount /= 1000;
+  }
+  return `${bytes} B`;
+}

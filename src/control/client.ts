@@ -1,0 +1,73 @@
+// Asks running relays, for `ps` and `down`: what they do, and to stop.
+//
+// Rules
+// - A relay that does not answer within a second, or not with a view, is still found: with no view.
+// - An answer is read up to 16 MiB.
+import { request } from "node:http";
+import type { RelayView } from "../../protocol/control.ts";
+import { defaultSocketDir, relaySockets } from "./socket-dir.ts";
+
+export { isAlive } from "./socket-dir.ts";
+
+const answerWithin = 1000;
+const maxAnswer = 16 * 1024 * 1024;
+
+export interface FoundRelay {
+  readonly pid: number;
+  /** Its socket. */
+  readonly path: string;
+  /** Absent when it did not answer. */
+  readonly view?: RelayView;
+}
+
+/** All relays of this user that run, by process id. Rejects with DT_CONTROL_SOCKET if the directory cannot be trusted. */
+export async function findRelays(dir: string = defaultSocketDir()): Promise<FoundRelay[]> {
+  const sockets = await relaySockets(dir);
+  const answers = await Promise.allSettled(sockets.map(({ path }) => ask("GET", path, "/view")));
+  return sockets.map(({ pid, path }, index) => {
+    const answer = answers[index];
+    const view = answer?.status === "fulfilled" && isView(answer.value) ? answer.value : undefined;
+    return view === undefined ? { pid, path } : { pid, path, view };
+  });
+}
+
+/** Asks one relay to stop; whether it answered. */
+export async function askToStop(relay: FoundRelay): Promise<boolean> {
+  return ask("POST", relay.path, "/stop").then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The relay is of this user, and of this version or near: its answer is checked for what readers walk through. */
+function isView(value: unknown): value is RelayView {
+  if (typeof value !== "object" || value === null) return false;
+  const lists = ["hosts", "services", "sessions"].map((key): unknown => Reflect.get(value, key));
+  return lists.every((list) => Array.isArray(list)) && typeof Reflect.get(value, "pid") === "number";
+}
+
+function ask(method: "GET" | "POST", socketPath: string, path: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(answerWithin);
+    const sent = request({ method, socketPath, path, signal, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      let length = 0;
+      response.on("data", (chunk: Buffer) => {
+        length += chunk.length;
+        if (length > maxAnswer) response.destroy(new Error("the answer is too long"));
+        else chunks.push(chunk);
+      });
+      response.on("error", reject);
+      response.on("end", () => {
+        if ((response.statusCode ?? 500) >= 300) return reject(new Error(`status ${response.statusCode}`));
+        try {
+          return resolve(JSON.parse(Buffer.concat(chunks).toString("utf8")));
+        } catch (error) {
+          return reject(error instanceof Error ? error : new Error(String(error)));
+        }
+      });
+    });
+    sent.on("error", reject);
+    sent.end();
+  });
+}

@@ -1,0 +1,99 @@
+// Lets `debugtap ps` and `debugtap down` ask a running relay, by HTTP on a Unix socket of its user.
+//
+//   GET /view   200 RelayView
+//   POST /stop  202 {"stopping":true}, then the relay is asked to stop
+//
+// Rules
+// - No client can crash or hold the relay: bodies are thrown away, one request a connection, few connections, short timeouts.
+// - The socket does not keep the process alive.
+import { chmod, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { RelayView } from "../../protocol/control.ts";
+import { DebugtapError } from "../../protocol/errors.ts";
+import { defaultSocketDir, ensureSocketDir, relaySockets, socketPath } from "./socket-dir.ts";
+
+export interface ControlOptions {
+  readonly view: () => RelayView;
+  /** Called once at most, after the client has its answer. */
+  readonly stop: () => void;
+  /** Directory of the sockets, in place of the user's own. */
+  readonly dir?: string;
+}
+
+export interface Control {
+  readonly path: string;
+  close(): Promise<void>;
+}
+
+/** Opens the socket of this process. Rejects with DT_CONTROL_SOCKET; a relay can go on without it. */
+export async function startControl(options: ControlOptions): Promise<Control> {
+  const { view, stop, dir = defaultSocketDir() } = options;
+  await ensureSocketDir(dir);
+  await relaySockets(dir);
+  const path = socketPath(dir, process.pid);
+  // Ours if it exists: of an earlier process that had our id.
+  await rm(path, { force: true });
+
+  let stopping = false;
+  const server = createServer(
+    { keepAlive: false, headersTimeout: 2000, requestTimeout: 5000, maxHeaderSize: 8192 },
+    (request, response) => {
+      answer(request, response, view, () => {
+        if (!stopping) stop();
+        stopping = true;
+      });
+    },
+  );
+  server.maxConnections = 32;
+  server.on("clientError", (_error, socket) => socket.destroy());
+  await listen(server, path);
+  server.on("error", () => undefined);
+  server.unref();
+  await chmod(path, 0o600);
+
+  return {
+    path,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, view: () => RelayView, stop: () => void): void {
+  request.on("error", () => undefined);
+  response.on("error", () => undefined);
+  request.resume();
+  const send = (status: number, body: unknown) => {
+    response.writeHead(status, { "content-type": "application/json", connection: "close" });
+    response.end(JSON.stringify(body));
+  };
+  const wanted = `${request.method} ${request.url}`;
+  if (wanted === "GET /view") {
+    try {
+      send(200, view());
+    } catch (error) {
+      send(500, { error: error instanceof Error ? error.message : String(error) });
+    }
+  } else if (wanted === "POST /stop") {
+    response.once("close", stop);
+    send(202, { stopping: true });
+  } else send(404, { error: "there is GET /view and POST /stop" });
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) => {
+      reject(
+        new DebugtapError("DT_CONTROL_SOCKET", `cannot listen on ${path}`, {
+          why: cause.message,
+          fix: "export XDG_RUNTIME_DIR=$HOME/.cache",
+          cause,
+        }),
+      );
+    });
+    server.listen(path, resolve);
+  });
+}

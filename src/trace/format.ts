@@ -1,0 +1,145 @@
+// The names and shapes of docs/trace-format.md, which is the specification. Nothing here touches a file.
+import type { Side, Wire } from "../../protocol/frame.ts";
+import type { SessionEnd, SessionFacts, SessionNote } from "../observer.ts";
+
+export const format = 1;
+export const profile = "debugtap";
+
+export const topics = {
+  session: "/relay/session",
+  note: "/relay/note",
+  gap: "/relay/gap",
+  commit: "/relay/commit",
+} as const;
+
+export const metadataNames = { segment: "debugtap", sessions: "debugtap/sessions", frames: "debugtap/frames" } as const;
+
+export const sides = ["client", "debuggee"] as const satisfies readonly Side[];
+
+/** `000001` for 1. */
+export function segmentName(number: number): string {
+  return String(number).padStart(6, "0");
+}
+
+/** Topic of the bytes that one side of a session sends. */
+export function sideTopic(facts: SessionFacts, side: Side): string {
+  return `/${encodeURIComponent(facts.service)}/${facts.ordinal}/${side}`;
+}
+
+/** So much of one side's bytes is missing at this point of the trace. */
+export interface Gap {
+  readonly session: number;
+  readonly side: Side;
+  readonly chunks: number;
+  readonly bytes: number;
+}
+
+/** `ok`: in step with the messages; `lost`: until a chunk begins like one; `opaque`: for good. Stored as 0, 1, 2. */
+export type FollowState = "ok" | "lost" | "opaque";
+export const followStates: readonly FollowState[] = ["ok", "lost", "opaque"];
+
+/** Where one side of a session stands: totals since its start. */
+export interface SideTotals {
+  chunks: number;
+  bytes: number;
+  /** Messages that have ended. */
+  frames: number;
+  /** Stream offset where the message in progress starts; equal to `bytes` when there is none. */
+  start: number;
+  state: FollowState;
+  lostChunks: number;
+  lostBytes: number;
+}
+
+/** One session as a segment's summary tells it. Times are epoch milliseconds. */
+export interface SessionTotals {
+  facts: SessionFacts;
+  first: number;
+  last: number;
+  end?: SessionEnd;
+  notes: number;
+  client: SideTotals;
+  debuggee: SideTotals;
+}
+
+/** One side as it stood before a block: messages, bytes, start of the message in progress, index of its state. */
+export type SideMark = readonly [frames: number, bytes: number, start: number, state: number];
+
+/** What a block of records (one MCAP chunk) holds, as it stood before the block. */
+export interface BlockMark {
+  /** Messages of the whole trace. */
+  readonly frames: number;
+  readonly sessions: Readonly<Record<string, readonly [client: SideMark, debuggee: SideMark]>>;
+}
+
+export interface SegmentEntry {
+  readonly file: string;
+  readonly first: number;
+  readonly last: number;
+  readonly messages: number;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+export interface Manifest {
+  readonly format: number;
+  readonly version: string;
+  readonly id: string;
+  /** Epoch milliseconds. */
+  readonly started: number;
+  readonly ended?: number;
+  readonly command?: readonly string[];
+  readonly config?: string;
+  readonly segments: readonly SegmentEntry[];
+}
+
+/** A channel as MCAP declares it. */
+export interface ChannelDeclaration {
+  readonly topic: string;
+  readonly messageEncoding: string;
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/** One MCAP message of a trace as it stands in the file. `time` is `logTime` in epoch milliseconds. */
+export interface StoredMessage {
+  readonly channel: ChannelDeclaration;
+  readonly sequence: number;
+  readonly time: number;
+  readonly logTime: bigint;
+  readonly publishTime: bigint;
+  readonly data: Uint8Array;
+}
+
+/** A message and what it says. `other`: a topic of a later debugtap, kept but not understood. */
+export type TraceRecord = { readonly stored: StoredMessage; readonly time: number } & (
+  | { readonly kind: "chunk"; readonly session: SessionFacts; readonly side: Side; readonly bytes: Uint8Array }
+  | { readonly kind: "open"; readonly session: SessionFacts }
+  | { readonly kind: "end"; readonly session: number; readonly end: SessionEnd }
+  | { readonly kind: "note"; readonly session: number; readonly note: SessionNote }
+  | { readonly kind: "gap"; readonly session: number; readonly gap: Gap }
+  | { readonly kind: "other" }
+);
+
+const wires: readonly string[] = ["dap", "pydevd", "raw"] satisfies Wire[];
+
+/** Facts as they stand in a channel's metadata; undefined when they are not facts. */
+export function parseFacts(value: unknown): SessionFacts | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const facts = value as Record<keyof SessionFacts, unknown>;
+  const right =
+    typeof facts.id === "number" &&
+    typeof facts.ordinal === "number" &&
+    typeof facts.wire === "string" &&
+    wires.includes(facts.wire) &&
+    [facts.service, facts.name, facts.debuggee, facts.client].every((text) => typeof text === "string");
+  return right ? (value as SessionFacts) : undefined;
+}
+
+/** JSON from a file that may be damaged. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,167 @@
+// Keeps count of all sessions of a trace while its records go by: messages, bytes, ends. The sealer makes a segment's summary
+// of it, the reader its list of sessions and the ordinals of messages.
+//
+// Rules
+// - A message's ordinal counts the messages of its session from 1, both sides together, in the order in which they were complete.
+// - Followers are made when their side is first seen. So a tally may begin in the middle of a trace: `resume` then says where a
+//   session stands, and is asked once for each.
+import type { Side } from "../../protocol/frame.ts";
+import type { SessionFacts } from "../observer.ts";
+import { Follower } from "./follower.ts";
+import type { Message } from "./follower.ts";
+import { sides } from "./format.ts";
+import type { BlockMark, SessionTotals, SideMark, SideTotals, TraceRecord } from "./format.ts";
+import { stateNumber } from "./records.ts";
+
+export interface TalliedMessage {
+  readonly ordinal: number;
+  readonly time: number;
+  readonly session: SessionFacts;
+  readonly side: Side;
+  readonly message: Message;
+}
+
+export interface Resume {
+  readonly totals: SessionTotals;
+  /** The begun message of each side. */
+  readonly partial: Readonly<Record<Side, Uint8Array>>;
+}
+
+interface Entry {
+  readonly totals: Omit<SessionTotals, Side>;
+  readonly followers: Record<Side, Follower>;
+}
+
+export class Tally {
+  readonly #sessions = new Map<number, Entry>();
+  readonly #resume: ((session: number) => Resume | undefined) | undefined;
+  #touched = new Set<number>();
+  #frames: number;
+  #block = new Map<number, readonly [SideMark, SideMark]>();
+  #blockFrames: number;
+
+  constructor(start: { frames?: number; resume?: (session: number) => Resume | undefined } = {}) {
+    this.#frames = this.#blockFrames = start.frames ?? 0;
+    this.#resume = start.resume;
+  }
+
+  /** Messages of the whole trace so far. */
+  get frames(): number {
+    return this.#frames;
+  }
+
+  /** Takes the next record; returns the messages that it completes. */
+  add(record: TraceRecord): TalliedMessage[] {
+    switch (record.kind) {
+      case "open":
+        this.#entry(record.session.id, record.time, record.session);
+        return [];
+      case "chunk": {
+        const entry = this.#entry(record.session.id, record.time, record.session);
+        if (entry === undefined) return [];
+        return this.#out(entry, record.side, record.time, (follower) => follower.push(record.bytes));
+      }
+      case "gap": {
+        const { side, chunks, bytes } = record.gap;
+        const entry = this.#entry(record.session, record.time);
+        return entry === undefined
+          ? []
+          : this.#out(entry, side, record.time, (follower) => follower.gap(chunks, bytes));
+      }
+      case "note": {
+        const entry = this.#entry(record.session, record.time);
+        if (entry !== undefined) entry.totals.notes++;
+        return [];
+      }
+      case "end": {
+        const entry = this.#entry(record.session, record.time);
+        if (entry === undefined) return [];
+        entry.totals.end = record.end;
+        return sides.flatMap((side) => this.#out(entry, side, record.time, (follower) => follower.end()));
+      }
+      case "other":
+        return [];
+    }
+  }
+
+  /** Ids of the sessions seen so far that have not ended. */
+  open(): number[] {
+    return [...this.#sessions].flatMap(([id, { totals }]) => (totals.end === undefined ? [id] : []));
+  }
+
+  /** Begins a block and returns the mark of the one that ends. */
+  block(): BlockMark {
+    const mark = { frames: this.#blockFrames, sessions: Object.fromEntries(this.#block) };
+    this.#block = new Map();
+    this.#blockFrames = this.#frames;
+    return mark;
+  }
+
+  /** Begins a segment and returns the sessions that the one that ends has records of; forgets those that are over. */
+  segment(): SessionTotals[] {
+    const summary = [...this.#touched].flatMap((id) => this.session(id) ?? []);
+    for (const id of this.#touched) if (this.#sessions.get(id)?.totals.end !== undefined) this.#sessions.delete(id);
+    this.#touched = new Set();
+    return summary;
+  }
+
+  /** Where a session stands. */
+  session(id: number): SessionTotals | undefined {
+    const entry = this.#sessions.get(id);
+    if (entry === undefined) return undefined;
+    const { client, debuggee } = entry.followers;
+    return { ...entry.totals, client: { ...client.totals }, debuggee: { ...debuggee.totals } };
+  }
+
+  /** A tally at the same place that goes on by itself. */
+  fork(): Tally {
+    const copy = new Tally({ frames: this.#frames, ...(this.#resume === undefined ? {} : { resume: this.#resume }) });
+    for (const [id, { totals, followers }] of this.#sessions) {
+      const forked = { client: followers.client.fork(), debuggee: followers.debuggee.fork() };
+      copy.#sessions.set(id, { totals: { ...totals }, followers: forked });
+    }
+    return copy;
+  }
+
+  #entry(id: number, time: number, facts?: SessionFacts): Entry | undefined {
+    let entry = this.#sessions.get(id);
+    if (entry === undefined) {
+      entry = this.#create(id, time, facts);
+      if (entry === undefined) return undefined;
+      this.#sessions.set(id, entry);
+    }
+    if (!this.#block.has(id))
+      this.#block.set(id, [mark(entry.followers.client.totals), mark(entry.followers.debuggee.totals)]);
+    this.#touched.add(id);
+    entry.totals.last = time;
+    return entry;
+  }
+
+  #create(id: number, time: number, facts: SessionFacts | undefined): Entry | undefined {
+    const resume = this.#resume?.(id);
+    if (resume !== undefined) {
+      const { client, debuggee, ...totals } = resume.totals;
+      const wire = totals.facts.wire;
+      const followers = {
+        client: new Follower(wire, client, resume.partial.client),
+        debuggee: new Follower(wire, debuggee, resume.partial.debuggee),
+      };
+      return { totals, followers };
+    }
+    if (facts === undefined) return undefined;
+    const followers = { client: new Follower(facts.wire), debuggee: new Follower(facts.wire) };
+    return { totals: { facts, first: time, last: time, notes: 0 }, followers };
+  }
+
+  #out(entry: Entry, side: Side, time: number, step: (follower: Follower) => Message[]): TalliedMessage[] {
+    const { client, debuggee } = entry.followers;
+    let ordinal = client.totals.frames + debuggee.totals.frames;
+    const messages = step(entry.followers[side]);
+    this.#frames += messages.length;
+    return messages.map((message) => ({ ordinal: ++ordinal, time, session: entry.totals.facts, side, message }));
+  }
+}
+
+export function mark(totals: Readonly<SideTotals>): SideMark {
+  return [totals.frames, totals.bytes, totals.start, stateNumber(totals.state)];
+}

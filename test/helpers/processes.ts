@@ -1,0 +1,77 @@
+// Debuggees and scripted IDEs as child processes.
+import { spawn, type ChildProcessByStdio } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** The line of a Python file that has `# breakpoint`. */
+export function breakpointOf(file: string): string {
+  const line = readFileSync(file, "utf8")
+    .split("\n")
+    .findIndex((text) => text.includes("# breakpoint"));
+  return `${file}:${line + 1}`;
+}
+
+export function debuggeeFile(name: string): string {
+  return `${root}test/fixtures/debuggees/${name}`;
+}
+
+export interface Running {
+  readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
+  /** Standard output and error so far. */
+  text(): string;
+  /** Resolves when `text` has been printed; rejects when the process ends without it. */
+  prints(text: string): Promise<void>;
+  readonly exit: Promise<number | null>;
+}
+
+/** Runs a debuggee with Debian's Python, which has pydevd and debugpy. */
+export function python(name: string, ...args: string[]): Running {
+  const env = { ...process.env, PYDEVD_DISABLE_FILE_VALIDATION: "1" };
+  return run("/usr/bin/python3", ["-Xfrozen_modules=off", debuggeeFile(name), ...args], env);
+}
+
+/** Runs one of the scripted IDEs of examples/. */
+export function ide(name: "ide-pydevd.mjs" | "ide-dap.mjs", ...args: string[]): Running {
+  return run(process.execPath, [`${root}examples/${name}`, ...args], process.env);
+}
+
+function run(program: string, args: string[], env: NodeJS.ProcessEnv): Running {
+  const child = spawn(program, args, { env, stdio: ["pipe", "pipe", "pipe"] });
+  let text = "";
+  let ended = false;
+  const watchers = new Set<() => void>();
+  const wake = (): void => {
+    for (const watcher of watchers) watcher();
+  };
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      wake();
+    });
+  }
+  const exit = once(child, "close").then(([code]) => {
+    ended = true;
+    wake();
+    return code as number | null;
+  });
+  return {
+    child,
+    exit,
+    text: () => text,
+    prints: (wanted) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if (!text.includes(wanted) && !ended) return;
+          watchers.delete(look);
+          if (text.includes(wanted)) resolve();
+          else reject(new Error(`${program} ${args.join(" ")} ended without printing ${wanted}:\n${text}`));
+        };
+        watchers.add(look);
+        look();
+      }),
+  };
+}
