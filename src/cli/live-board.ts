@@ -21,7 +21,7 @@ const beginUpdate = "\u001b[?2026h";
 const endUpdate = "\u001b[?2026l";
 
 /** What a board needs of `process.stdout`. */
-export interface Terminal {
+interface Terminal {
   readonly columns?: number;
   readonly rows?: number;
   readonly writableNeedDrain?: boolean;

@@ -126,45 +126,39 @@ async function fakeRelay(t: { teardown(action: () => void): void }, stop: string
 t.test("ps shows what runs, down ends it and waits until it is gone", async (t) => {
   const first = await fakeRelay(t, "void control.close().then(() => process.exit())");
   const second = await fakeRelay(t, "void control.close().then(() => setTimeout(() => process.exit(), 300))");
-  const ps = debugtap("ps");
-  t.equal(ps.status, 0);
-  for (const pid of [first, second]) t.match(ps.stdout, new RegExp(`^debugtap 1.2.3 {2}pid ${pid} {2}up \\d+s$`, "m"));
-  t.match(ps.stdout, /^api {6}dap {5}attaches 5711 {2}local:5678 {3}listening {2}-$/m);
-  const json: unknown = JSON.parse(debugtap("ps", "--json").stdout);
-  t.match(json, [{ services: [{ name: "api" }] }, { version: "1.2.3" }]);
+  const [ps, json, wrong] = several(["ps"], ["ps", "--json"], ["down", "1"]);
+  t.match(ps, { status: 0, stderr: "" });
+  for (const pid of [first, second]) t.match(ps?.stdout, new RegExp(`^debugtap 1.2.3 {2}pid ${pid} {2}up \\d+s$`, "m"));
+  t.match(ps?.stdout, /^api {6}dap {5}attaches 5711 {2}local:5678 {3}listening {2}-$/m);
+  t.match(JSON.parse(json?.stdout ?? ""), [{ services: [{ name: "api" }] }, { version: "1.2.3" }]);
+  t.match(wrong, {
+    status: 3,
+    stderr: /no debugtap runs with the process id 1\n {2}why: running: \d+, \d+\n {2}fix: debugtap down \d+ \d+\n/,
+  });
 
-  const wrong = debugtap("down", "1");
-  t.equal(wrong.status, 3);
-  t.match(
-    wrong.stderr,
-    /no debugtap runs with the process id 1\n {2}why: running: \d+, \d+\n {2}fix: debugtap down \d+ \d+\n/,
-  );
-  t.same(JSON.parse(debugtap("down", String(first), "--json").stdout), { stopped: [first] });
-  const left: { pid: number }[] = JSON.parse(debugtap("ps", "--json").stdout);
-  t.same(
-    left.map(({ pid }) => pid),
-    [second],
-  );
-  t.equal(debugtap("down").stdout, `stopped debugtap ${second}\n`);
-  t.equal(debugtap("ps").status, 3);
+  const [one, left, all, none] = several(["down", String(first), "--json"], ["ps", "--json"], ["down"], ["ps"]);
+  t.same(JSON.parse(one?.stdout ?? ""), { stopped: [first] });
+  t.match(JSON.parse(left?.stdout ?? ""), [{ pid: second }]);
+  t.equal(all?.stdout, `stopped debugtap ${second}\n`);
+  t.equal(none?.status, 3);
 });
 
 t.test("a relay that does not stop, or does not answer, is told", async (t) => {
   const deaf = await fakeRelay(t, "");
-  const down = debugtap("down", "--within", "0.2");
-  t.equal(down.status, 3);
-  t.match(
-    down.stderr,
-    new RegExp(
-      `^DT_STOP_TIMEOUT: debugtap ${deaf} still runs\\n {2}why: it was asked to stop 0.2 s ago\\n {2}fix: kill ${deaf}\\n$`,
-    ),
-  );
+  const [down] = several(["down", "--within", "0.2"]);
+  t.strictSame(down, {
+    stdout: "",
+    stderr: `DT_STOP_TIMEOUT: debugtap ${deaf} still runs\n  why: it was asked to stop 0.2 s ago\n  fix: kill ${deaf}\n`,
+    status: 3,
+  });
   process.kill(deaf, "SIGSTOP");
-  const ps = debugtap("ps");
-  t.equal(ps.status, 3);
-  t.equal(ps.stdout, `debugtap ${deaf} does not answer\n`);
-  t.match(ps.stderr, /^DT_RELAY_NOT_RUNNING: .* does not answer/);
-  t.match(debugtap("down").stderr, /why: it does not answer/);
+  const [ps, again] = several(["ps"], ["down"]);
+  t.match(ps, {
+    stdout: `debugtap ${deaf} does not answer\n`,
+    stderr: /^DT_RELAY_NOT_RUNNING: .* does not answer/,
+    status: 3,
+  });
+  t.match(again?.stderr, /why: it does not answer/);
 });
 
 t.test("a reader that leaves ends it quietly", async (t) => {
