@@ -103,29 +103,38 @@ t.test("without a relay, ps and down say so and exit 3", async (t) => {
   t.match(json, { stderr: "", status: 3 });
 });
 
-/** A process with a control socket and nothing else of a relay; `stop` is what it does when asked to. */
-async function fakeRelay(t: { teardown(action: () => void): void }, stop: string): Promise<number> {
+/** A process with a control socket and nothing else of a relay; `stop` is what it does when asked to, `busy` makes it deaf. */
+async function fakeRelay(t: { teardown(action: () => void): void }, stop: string) {
   const server = new URL("../../src/control/server.js", import.meta.url).href;
   const script = `
     import { startControl } from ${JSON.stringify(server)};
     const service = { name: "api", wire: "dap", host: "local", state: "listening", since: 0, ide: "127.0.0.1:5711", vm: "127.0.0.1:5678", sessions: 0 };
     const view = () => ({ pid: process.pid, started: Date.now(), version: "1.2.3", hosts: [], services: [service], sessions: [] });
     const control = await startControl({ view, stop: () => { ${stop} } });
-    setInterval(() => undefined, 1000);
+    process.on("SIGUSR2", () => {
+      console.log("busy");
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30_000);
+    });
+    process.stdin.on("end", () => process.exit()).resume();
     console.log("ready");
   `;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
     env,
-    stdio: ["ignore", "pipe", "inherit"],
+    // It ends with this process, however that ends: its stdin does.
+    stdio: ["pipe", "pipe", "inherit"],
   });
   t.teardown(() => child.kill("SIGKILL"));
   await once(child.stdout, "data");
-  return child.pid ?? 0;
+  const busy = async () => {
+    child.kill("SIGUSR2");
+    await once(child.stdout, "data");
+  };
+  return { pid: child.pid ?? 0, busy };
 }
 
 t.test("ps shows what runs, down ends it and waits until it is gone", async (t) => {
-  const first = await fakeRelay(t, "void control.close().then(() => process.exit())");
-  const second = await fakeRelay(t, "void control.close().then(() => setTimeout(() => process.exit(), 300))");
+  const { pid: first } = await fakeRelay(t, "void control.close().then(() => process.exit())");
+  const { pid: second } = await fakeRelay(t, "void control.close().then(() => setTimeout(() => process.exit(), 300))");
   const [ps, json, wrong] = several(["ps"], ["ps", "--json"], ["down", "1"]);
   t.match(ps, { status: 0, stderr: "" });
   for (const pid of [first, second]) t.match(ps?.stdout, new RegExp(`^debugtap 1.2.3 {2}pid ${pid} {2}up \\d+s$`, "m"));
@@ -144,14 +153,14 @@ t.test("ps shows what runs, down ends it and waits until it is gone", async (t) 
 });
 
 t.test("a relay that does not stop, or does not answer, is told", async (t) => {
-  const deaf = await fakeRelay(t, "");
+  const { pid: deaf, busy } = await fakeRelay(t, "");
   const [down] = several(["down", "--within", "0.2"]);
   t.strictSame(down, {
     stdout: "",
     stderr: `DT_STOP_TIMEOUT: debugtap ${deaf} still runs\n  why: it was asked to stop 0.2 s ago\n  fix: kill ${deaf}\n`,
     status: 3,
   });
-  process.kill(deaf, "SIGSTOP");
+  await busy();
   const [ps, again] = several(["ps"], ["down"]);
   t.match(ps, {
     stdout: `debugtap ${deaf} does not answer\n`,
