@@ -51,10 +51,8 @@ async function demo(options: { trace?: string; json?: boolean }): Promise<number
   say("debugtap demo: three services on a VM, a breakpoint in each, one request.\n");
   try {
     const outcome = await play(stage, traces, tell);
-    tell(
-      `The trace: every byte of every session is in it. \`debugtap show ${outcome.trace}\` lists:`,
-      await listTrace(stage, outcome.trace),
-    );
+    const listing = await listTrace(stage, outcome.trace);
+    tell("The trace: every byte of every session is in it.", [`$ debugtap show ${outcome.trace}`, ...listing]);
     say(`${((Date.now() - started) / 1000).toFixed(1)} s. Everything is stopped and removed but the trace.`);
     return finish(outcome, options.json === true, say);
   } catch (error) {
