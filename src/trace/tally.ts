@@ -89,6 +89,15 @@ export class Tally {
     return [...this.#sessions].flatMap(([id, { totals }]) => (totals.end === undefined ? [id] : []));
   }
 
+  /** Something unknown is missing here, for every session. */
+  damage(time: number): void {
+    for (const session of this.open())
+      for (const side of sides) {
+        const entry = this.#entry(session, time);
+        if (entry !== undefined) this.#out(entry, side, time, (follower) => follower.gap(0, 0));
+      }
+  }
+
   /** Begins a block and returns the mark of the one that ends. */
   block(): BlockMark {
     const mark = { frames: this.#blockFrames, sessions: Object.fromEntries(this.#block) };

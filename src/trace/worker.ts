@@ -7,11 +7,12 @@
 // - A failure is told once, and its end.
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
+import { member, parseJson } from "../../protocol/json.ts";
 import type { SessionFacts } from "../observer.ts";
 import { kinds, readBatch } from "./batch.ts";
 import type { BatchRecord } from "./batch.ts";
 import { replaceFile } from "./files.ts";
-import { format, parseFacts, parseJson, topics } from "./format.ts";
+import { format, isGap, parseFacts, topics } from "./format.ts";
 import type { Gap, Manifest, SegmentEntry } from "./format.ts";
 import { LiveSegment } from "./live-segment.ts";
 import type { RelayTopic, Stamp } from "./live-segment.ts";
@@ -24,7 +25,6 @@ const retryEvery = 250;
 const segmentAge = 30 * 60 * 1000;
 const segmentChannels = 60_000;
 
-const decoder = new TextDecoder();
 const topicOf = new Map<number, RelayTopic>([
   [kinds.open, topics.session],
   [kinds.end, topics.session],
@@ -136,8 +136,7 @@ class Recorder {
   /** True when this session was not known: a batch that is tried again opens its sessions again. */
   #opened(record: BatchRecord): boolean {
     const known = this.#sessions.has(record.session);
-    const open = (parseJson(decoder.decode(record.payload)) as { open?: unknown } | undefined)?.open;
-    const facts = parseFacts(open);
+    const facts = parseFacts(member(parseJson(record.payload), "open"));
     if (facts !== undefined) this.#sessions.set(record.session, facts);
     return !known;
   }
@@ -307,6 +306,7 @@ class Recorder {
       version,
       id,
       started,
+      pid: process.pid,
       ...(ended === undefined ? {} : { ended }),
       ...(command === undefined ? {} : { command }),
       ...(config === undefined ? {} : { config }),
@@ -317,8 +317,8 @@ class Recorder {
 }
 
 function gapOf({ payload }: BatchRecord): Pick<Gap, "chunks" | "bytes"> {
-  const { chunks, bytes } = (parseJson(decoder.decode(payload)) ?? {}) as Partial<Gap>;
-  return { chunks: chunks ?? 0, bytes: bytes ?? 0 };
+  const gap = parseJson(payload);
+  return isGap(gap) ? gap : { chunks: 0, bytes: 0 };
 }
 
 function addGap(sum: { chunks: number; bytes: number }, gap: Pick<Gap, "chunks" | "bytes">): void {
@@ -332,9 +332,8 @@ function reason(error: unknown): string {
 
 if (parentPort !== null) {
   const port = parentPort;
-  const recorder = new Recorder(workerData as WorkerOptions, (message, transfer) =>
-    port.postMessage(message, transfer),
-  );
+  const options: WorkerOptions = workerData;
+  const recorder = new Recorder(options, (message, transfer) => port.postMessage(message, transfer));
   try {
     recorder.open();
     port.on("message", (message: ToWorker) => recorder.receive(message));
