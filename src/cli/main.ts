@@ -13,6 +13,7 @@ import { version } from "./version.ts";
 type Verb = readonly [name: string, group: string, load: () => Promise<Command>];
 
 const running = "Run:";
+const reading = "Read what was recorded:";
 
 const verbs: readonly Verb[] = [
   ["demo", running, async () => (await import("./demo.ts")).demoCommand()],
@@ -20,6 +21,8 @@ const verbs: readonly Verb[] = [
   ["relay", running, async () => (await import("./relay.ts")).relayCommand()],
   ["ps", running, async () => (await import("./ps.ts")).psCommand()],
   ["down", running, async () => (await import("./down.ts")).downCommand()],
+  ["show", reading, async () => (await import("./show.ts")).showCommand()],
+  ["export", reading, async () => (await import("./export.ts")).exportCommand()],
 ];
 
 const examples = `
@@ -28,7 +31,7 @@ Examples:
   $ debugtap up                      open every service of the nearest debugtap.yml
   $ debugtap relay --wire dap --listen 5711 --to 5678
   $ debugtap ps                      what runs, from another terminal
-  $ debugtap show TRACE              what was recorded
+  $ debugtap show latest             what was recorded
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 a connection, 4 a service.`;
 
