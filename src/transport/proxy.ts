@@ -23,10 +23,10 @@ export function openProxy(target: SshTarget, interactive: boolean): ProxyStream 
         fix: "apt-get install openssh-client",
       });
     }
-    return new ProxyStream(target.ssh, jumpArguments(target, target.proxyJump, interactive));
+    return new ProxyStream(target.ssh, jumpArguments(target, target.proxyJump, interactive), interactive);
   }
   if (target.proxyCommand === undefined) return undefined;
-  return new ProxyStream("/bin/sh", ["-c", `exec ${target.proxyCommand}`]);
+  return new ProxyStream("/bin/sh", ["-c", `exec ${target.proxyCommand}`], interactive);
 }
 
 /** As ssh does it: the last hop is dialled through the ones before it. */
@@ -52,9 +52,13 @@ export class ProxyStream extends Duplex {
   #stderr = "";
   #ended = false;
 
-  constructor(program: string, programArguments: readonly string[]) {
+  constructor(program: string, programArguments: readonly string[], interactive: boolean) {
     super({ allowHalfOpen: false });
-    const child = spawn(program, programArguments, { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(program, programArguments, {
+      stdio: ["pipe", "pipe", "pipe"],
+      // Away from our terminal a Ctrl-C does not reach it, and we can still close in order; but then it cannot ask anything.
+      detached: !interactive,
+    });
     this.#child = child;
     child.on("error", (error) => this.destroy(error));
     child.stdin.on("error", ignore);

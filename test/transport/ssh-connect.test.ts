@@ -20,6 +20,7 @@ async function vm(t: Tap): Promise<{
   t.teardown(async () => await sshd.stop());
   const file = (name: string): string => join(sshd.dir, name);
   const base = (await readFile(sshd.sshConfig, "utf8")).replaceAll(/^ {2}Identit.*\n/gm, "");
+  let logins = 0;
   return {
     sshd,
     file,
@@ -28,9 +29,10 @@ async function vm(t: Tap): Promise<{
       return file(name);
     },
     login: async (settings, prompt) => {
-      await writeFile(file("login"), `${base}${settings}`);
+      const configFile = file(`login${++logins}`);
+      await writeFile(configFile, `${base}${settings}`);
       const options = prompt === undefined ? {} : { prompt };
-      const tunnel = await openTunnel({ name: "devstack", destination: "vm", configFile: file("login") }, options);
+      const tunnel = await openTunnel({ name: "devstack", destination: "vm", configFile }, options);
       await tunnel.close();
     },
   };
@@ -97,9 +99,9 @@ t.test("a key with a passphrase: asked once, wrong, nobody to ask", async (t) =>
     if (options.secret) secret++;
     return "open sesame";
   };
-  await login(settings, right);
+  await Promise.all([login(settings, right), login(settings, right)]);
   await login(settings);
-  t.equal(secret, 1, "asked once; a reconnect needs nobody");
+  t.equal(secret, 1, "two connections at once ask once; a reconnect needs nobody");
   await copyFile(file("user_key"), locked);
   await login(settings);
   t.pass("a changed file is read again");
