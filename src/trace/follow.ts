@@ -11,7 +11,7 @@ import type { TraceRecord } from "./format.ts";
 import { LiveTail } from "./live-file.ts";
 import { readManifest } from "./locate.ts";
 import type { Trace, TraceMessage } from "./reader.ts";
-import { openSealed } from "./sealed-file.ts";
+import { chunksReadable, openSealed } from "./sealed-file.ts";
 
 const pollEvery = 50;
 
@@ -25,6 +25,7 @@ export interface FollowQuery {
 /** The messages of a trace from `from` on, then those that come, as they come. */
 export async function* follow(trace: Trace, query: FollowQuery = {}): AsyncGenerator<TraceMessage> {
   const { session, from = 1, signal } = query;
+  await chunksReadable;
   let seen = 0n;
   for (const segment of trace.segments) {
     const last = segment.blocks.length - 1;

@@ -15,7 +15,7 @@ import type { BlockMark, Manifest, SessionTotals, SideMark, SideTotals, TraceRec
 import { openLive } from "./live-file.ts";
 import { checkFormat, listSegments, readManifest } from "./locate.ts";
 import type { SegmentFiles } from "./locate.ts";
-import { openSealed } from "./sealed-file.ts";
+import { chunksReadable, openSealed } from "./sealed-file.ts";
 import type { Segment } from "./segment.ts";
 import { Tally } from "./tally.ts";
 import type { Resume, TalliedMessage } from "./tally.ts";
@@ -72,6 +72,8 @@ export async function openTrace(dir: string): Promise<Trace> {
     try {
       for (const files of listSegments(dir)) segments.push(await openSegment(dir, files));
       for (const { format } of segments) checkFormat(dir, format);
+      // What has no summary is read through, and what was begun before it with it.
+      if (segments.some((segment) => segment.summary() === undefined)) await chunksReadable;
       return new Trace(dir, manifest, segments);
     } catch (error) {
       for (const segment of segments) segment.close();
@@ -122,11 +124,12 @@ export class Trace {
     for (const { sessions } of this.#segments) for (const [id, totals] of sessions) all.set(id, totals);
     return [...all.values()]
       .sort((a, b) => a.facts.id - b.facts.id)
-      .map((totals) => ({
-        ...totals,
-        messages: totals.client.frames + totals.debuggee.frames,
-        bytes: totals.client.bytes + totals.debuggee.bytes,
-      }));
+      .map((totals) =>
+        Object.assign(structuredClone(totals), {
+          messages: totals.client.frames + totals.debuggee.frames,
+          bytes: totals.client.bytes + totals.debuggee.bytes,
+        }),
+      );
   }
 
   /** Messages of a session, or of the whole trace. */
@@ -140,6 +143,7 @@ export class Trace {
   async *messages(query: MessageQuery = {}): AsyncGenerator<TraceMessage> {
     const { session, from = 1, count = Infinity, since = -Infinity, until = Infinity } = query;
     if (count <= 0) return;
+    await chunksReadable;
     const start = this.#seek(query);
     let tally = this.#tallyAt(start);
     let wide = session === undefined ? this.#framesBefore(start) : 0;
@@ -178,6 +182,7 @@ export class Trace {
 
   /** All records, in order; what is damaged is left out. */
   async *records(): AsyncGenerator<TraceRecord> {
+    await chunksReadable;
     for await (const step of this.#records({ segment: 0, block: 0 })) if (!("lost" in step)) yield step;
   }
 
@@ -188,12 +193,13 @@ export class Trace {
   async *#records(start: Place): AsyncGenerator<TraceRecord | { readonly lost: Place }> {
     let block = start.block;
     for (let segment = start.segment; segment < this.#segments.length; segment++) {
-      const indexed = this.#segments[segment];
-      for (; indexed !== undefined && block < indexed.segment.blocks.length; block++) {
-        const { records, damaged } = indexed.segment.read(block);
+      const read = this.#segments[segment]?.segment;
+      const blocks = read?.blocks.length ?? 0;
+      for (; read !== undefined && block < blocks; block++) {
+        const { records, damaged } = read.read(block);
         yield* records;
         if (damaged === undefined) continue;
-        this.#problem(indexed.segment, damaged);
+        this.#problem(read, damaged);
         yield { lost: { segment, block: block + 1 } };
       }
       block = 0;
@@ -279,7 +285,7 @@ export class Trace {
   /** Ids of all sessions with a record before a place, and of some behind it. */
   #known({ segment, block }: Place): Set<number> {
     const upTo = block === 0 ? segment : segment + 1;
-    return new Set(this.#segments.slice(0, upTo).flatMap(({ sessions }) => [...sessions.keys()]));
+    return new Set(this.#segments.slice(0, upTo).flatMap(({ sessions }) => Array.from(sessions.keys())));
   }
 
   #tallyAt(place: Place): Tally {

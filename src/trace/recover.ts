@@ -8,6 +8,7 @@ import type { Manifest, SegmentEntry } from "./format.ts";
 import { listSegments, readManifest } from "./locate.ts";
 import { openTrace } from "./reader.ts";
 import { sealSegment } from "./seal.ts";
+import { chunksReadable } from "./sealed-file.ts";
 
 /** Seals what is not sealed. Rejects with DT_USAGE while the writer lives, and with DT_TRACE_MISSING or DT_TRACE_NEWER. */
 export async function recoverTrace(dir: string): Promise<readonly SegmentEntry[]> {
@@ -21,6 +22,7 @@ export async function recoverTrace(dir: string): Promise<readonly SegmentEntry[]
     throw new DebugtapError("DT_USAGE", `the trace ${dir} is being written by process ${manifest.pid}`, {
       fix: "debugtap down",
     });
+  await chunksReadable;
   const sealed: SegmentEntry[] = [];
   for (const { number, live, sealed: done } of listSegments(dir)) {
     if (live === undefined) continue;

@@ -4,6 +4,7 @@
 //
 // Rules
 // - A chunk counts only when its checksum is right.
+// - Reading needs `chunksReadable` first; opening does not, so that a list of sessions need not wait for it.
 // - Nothing here trusts a size from the file before it allocates.
 import zstd from "@foxglove/wasm-zstd";
 import { McapIndexedReader } from "@mcap/core";
@@ -21,13 +22,15 @@ const magicLength = 8;
 const maxChunk = 1 << 29;
 const chunkHead = 32;
 
+/** Resolves when chunks can be decompressed. */
+export const chunksReadable: Promise<unknown> = zstd.isLoaded;
+
 interface Place {
   readonly offset: number;
   readonly length: number;
 }
 
 export async function openSealed(path: string, number: number, file: string): Promise<Segment> {
-  await zstd.isLoaded;
   const bytes = new FileBytes(path);
   try {
     return await byIndex(bytes, number, file);

@@ -79,7 +79,7 @@ export class Tally {
         entry.totals.end = record.end;
         return sides.flatMap((side) => this.#out(entry, side, record.time, (follower) => follower.end()));
       }
-      case "other":
+      default:
         return [];
     }
   }

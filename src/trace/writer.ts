@@ -192,7 +192,7 @@ export class TraceWriter {
     const buffer = size === bufferSize ? this.#pool.pop() : undefined;
     this.#batch = new Batch(buffer ?? new ArrayBuffer(size));
     if (this.#dropped.size > 0 || this.#waiting.length > 0) this.#tellGap();
-    return this.#batch?.fits(payload) === true || this.#next(payload);
+    return this.#batch.fits(payload) || this.#next(payload);
   }
 
   #drop(session: number, side: Side, bytes: number): void {
