@@ -27,6 +27,7 @@ export function exportCommand(): Command {
     .addOption(new Option("--to <form>", "ndjson or mcap").choices(["ndjson", "mcap"]).makeOptionMandatory())
     .option("-o, --output <file>", "write there in place of stdout; a file that exists is not overwritten")
     .option("--session <name...>", "only these sessions")
+    .option("--json", "print errors as JSON")
     .addHelpText("after", examples)
     .action(async (name: string, options: Options) => {
       const { findTrace, openTrace } = await import("../trace/index.ts");
