@@ -1,41 +1,47 @@
-// Dialling an IDE that may not listen yet: again and again, while the debuggee is held.
+// The way of a debuggee to an IDE that may not listen yet, or serve others first: held, but never dropped.
 //
 // Rules
-// - The first try is at once; then 50 ms, doubling to 1 s: an IDE that starts to listen is found within a second.
-// - It ends when a dial succeeds, when `releaseAfter` is over (the last error is the result), or when the signal is aborted.
+// - Its turn first (turnstile.ts); then the IDE is dialled: at once, after 50 ms, doubling to 1 s, so that an IDE that starts
+//   to listen is found within a second.
+// - It ends when a dial succeeds, when the signal is aborted, or when `release` is: by hand, or because `hold` is over.
 import type { Duplex } from "node:stream";
-import { asDebugtapError, DebugtapError } from "../protocol/errors.ts";
+import { asDebugtapError, type DebugtapError } from "../protocol/errors.ts";
 import type { Dial } from "./duplex.ts";
+import type { Turn, Turnstile } from "./turnstile.ts";
 
 const firstWait = 50;
 const longestWait = 1000;
 
-export interface HoldOptions {
+export interface ReachOptions {
   readonly dial: Dial;
+  readonly turnstile: Turnstile;
+  /** The session's ordinal: the oldest goes first. */
+  readonly order: number;
+  /** The session is over. */
   readonly signal: AbortSignal;
-  /** ms; 0 = one try, Infinity = for ever. */
-  readonly releaseAfter: number;
-  /** Called after the first try that failed. */
-  readonly onHeld: (error: DebugtapError) => void;
+  /** The debuggee is to run on without an IDE. */
+  readonly release: AbortSignal;
+  /** Called when it has to wait, with why. */
+  readonly onHeld: (why: DebugtapError | { readonly behind: number }) => void;
 }
 
-/** A stream to the other side; a DebugtapError when there was none in time; undefined when aborted. */
-export async function dialHeld(options: HoldOptions): Promise<Duplex | DebugtapError | undefined> {
-  const { dial, signal, releaseAfter, onHeld } = options;
-  const started = Date.now();
-  for (let wait = firstWait, held = false; !signal.aborted; wait = Math.min(wait * 2, longestWait)) {
+/** A stream to the IDE and the turn to give back; undefined when it was aborted or released. */
+export async function reachIde(options: ReachOptions): Promise<{ stream: Duplex; turn: Turn } | undefined> {
+  const { dial, turnstile, order, onHeld } = options;
+  const signal = AbortSignal.any([options.signal, options.release]);
+  const turn = await turnstile.enter(order, signal, (behind) => onHeld({ behind }));
+  if (turn === undefined) return undefined;
+  for (let wait = firstWait, told = false; !signal.aborted; wait = Math.min(wait * 2, longestWait)) {
     try {
-      return await dial(signal);
+      return { stream: await dial(signal), turn };
     } catch (thrown) {
-      if (signal.aborted) return undefined;
-      const error = asDebugtapError(thrown);
-      const left = started + releaseAfter - Date.now();
-      if (left <= 0) return error;
-      if (!held) onHeld(error);
-      held = true;
-      await pause(Math.min(wait, left), signal);
+      if (signal.aborted) break;
+      if (!told) onHeld(asDebugtapError(thrown));
+      told = true;
+      await pause(wait, signal);
     }
   }
+  turn.done();
   return undefined;
 }
 
