@@ -6,7 +6,15 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const failed = [];
 
-check("types of protocol/ alone", "tsc", ["-p", "protocol", "--noEmit", "--composite", "false", "--incremental", "false"]);
+check("types of protocol/ alone", "tsc", [
+  "-p",
+  "protocol",
+  "--noEmit",
+  "--composite",
+  "false",
+  "--incremental",
+  "false",
+]);
 check("types", "tsc", ["-b"]);
 check("lint", "oxlint", ["--type-aware", "--deny-warnings"], (output) => atLeast(output, /on (\d+) files/, 30));
 check("layers", "depcruise", ["--config", ".dependency-cruiser.cjs", "src", "protocol", "test"], (output) =>
@@ -19,7 +27,10 @@ process.stdout.write(failed.length === 0 ? "check: all passed\n" : `check: faile
 process.exit(failed.length === 0 ? 0 : 1);
 
 function check(name, program, args, proof = () => undefined) {
-  const { status, stdout, stderr } = spawnSync("npx", ["--no-install", program, ...args], { cwd: root, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync("npx", ["--no-install", program, ...args], {
+    cwd: root,
+    encoding: "utf8",
+  });
   const output = `${stdout}${stderr}`;
   const complaint = status === 0 ? proof(output) : `exit ${status}`;
   process.stdout.write(`check: ${name}: ${complaint ?? "ok"}\n`);

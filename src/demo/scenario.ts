@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { asDebugtapError, DebugtapError } from "../../protocol/errors.ts";
+import { DebugtapError } from "../../protocol/errors.ts";
 import { hitLines, parseHit } from "./hits.ts";
 import type { Hit } from "./hits.ts";
 import { freePorts } from "./ports.ts";
@@ -14,13 +14,12 @@ import { RelayState } from "./relay-state.ts";
 import { configText, planServices } from "./services.ts";
 import type { DemoService } from "./services.ts";
 import type { Child, Stage } from "./stage.ts";
-import { ThrowawaySshd } from "./throwaway-sshd.ts";
+import { awaitHits } from "./verdict.ts";
 import { Vm } from "./vm.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const cli = join(root, "bin", "debugtap.js");
 const sources = join(root, "examples", "services");
-const hitLimitMs = 20_000;
 
 export interface Outcome {
   readonly services: readonly { readonly name: string; readonly hits: number }[];
@@ -44,15 +43,13 @@ export type Tell = (title: string, lines?: readonly string[]) => void;
 export async function playScenario(stage: Stage, traces: string, tell: Tell): Promise<Outcome> {
   const [busPort = 0, apiPort = 0, ...ports] = await freePorts(8);
   const services = await planServices(sources, ports);
-  const sshd = await ThrowawaySshd.start();
-  stage.defer(() => sshd.stop());
-  const vm = await Vm.prepare(stage, ["-F", sshd.sshConfig, sshd.alias], sources, [busPort, apiPort]);
-  tell(`The VM: an sshd on 127.0.0.1:${sshd.port} plays it, as the user ${sshd.user}.`, [
+  const vm = await Vm.start(stage, sources, [busPort, apiPort]);
+  tell(`The VM: an sshd on 127.0.0.1:${vm.sshd.port} plays it, as the user ${vm.sshd.user}.`, [
     `The services were copied to ${vm.dir} over ssh. They know nothing of debugtap.`,
   ]);
 
   const relay = new RelayState();
-  await startRelay(stage, relay, services, configText(services, sshd.sshConfig, traces));
+  await startRelay(stage, relay, services, configText(services, vm.sshd.sshConfig, traces));
   tell(
     "The relay: `debugtap up` reaches the VM over SSH. On this machine and on the VM it needs loopback only:",
     services.map(portsLine),
@@ -78,7 +75,7 @@ export async function playScenario(stage: Stage, traces: string, tell: Tell): Pr
   const body = JSON.stringify({ volume: { name: "demo", size: 1 } });
   const posted = request(url, { method: "POST", body, signal: stage.signal });
   posted.catch(() => undefined); // it is awaited below, when the hits are there
-  const missed = await awaitHits(stage, services, hits, relay, logs);
+  const missed = await awaitHits(stage, { services, hits, relay, logs });
   tell(
     "The breakpoints, in the order in which they were hit:",
     hits.flatMap((hit) => linesOf(hit, services)),
@@ -183,32 +180,6 @@ async function request(url: string, init: RequestInit): Promise<Volume> {
   if (!response.ok) throw new DebugtapError("DT_DEMO_FAILED", `the API answered ${response.status}`, { why: text });
   const { volume }: { volume: Volume } = JSON.parse(text);
   return volume;
-}
-
-/** Waits until each service was stopped once. Gives what was missed, as text: the service, its sessions, the end of its log. */
-async function awaitHits(
-  stage: Stage,
-  services: readonly DemoService[],
-  hits: readonly Hit[],
-  relay: RelayState,
-  logs: ReadonlyMap<string, Child>,
-): Promise<string[]> {
-  const without = (): DemoService[] => services.filter(({ name }) => !hits.some((hit) => hit.service === name));
-  try {
-    await stage.until("all breakpoints were hit", () => without().length === 0 || undefined, hitLimitMs);
-    return [];
-  } catch (error) {
-    stage.signal.throwIfAborted();
-    return [
-      asDebugtapError(error).message,
-      ...without().map(({ name, breakpoint: { line } }) =>
-        [
-          `${name} was not stopped at line ${line}. Its sessions: ${relay.describe(name)}. The end of its log:`,
-          logs.get(name)?.tail() ?? "",
-        ].join("\n"),
-      ),
-    ];
-  }
 }
 
 function linesOf(hit: Hit, services: readonly DemoService[]): string[] {

@@ -132,11 +132,11 @@ export class Stage {
    * @throws DT_DEMO_FAILED when it takes too long or a process has ended, the signal's reason, and what `look` throws.
    */
   async until<T>(what: string, look: () => T | undefined, limitMs = 60_000): Promise<T> {
-    const limit = AbortSignal.timeout(limitMs);
     return await new Promise<T>((resolve, reject) => {
+      let late = false;
       const settle = (act: () => void): void => {
+        clearTimeout(timer);
         this.#waiting.delete(again);
-        limit.removeEventListener("abort", again);
         this.signal.removeEventListener("abort", again);
         act();
       };
@@ -146,14 +146,16 @@ export class Stage {
           const found = look();
           if (found !== undefined) return settle(() => resolve(found));
           this.#check(what);
-          if (limit.aborted)
-            throw new DebugtapError("DT_DEMO_FAILED", `${limitMs / 1000} s have passed without ${what}`);
+          if (late) throw new DebugtapError("DT_DEMO_FAILED", `waited ${limitMs / 1000} s in vain until ${what}`);
         } catch (error) {
           settle(() => reject(error instanceof Error ? error : asDebugtapError(error)));
         }
       };
+      const timer = setTimeout(() => {
+        late = true;
+        again();
+      }, limitMs);
       this.#waiting.add(again);
-      limit.addEventListener("abort", again);
       this.signal.addEventListener("abort", again);
       again();
     });

@@ -43,41 +43,49 @@ function closed(relay: RelayProcess, ordinal: number) {
 
 /** What each side said, in one session. */
 function sidesOf(conversation: Conversation | undefined, connector: Side): Record<Side, string> {
-  const said = [conversation?.connector ?? [], conversation?.acceptor ?? []].map((chunks) => Buffer.concat(chunks).toString("latin1"));
+  const said = [conversation?.connector ?? [], conversation?.acceptor ?? []].map((chunks) =>
+    Buffer.concat(chunks).toString("latin1"),
+  );
   const [connected = "", accepted = ""] = said;
   return connector === "client" ? { client: connected, debuggee: accepted } : { client: accepted, debuggee: connected };
 }
 
-t.test("pydevd over -R through sshd: a fork is a second session; every byte is equal on both sides and in the trace", async (t) => {
-  const [idePort, dials] = [await freePort(), await freePort()];
-  const nearIde = await recordingPipe(idePort);
-  const nearDebuggee = await recordingPipe(dials);
-  t.teardown(() => Promise.all([nearIde.close(), nearDebuggee.close()]));
-  const relay = await up(t, { wire: "pydevd", dials, ide: nearIde.port });
-  const breakpoint = breakpointOf(debuggeeFile("pydevd_fork.py"));
-  const client = ide("ide-pydevd.mjs", "--listen", `${idePort}`, "--break", breakpoint, "--json");
-  t.teardown(() => client.child.kill());
-  await client.prints("listening");
-  const debuggee = python("pydevd_fork.py", `${nearDebuggee.port}`);
-  t.teardown(() => debuggee.child.kill());
-  t.equal(await debuggee.exit, 0, debuggee.text());
-  await Promise.all([closed(relay, 1), closed(relay, 2)]);
-  const hits = client.text().split("\n").filter((line) => line.startsWith("{"));
-  t.equal(hits.length, 2, client.text());
-  t.match(hits[0], /"function":"work".*parent/);
-  t.match(hits[1], /"function":"work".*child/);
-  relay.kill("SIGINT");
-  t.equal(await relay.exit, 0, relay.stderr());
+t.test(
+  "pydevd over -R through sshd: a fork is a second session; every byte is equal on both sides and in the trace",
+  async (t) => {
+    const [idePort, dials] = [await freePort(), await freePort()];
+    const nearIde = await recordingPipe(idePort);
+    const nearDebuggee = await recordingPipe(dials);
+    t.teardown(() => Promise.all([nearIde.close(), nearDebuggee.close()]));
+    const relay = await up(t, { wire: "pydevd", dials, ide: nearIde.port });
+    const breakpoint = breakpointOf(debuggeeFile("pydevd_fork.py"));
+    const client = ide("ide-pydevd.mjs", "--listen", `${idePort}`, "--break", breakpoint, "--json");
+    t.teardown(() => client.child.kill());
+    await client.prints("listening");
+    const debuggee = python("pydevd_fork.py", `${nearDebuggee.port}`);
+    t.teardown(() => debuggee.child.kill());
+    t.equal(await debuggee.exit, 0, debuggee.text());
+    await Promise.all([closed(relay, 1), closed(relay, 2)]);
+    const hits = client
+      .text()
+      .split("\n")
+      .filter((line) => line.startsWith("{"));
+    t.equal(hits.length, 2, client.text());
+    t.match(hits[0], /"function":"work".*parent/);
+    t.match(hits[1], /"function":"work".*child/);
+    relay.kill("SIGINT");
+    t.equal(await relay.exit, 0, relay.stderr());
 
-  t.equal(nearIde.conversations.length, 2);
-  const recorded = await recordedBytes(await relay.trace());
-  for (const [i, name] of ["svc#1", "svc#2"].entries()) {
-    const atDebuggee = sidesOf(nearDebuggee.conversations[i], "debuggee");
-    t.ok(atDebuggee.client.includes("101\t") && atDebuggee.debuggee.includes("105\t"), "a whole session");
-    t.same(sidesOf(nearIde.conversations[i], "debuggee"), atDebuggee, `${name}: equal on both sides of the relay`);
-    t.same(recorded.get(name), atDebuggee, `${name}: and in the trace`);
-  }
-});
+    t.equal(nearIde.conversations.length, 2);
+    const recorded = await recordedBytes(await relay.trace());
+    for (const [i, name] of ["svc#1", "svc#2"].entries()) {
+      const atDebuggee = sidesOf(nearDebuggee.conversations[i], "debuggee");
+      t.ok(atDebuggee.client.includes("101\t") && atDebuggee.debuggee.includes("105\t"), "a whole session");
+      t.same(sidesOf(nearIde.conversations[i], "debuggee"), atDebuggee, `${name}: equal on both sides of the relay`);
+      t.same(recorded.get(name), atDebuggee, `${name}: and in the trace`);
+    }
+  },
+);
 
 t.test("debugpy.listen over -L through sshd with a child process: the child's address is the relay's", async (t) => {
   const [listens, idePort] = [await freePort(), await freePort()];
@@ -90,11 +98,18 @@ t.test("debugpy.listen over -L through sshd with a child process: the child's ad
   t.teardown(() => client.child.kill());
   await debuggee.prints("done");
   await Promise.all([closed(relay, 1), closed(relay, 2)]);
-  const hits = client.text().split("\n").filter((line) => line.startsWith("{"));
+  const hits = client
+    .text()
+    .split("\n")
+    .filter((line) => line.startsWith("{"));
   t.equal(hits.length, 2, client.text());
   t.match(hits[0], /parent/);
   t.match(hits[1], /child/);
-  t.match(client.text(), `attaching to 127.0.0.1:${idePort}, child`, "the IDE was sent to the relay, not to the VM's port");
+  t.match(
+    client.text(),
+    `attaching to 127.0.0.1:${idePort}, child`,
+    "the IDE was sent to the relay, not to the VM's port",
+  );
   relay.kill("SIGINT");
   t.equal(await relay.exit, 0, relay.stderr());
   const recorded = await recordedBytes(await relay.trace());
@@ -138,7 +153,10 @@ t.test("kill -9 of the relay during a session: show reads all that was written",
   const after = (await recordedBytes(trace)).get("svc#1");
   const truth = sidesOf(nearDebuggee.conversations[0], "debuggee");
   for (const side of ["client", "debuggee"] as const) {
-    t.ok((after?.[side].length ?? 0) >= (before?.[side].length ?? 0) && (before?.[side].length ?? 0) > 0, `${side}: nothing is lost`);
+    t.ok(
+      (after?.[side].length ?? 0) >= (before?.[side].length ?? 0) && (before?.[side].length ?? 0) > 0,
+      `${side}: nothing is lost`,
+    );
     t.ok(truth[side].startsWith(after?.[side] ?? "?"), `${side}: nothing is altered`);
   }
   t.equal((await recordedBytes(trace)).get("svc#1")?.debuggee, after?.debuggee);

@@ -9,7 +9,9 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** The line of a Python file that has `# breakpoint`. */
 export function breakpointOf(file: string): string {
-  const line = readFileSync(file, "utf8").split("\n").findIndex((text) => text.includes("# breakpoint"));
+  const line = readFileSync(file, "utf8")
+    .split("\n")
+    .findIndex((text) => text.includes("# breakpoint"));
   return `${file}:${line + 1}`;
 }
 

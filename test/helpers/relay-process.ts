@@ -52,7 +52,8 @@ export function startRelay(args: readonly string[], env: NodeJS.ProcessEnv = {})
         const found = events.find((each) => each.type === type && accepts(each as Of<typeof type>));
         if (found === undefined && !ended) return;
         watchers.delete(look);
-        if (found === undefined) reject(new Error(`debugtap ended without the event ${type}\n${stderr}\n${JSON.stringify(events.slice(-5))}`));
+        if (found === undefined)
+          reject(new Error(`debugtap ended without the event ${type}\n${stderr}\n${JSON.stringify(events.slice(-5))}`));
         else resolve(found as Of<typeof type>);
       };
       watchers.add(look);
@@ -68,7 +69,10 @@ export function startRelay(args: readonly string[], env: NodeJS.ProcessEnv = {})
     kill: (signal) => child.kill(signal),
     async listening(services) {
       for (const name of services) {
-        const told = await event("service", ({ service }) => service.name === name && /listening|failed/.test(service.state));
+        const told = await event(
+          "service",
+          ({ service }) => service.name === name && /listening|failed/.test(service.state),
+        );
         if (told.service.state === "failed") throw new Error(`${name}: ${JSON.stringify(told.service.reason)}`);
       }
     },

@@ -1,0 +1,118 @@
+// The suite `forward`: what a message pays on its way through debugtap, beside the ways that people have without it.
+//
+// Rules
+// - All paths are open at once and lead to the same peer; in each repetition of a workload they take short turns, in a new order
+//   each time.
+// - One repetition goes before and is not counted, so that no path pays for a cold compiler.
+import { idleMemory, type IdleMemory } from "./idle.ts";
+import { machine, type Machine } from "./machine.ts";
+import type { BenchOptions } from "./options.ts";
+import { openPaths, type Path, type Paths } from "./paths.ts";
+import { cpuOfMainThread } from "./program.ts";
+import { workloads, type Figures, type Workload } from "./workloads.ts";
+
+/** By workload, path and metric: one figure for each repetition. */
+export type Samples = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>>>;
+
+export interface ForwardResult {
+  readonly suite: "forward";
+  readonly started: string;
+  readonly seconds: number;
+  readonly repetitions: number;
+  readonly machine: Machine;
+  readonly samples: Samples;
+  /** By path. */
+  readonly idle: Readonly<Record<string, IdleMemory>>;
+}
+
+/** Of which path the idle sessions are, by where their service is. */
+const idlePaths = { vm: "debugtap -L, recorded", local: "debugtap, recorded" } as const;
+
+export async function runForward(options: BenchOptions, say: (text: string) => void): Promise<ForwardResult> {
+  const began = performance.now();
+  const result = {
+    suite: "forward",
+    started: new Date().toISOString(),
+    repetitions: options.reps,
+    machine: machine(),
+  } as const;
+  const chosen = workloads.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
+  const paths = await openPaths(options.paths);
+  try {
+    say(`${paths.all.length} paths open, ${chosen.length} workloads, ${options.reps} repetitions`);
+    const samples = new SampleBook(
+      chosen.map(({ name }) => name),
+      paths.all.map(({ name }) => name),
+    );
+    for (let repetition = 0; repetition <= options.reps; repetition++) {
+      for (const workload of chosen) {
+        const figures = await repeat(workload, paths.all, options.measure);
+        if (repetition > 0) samples.add(workload.name, figures);
+      }
+      if (repetition > 0) say(`repetition ${repetition} of ${options.reps}`);
+    }
+    const idle = await measureIdle(paths, options, say);
+    return { ...result, seconds: Math.round((performance.now() - began) / 1000), samples: samples.all, idle };
+  } finally {
+    await paths.close();
+  }
+}
+
+/** One repetition of a workload: the paths take turns, so that a busy moment of the machine is shared by all. */
+async function repeat(workload: Workload, paths: readonly Path[], milliseconds: number): Promise<Map<string, Figures>> {
+  const { turns, metrics } = workload;
+  const cpuMetric = metrics.find((metric) => metric === "cpu" || metric === "cpuBulk");
+  const runs = await Promise.all(
+    paths.map(async (path) => ({ path, work: await workload.start(path), cpu: 0, units: 0 })),
+  );
+  for (let turn = 0; turn < turns; turn++) {
+    for (const run of shuffled(runs)) {
+      const before = cpuOfMainThread(run.path.pid);
+      run.units += await run.work.turn(milliseconds / turns);
+      run.cpu += cpuOfMainThread(run.path.pid) - before;
+    }
+  }
+  const figures = runs.map(({ path, work, cpu, units }): [string, Figures] => {
+    const withCpu = path.pid === undefined || cpuMetric === undefined ? {} : { [cpuMetric]: cpu / units };
+    return [path.name, { ...work.finish(), ...withCpu }];
+  });
+  return new Map(figures);
+}
+
+async function measureIdle(
+  paths: Paths,
+  options: BenchOptions,
+  say: (text: string) => void,
+): Promise<ForwardResult["idle"]> {
+  const wanted = options.only.length === 0 || options.only.includes("idle");
+  if (!wanted || !options.paths.includes("debugtap")) return {};
+  const idle: Record<string, IdleMemory> = {};
+  for (const host of ["vm", "local"] as const) {
+    idle[idlePaths[host]] = await idleMemory(paths, host, options.idle);
+    say(`${options.idle} idle sessions, ${idlePaths[host]}`);
+  }
+  return idle;
+}
+
+/** In the order of the workloads and paths, whatever order they are measured in. */
+class SampleBook {
+  readonly all: Record<string, Record<string, Record<string, number[]>>> = {};
+
+  constructor(workloads: readonly string[], paths: readonly string[]) {
+    for (const workload of workloads) this.all[workload] = Object.fromEntries(paths.map((path) => [path, {}]));
+  }
+
+  add(workload: string, figures: ReadonlyMap<string, Figures>): void {
+    for (const [path, values] of figures) {
+      const book = this.all[workload]?.[path] ?? {};
+      for (const [metric, value] of Object.entries(values)) (book[metric] ??= []).push(value);
+    }
+  }
+}
+
+function shuffled<Item>(items: readonly Item[]): Item[] {
+  return items
+    .map((item) => ({ item, place: Math.random() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item);
+}

@@ -1,0 +1,40 @@
+// npm run bench: runs a suite, prints its tables and keeps its figures as JSON.
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { runForward } from "./forward.ts";
+import { parseOptions, usage, type BenchOptions } from "./options.ts";
+import { fullTables, shortMarkdown } from "./tables.ts";
+import { judge } from "./targets.ts";
+
+type Say = (text: string) => void;
+interface SuiteOutput {
+  readonly text: string;
+  readonly json: unknown;
+}
+
+const suites: Readonly<Record<string, (options: BenchOptions, say: Say) => Promise<SuiteOutput>>> = {
+  forward: async (options, say) => {
+    const result = await runForward(options, say);
+    const targets = judge(result);
+    const text = options.markdown ? shortMarkdown(result, targets) : fullTables(result, targets);
+    return { text, json: { ...result, targets } };
+  },
+};
+
+const say: Say = (text) => console.error(`bench: ${text}`);
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  const suite = suites[options.suite];
+  if (suite === undefined) throw new Error(`there is no suite ${options.suite}, only ${Object.keys(suites).join(" ")}`);
+  const { text, json } = await suite(options, say);
+  const file = options.json ?? join(".debugtap", "bench.json");
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `${JSON.stringify(json, undefined, 1)}\n`);
+  console.log(text);
+  say(`figures: ${file}`);
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  console.error(usage);
+  process.exitCode = 1;
+}

@@ -1,0 +1,74 @@
+// The command line of the bench.
+import { parseArgs } from "node:util";
+import { pathKinds, type PathKind } from "./paths.ts";
+import { workloads } from "./workloads.ts";
+
+export interface BenchOptions {
+  readonly suite: string;
+  readonly reps: number;
+  /** How long one workload runs on one path, ms. */
+  readonly measure: number;
+  /** Idle sessions. */
+  readonly idle: number;
+  /** Names of workloads; empty = all. */
+  readonly only: readonly string[];
+  readonly paths: readonly PathKind[];
+  readonly json: string | undefined;
+  readonly markdown: boolean;
+}
+
+const workloadNames = [...workloads.map(({ name }) => name), "idle"];
+
+export const usage = `npm run bench -- [SUITE] [options]
+  SUITE             forward (default)
+  --quick           at most two minutes
+  --reps N          repetitions; default 15, with --quick 4
+  --measure MS      how long one workload runs on one path each time; default 150
+  --idle N          idle sessions; default 1000
+  --only A,B        workloads: ${workloadNames.join(" ")}
+  --paths A,B       kinds of path: ${pathKinds.join(" ")}
+  --json FILE       where the figures go; default .debugtap/bench.json
+  --markdown        print the short tables of the README`;
+
+/** Throws an Error with the reason for what it does not know. */
+export function parseOptions(args: readonly string[]): BenchOptions {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      quick: { type: "boolean", default: false },
+      reps: { type: "string" },
+      measure: { type: "string", default: "150" },
+      idle: { type: "string", default: "1000" },
+      only: { type: "string", default: "" },
+      paths: { type: "string", default: pathKinds.join(",") },
+      json: { type: "string" },
+      markdown: { type: "boolean", default: false },
+    },
+  });
+  return {
+    suite: positionals[0] ?? "forward",
+    reps: count("reps", values.reps ?? (values.quick ? "4" : "15")),
+    measure: count("measure", values.measure),
+    idle: count("idle", values.idle),
+    only: list("only", values.only, workloadNames),
+    paths: list("paths", values.paths, pathKinds),
+    json: values.json,
+    markdown: values.markdown,
+  };
+}
+
+function count(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new Error(`--${name} is a whole number from 1, not ${text}`);
+}
+
+function list<Name extends string>(option: string, text: string, known: readonly Name[]): Name[] {
+  const names = text.split(",").filter((name) => name !== "");
+  return names.map((name) => {
+    const found = known.find((one) => one === name);
+    if (found === undefined) throw new Error(`--${option} knows ${known.join(" ")}, not ${name}`);
+    return found;
+  });
+}

@@ -1,0 +1,44 @@
+// debugtap as people run it: the real program with a configuration file, in a process of its own.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import type { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
+import { Program } from "./program.ts";
+
+const debugtap = fileURLToPath(new URL("../../../bin/debugtap.js", import.meta.url));
+
+export interface RelayPlan {
+  readonly sshd: ThrowawaySshd;
+  readonly record: boolean;
+  /** As in debugtap.yml; the VM is the host `vm`. */
+  readonly services: Readonly<Record<string, unknown>>;
+}
+
+export interface RunningRelay {
+  readonly pid: number;
+  /** Throws when it has ended. */
+  check(): void;
+  stop(): Promise<void>;
+}
+
+export async function startRelay({ sshd, record, services }: RelayPlan): Promise<RunningRelay> {
+  const dir = await mkdtemp(join(tmpdir(), "debugtap-bench-"));
+  const config = join(dir, "debugtap.yml");
+  const host = { ssh: sshd.alias, ssh_config: sshd.sshConfig };
+  await writeFile(
+    config,
+    stringify({ hosts: { vm: host }, services, record: { enabled: record, dir: join(dir, "traces") } }),
+  );
+  const nodeOptions = process.env["DEBUGTAP_BENCH_NODE"]?.split(" ") ?? [];
+  const program = new Program(process.execPath, [...nodeOptions, debugtap, "up", "--config", config, "--json"]);
+  return {
+    pid: program.pid,
+    check: () => program.check(),
+    stop: async () => {
+      await program.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,118 @@
+// The result for people: a table for each workload, the targets, and both in short for the README.
+import type { ForwardResult } from "./forward.ts";
+import { summarize } from "./statistics.ts";
+import { ratios, type TargetLine } from "./targets.ts";
+import { metrics, workloads, type MetricName } from "./workloads.ts";
+
+type Row = readonly string[];
+
+/** Ratios are to the path that is OpenSSH at its best; where it was not measured, to the first. */
+const preferredBase = "ssh -L";
+
+export function fullTables(result: ForwardResult, targets: readonly TargetLine[]): string {
+  const parts = workloads.flatMap((workload) => {
+    const paths = result.samples[workload.name];
+    if (paths === undefined) return [];
+    const base = baseOf(Object.keys(paths));
+    const columns = workload.metrics.filter((metric) => Object.values(paths).some((figures) => metric in figures));
+    const rows = Object.entries(paths).map(([path, figures]): Row => [
+      path,
+      ...columns.map((metric) => {
+        const values = figures[metric];
+        if (values === undefined) return "";
+        if (metric === "stalls") return `${values.reduce((sum, count) => sum + count, 0)}`;
+        const { median, spread } = summarize(values);
+        return `${short(median)} ±${Math.round(spread * 100)}% ${ratio(result, workload.name, metric, path, base)}`;
+      }),
+    ]);
+    return [
+      `${workload.title} (median, (max-min)/median, ratio to ${base})`,
+      plain([["", ...columns.map((name) => metrics[name])], ...rows]),
+    ];
+  });
+  return [...parts, ...idleText(result), plain(targetRows(targets))].join("\n\n");
+}
+
+/** For the README: the machine, one table of ratios, the targets. */
+export function shortMarkdown(result: ForwardResult, targets: readonly TargetLine[]): string {
+  const { machine, repetitions, started } = result;
+  const columns = shortColumns.filter(({ workload }) => result.samples[workload] !== undefined);
+  const base = baseOf(Object.keys(result.samples[columns[0]?.workload ?? ""] ?? {}));
+  const paths = [...new Set(Object.values(result.samples).flatMap((byPath) => Object.keys(byPath)))];
+  const rows = paths.map((path): Row => [
+    path,
+    ...columns.map(({ workload, metric }) => {
+      const values = result.samples[workload]?.[path]?.[metric];
+      return values === undefined
+        ? ""
+        : `${short(summarize(values).median)} ${ratio(result, workload, metric, path, base)}`;
+    }),
+  ]);
+  const head = columns.map(({ title }) => title);
+  return [
+    `${started.slice(0, 10)}, ${machine.cores} cores of ${machine.cpu}, ${machine.kernel}, Node ${machine.node}, ${machine.openssh}, load before ${machine.load}; median of ${repetitions} repetitions (ratio to ${base}).`,
+    markdown([["", ...head], ...rows]),
+    ...idleText(result),
+    markdown(targetRows(targets)),
+  ].join("\n\n");
+}
+
+const shortColumns: readonly { workload: string; metric: MetricName; title: string }[] = [
+  { workload: "200B", metric: "p50", title: "200 B p50 us" },
+  { workload: "20KB", metric: "p50", title: "20 KB p50 us" },
+  { workload: "20KB", metric: "rate", title: "20 KB rate/s" },
+  { workload: "200B", metric: "cpu", title: "200 B CPU us/message" },
+  { workload: "64x200B", metric: "rate", title: "64 x 200 B rate/s" },
+  { workload: "64x20KB", metric: "rate", title: "64 x 20 KB rate/s" },
+  { workload: "down", metric: "throughput", title: "down MB/s" },
+  { workload: "up", metric: "throughput", title: "up MB/s" },
+  { workload: "connect", metric: "p50", title: "connect us" },
+];
+
+function targetRows(targets: readonly TargetLine[]): Row[] {
+  const rows = targets.map(({ target, unit, reached, verdict }): Row => {
+    const parts = reached.map(({ path, value, min, max }) => {
+      const range = min === max ? "" : ` (${short(min)} to ${short(max)})`;
+      return `${path}: ${short(value)}${unit === "x" ? "x" : unit === "" ? "" : ` ${unit}`}${range}`;
+    });
+    return [target, parts.join("; "), verdict];
+  });
+  return [["target", "reached: median (lowest to highest)", "verdict"], ...rows];
+}
+
+function idleText({ idle }: ForwardResult): string[] {
+  return Object.entries(idle).map(
+    ([path, { sessions, before, after }]) =>
+      `${sessions} idle sessions through ${path}: ${after.toFixed(0)} MB resident, ${before.toFixed(0)} MB before, ${(((after - before) * 1000) / sessions).toFixed(1)} KB a session`,
+  );
+}
+
+function baseOf(paths: readonly string[]): string {
+  return paths.includes(preferredBase) ? preferredBase : (paths[0] ?? preferredBase);
+}
+
+function ratio(result: ForwardResult, workload: string, metric: string, path: string, base: string): string {
+  const values = ratios(result, workload, metric, path, base);
+  return values.length === 0 ? "" : `(x${short(summarize(values).median)})`;
+}
+
+function short(value: number): string {
+  const size = Math.abs(value);
+  return value.toFixed(Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : 2);
+}
+
+function plain(rows: readonly Row[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+function markdown([head = [], ...rows]: readonly Row[]): string {
+  return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}

@@ -1,0 +1,150 @@
+// `debugtap demo` as a user runs it: what it ends with, and that it leaves nothing behind, however it ends.
+import { execFile, spawn } from "node:child_process";
+import { chmod, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import t, { type Test } from "tap";
+import { parseHit } from "../../src/demo/hits.ts";
+import { RelayState } from "../../src/demo/relay-state.ts";
+import type { DemoService } from "../../src/demo/services.ts";
+import { Stage } from "../../src/demo/stage.ts";
+import { awaitHits } from "../../src/demo/verdict.ts";
+import { program } from "../helpers/relay-process.ts";
+
+const run = promisify(execFile);
+
+interface Played {
+  readonly code: number | null;
+  readonly stdout: string[];
+  readonly stderr: string[];
+  /** What is left in the demo's TMPDIR. */
+  readonly left: string[];
+  /** Processes and ports of the demo that are left. */
+  readonly running: string[];
+}
+
+/** Plays the demo with a TMPDIR of its own; `onLine` sees each line of the story and may act on the demo. */
+async function play(
+  t: Test,
+  onLine: (line: string, demo: { pid: number; vmDir: string }) => void | Promise<void>,
+): Promise<Played> {
+  const tmp = await mkdtemp(join(tmpdir(), "debugtap-test-"));
+  const runtime = await mkdtemp(join(tmpdir(), "debugtap-test-"));
+  await chmod(tmp, 0o755); // the VM's user has its files below
+  t.teardown(() => Promise.all([tmp, runtime].map((dir) => rm(dir, { recursive: true, force: true }))));
+  const demo = spawn(process.execPath, [program, "demo", "--json"], {
+    // Without tap's NODE_OPTIONS, whose loaders would triple the time of each of the demo's processes.
+    env: { ...process.env, NODE_OPTIONS: "", TMPDIR: tmp, XDG_RUNTIME_DIR: runtime },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  createInterface({ input: demo.stdout }).on("line", (line) => stdout.push(line));
+  const vmDir = (): string => /copied to (\S+)/.exec(stderr.join("\n"))?.[1] ?? "";
+  createInterface({ input: demo.stderr }).on("line", (line) => {
+    stderr.push(line);
+    void onLine(line, { pid: demo.pid ?? 0, vmDir: vmDir() });
+  });
+  const code = await new Promise<number | null>((resolve) => demo.once("close", resolve));
+  t.match(vmDir(), /^\/tmp\/debugtap-vm-/);
+  t.notOk(existsSync(vmDir()), "the services' directory is gone");
+  const ports = [...stderr.join("\n").matchAll(/(?:port |127\.0\.0\.1:)(\d+)/g)].map(([, port]) => port ?? "");
+  t.ok(ports.length >= 7, "the story names the ports");
+  return { code, stdout, stderr, left: await readdir(tmp), running: await findRunning([tmp, vmDir()], ports) };
+}
+
+/** Command lines with one of the words in them, and listeners on one of the ports. */
+async function findRunning(words: readonly string[], ports: readonly string[]): Promise<string[]> {
+  const found = [...(await processes((line) => words.some((word) => line.includes(word)))).values()];
+  const { stdout } = await run("ss", ["-Htln"]);
+  return [...found, ...stdout.split("\n").filter((line) => ports.some((port) => line.includes(`:${port} `)))];
+}
+
+/** The processes whose command line is accepted: pid -> command line. */
+async function processes(accepts: (line: string) => boolean): Promise<Map<number, string>> {
+  const found = new Map<number, string>();
+  for (const pid of await readdir("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    const line = (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).replaceAll("\0", " ");
+    if (accepts(line)) found.set(Number(pid), line);
+  }
+  return found;
+}
+
+t.test("three services are stopped once each, in the order of the request", async (t) => {
+  const { code, stdout, stderr, left, running } = await play(t, () => undefined);
+  if (code !== 0) t.comment(stderr.join("\n"));
+  t.equal(code, 0);
+  const last: { services: unknown; trace: string } = JSON.parse(stdout.at(-1) ?? "{}");
+  t.equal(stdout.length, 1, "with --json the story goes to stderr");
+  t.same(last.services, [
+    { name: "cinder-api", hits: 1 },
+    { name: "cinder-scheduler", hits: 1 },
+    { name: "cinder-volume", hits: 1 },
+  ]);
+  const stops = stderr
+    .map((line) => /(\S+) stopped in (\w+)/.exec(line)?.slice(1))
+    .filter((stop) => stop !== undefined);
+  t.same(stops, [
+    ["cinder-api", "create"],
+    ["cinder-scheduler", "create_volume"],
+    ["cinder-volume", "create_volume"],
+  ]);
+  t.match(stderr.join("\n"), /GET says that it is available/);
+  t.match(stderr.join("\n"), /The trace: .*cinder-api#1.*cinder-api#2.*cinder-volume#1/s, "show lists the sessions");
+  t.ok(existsSync(last.trace), "the trace stays");
+  t.equal(left.length, 1, `nothing else stays: ${left.join(" ")}`);
+  t.same(running, []);
+});
+
+t.test("Ctrl-C in the middle: everything is ended and removed", async (t) => {
+  const { code, left, running, stdout } = await play(t, (line, { pid }) => {
+    if (line.startsWith("3. ")) process.kill(pid, "SIGINT");
+  });
+  t.equal(code, 130);
+  t.same(stdout, []);
+  t.same(
+    left.filter((name) => !name.startsWith("debugtap-trace-")),
+    [],
+  );
+  t.same(running, []);
+});
+
+t.test("a process that falls is named, and the rest is ended", async (t) => {
+  const { code, stdout, running } = await play(t, async (line, { vmDir }) => {
+    if (!line.startsWith("3. ")) return;
+    const ides = await processes(
+      (command) => command.includes("ide-pydevd.mjs") && command.includes(`${vmDir}/scheduler.py`),
+    );
+    t.equal(ides.size, 1);
+    for (const pid of ides.keys()) process.kill(pid, "SIGKILL");
+  });
+  t.equal(code, 1);
+  t.match(stdout.at(-1), /"DT_DEMO_FAILED","what":"the IDE of cinder-scheduler ended with SIGKILL before /);
+  t.same(running, []);
+});
+
+t.test("a breakpoint that is missed is told with the sessions and the end of the log of its service", async (t) => {
+  const stage = new Stage(AbortSignal.timeout(60_000));
+  t.teardown(() => stage.close());
+  const start = (name: string, said: string) =>
+    stage.start({ name, command: "sh", args: ["-c", `echo ${said} >&2; read line`], end: "stdin" });
+  const breakpoint = { line: 7, text: "pass" };
+  const services = ["api", "scheduler"].map((name): DemoService => {
+    return { name, wire: "pydevd", source: "a.py", breakpoint, vmPort: 1, idePort: 2, sessions: 1 };
+  });
+  const logs = new Map(services.map(({ name }) => [name, start(name, `hello from ${name}`)]));
+  const relay = new RelayState();
+  relay.read(
+    '{"type":"session","session":{"id":1,"service":"scheduler","ordinal":1,"name":"scheduler#1","state":"held"}}',
+  );
+  const hits = [parseHit('{"service":"api","file":"a.py","line":7,"function":"f","stack":[],"locals":{}}')];
+  await stage.until("both had logged", () => [...logs.values()].every((log) => log.said("hello")) || undefined);
+  t.same(await awaitHits(stage, { services, hits, relay, logs }, 1), [
+    "waited 0.001 s in vain until all breakpoints were hit",
+    "scheduler did not stop at line 7. Its sessions: scheduler#1 held. The end of its log:\nhello from scheduler",
+  ]);
+});
