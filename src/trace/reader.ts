@@ -194,8 +194,8 @@ export class Trace {
     let block = start.block;
     for (let segment = start.segment; segment < this.#segments.length; segment++) {
       const read = this.#segments[segment]?.segment;
-      const blocks = read?.blocks.length ?? 0;
-      for (; read !== undefined && block < blocks; block++) {
+      if (read === undefined) return;
+      for (; block < read.blocks.length; block++) {
         const { records, damaged } = read.read(block);
         yield* records;
         if (damaged === undefined) continue;

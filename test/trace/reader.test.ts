@@ -16,10 +16,7 @@ async function liveTrace(parent: string, rounds: number, each: number, limits = 
     sendSome(writer, sent, each, round, 60);
     await writer.flush();
   }
-  const file =
-    readdirSync(writer.dir)
-      .filter((name) => name.endsWith(".live"))
-      .at(-1) ?? "";
+  const file = readdirSync(writer.dir).findLast((name) => name.endsWith(".live")) ?? "";
   const live = file === "" ? Buffer.alloc(0) : readFileSync(join(writer.dir, file));
   return { writer, sent, file, live };
 }

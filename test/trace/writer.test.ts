@@ -17,7 +17,7 @@ const facts = { version: "0.0.0" };
 
 t.test("a batch gives back exactly the records that were put in", async (t) => {
   const record = fc.record({
-    kind: fc.constantFrom("client", "debuggee", "note"),
+    kind: fc.constantFrom<"client" | "debuggee" | "note">("client", "debuggee", "note"),
     session: fc.integer({ min: 0, max: 0xffffffff }),
     time: fc.double({ min: 0, max: 1e12, noNaN: true }),
     payload: fc.uint8Array({ maxLength: 64 }),
@@ -32,9 +32,14 @@ t.test("a batch gives back exactly the records that were put in", async (t) => {
         return true;
       });
       const got = [...readBatch(batch.buffer, batch.length)];
-      const want = put.map((r) => ({ ...r, kind: kinds[r.kind as "client"], payload: [...r.payload] }));
+      const want = put.map(({ kind, session, time, payload }) => ({
+        kind: kinds[kind],
+        session,
+        time,
+        payload: [...payload],
+      }));
       assert.deepEqual(
-        got.map((r) => ({ ...r, payload: [...r.payload] })),
+        got.map(({ kind, session, time, payload }) => ({ kind, session, time, payload: [...payload] })),
         want,
       );
       assert.equal(
