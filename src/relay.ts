@@ -74,6 +74,12 @@ export class Relay {
     };
   }
 
+  /** Lets debuggees that wait for an IDE run on: one session by `service#ordinal`, or all of a service. Their names. */
+  release(name: string): string[] {
+    const named = this.#registry.sessions().filter(({ facts }) => facts.name === name || facts.service === name);
+    return named.filter((session) => session.release("released by hand")).map(({ facts }) => facts.name);
+  }
+
   /** Ends everything in order; the debuggees run on, the trace is complete. Safe to call twice. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();

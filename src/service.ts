@@ -5,6 +5,7 @@ import type { Transform } from "./lane.ts";
 import type { Observers } from "./observers.ts";
 import type { Registry } from "./registry.ts";
 import { Session } from "./session.ts";
+import { Turnstile } from "./turnstile.ts";
 
 /** A service with its ports as functions: `listen` is where one side comes, `dial` opens the other. */
 export interface ServicePlan {
@@ -26,6 +27,7 @@ export class Service {
   readonly plan: ServicePlan;
   readonly #registry: Registry;
   readonly #observers: Observers;
+  readonly #turnstile = new Turnstile();
   #listener: Listener | undefined;
 
   constructor(plan: ServicePlan, registry: Registry, observers: Observers) {
@@ -53,6 +55,7 @@ export class Service {
         stream,
         dial: plan.dial,
         releaseAfter: plan.releaseAfter,
+        turnstile: this.#turnstile,
         rewrite: plan.rewrite,
         observer: this.#observers,
         changed: (changed) => this.#registry.session(changed),

@@ -1,7 +1,7 @@
 // One debuggee connection of a service with its client, first byte to last.
 //
 // Who comes first is accepted, the other is dialled:
-//   pydevd  the debuggee comes; the IDE is dialled, again and again while none listens (held), until `releaseAfter` is over
+//   pydevd  the debuggee comes; the IDE is dialled in turn, again and again while none listens (held), until it is released
 //   dap     the IDE comes; the service is dialled at its first byte, once; never as a probe
 //   raw     either, at once: a debuggee that came is held like pydevd's, an IDE that came is refused like DAP's
 // Rules
@@ -10,18 +10,19 @@
 // - The loss of the accepted end ends the session, in every state.
 import type { Duplex } from "node:stream";
 import type { SessionState, SessionView } from "../protocol/control.ts";
-import { DebugtapError } from "../protocol/errors.ts";
+import { asDebugtapError, type DebugtapError } from "../protocol/errors.ts";
 import type { Side } from "../protocol/frame.ts";
-import { Framer } from "../protocol/framer.ts";
-import { reset, type Dial } from "./duplex.ts";
-import { dialHeld, pause } from "./hold.ts";
+import { endWithin, reset, type Dial } from "./duplex.ts";
+import { pause, reachIde } from "./hold.ts";
 import { Inbox } from "./inbox.ts";
 import type { Transform } from "./lane.ts";
 import { Link } from "./link.ts";
 import type { Observer, SessionEnd, SessionFacts, SessionNote } from "./observer.ts";
 import { Prelude } from "./prelude.ts";
-import { refusal } from "./refusal.ts";
+import { refuse } from "./refusal.ts";
 import { release, releaseBytes } from "./release.ts";
+import { Traffic } from "./traffic.ts";
+import type { Turn, Turnstile } from "./turnstile.ts";
 
 export interface SessionOptions {
   readonly facts: SessionFacts;
@@ -31,6 +32,8 @@ export interface SessionOptions {
   readonly dial: Dial;
   /** How long a debuggee without an IDE is held, ms; Infinity = for ever. Only where the debuggee was accepted. */
   readonly releaseAfter: number;
+  /** The way of this service's debuggees to its IDE. */
+  readonly turnstile: Turnstile;
   /** What is changed in what the debuggee sends; made anew for each session. */
   readonly rewrite: (() => Transform) | undefined;
   readonly observer: Required<Pick<Observer, "chunk" | "note">>;
@@ -41,19 +44,24 @@ export interface SessionOptions {
 
 /** An IDE that keeps leaving before 101 is dialled again at this pace, ms. */
 const againAfter = 250;
+/** An IDE that has accepted and says nothing for this long is busy with another, ms. PyDev speaks after a second. */
+const silentAfter = 2000;
 /** How long a stopping relay waits for the ends to take their last bytes, ms. */
 const stopWithin = 1000;
 
 export class Session {
   readonly facts: SessionFacts;
   readonly #options: SessionOptions;
-  readonly #stop = new AbortController();
-  readonly #framers: Partial<Record<Side, Framer>>;
-  readonly #bytes = { client: 0, debuggee: 0 };
+  readonly #over = new AbortController();
+  readonly #released = new AbortController();
+  readonly #traffic: Traffic;
   #prelude: Prelude | undefined;
   #inbox: Inbox;
   #link: Link | undefined;
+  /** Until the IDE has spoken to this debuggee, no other goes to it. */
+  #turn: Turn | undefined;
   #dialled: Duplex | undefined;
+  #patience: NodeJS.Timeout | undefined;
   #state: SessionState = "waiting";
   #since = Date.now();
   #reason: string | undefined;
@@ -63,7 +71,7 @@ export class Session {
     this.#options = options;
     this.facts = options.facts;
     const { wire } = options.facts;
-    this.#framers = wire === "raw" ? {} : { client: new Framer(wire), debuggee: new Framer(wire) };
+    this.#traffic = new Traffic(wire);
     if (wire === "pydevd") this.#prelude = new Prelude();
     this.#inbox = this.#receive();
   }
@@ -73,40 +81,32 @@ export class Session {
   }
 
   view(): SessionView {
-    const { client, debuggee } = this.#framers;
-    const opaque = client === undefined || client.failure !== undefined || debuggee?.failure !== undefined;
     return {
       ...this.facts,
+      ...this.#traffic.view(),
       state: this.#state,
       since: this.#since,
-      mode: opaque ? "opaque" : "cut-through",
-      bytes: { ...this.#bytes },
-      frames: { client: client?.frames ?? 0, debuggee: debuggee?.frames ?? 0 },
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
     };
   }
 
   /** Joins the two ends, and joins again when an IDE left before the debuggee ran. Returns when that is settled. */
   async run(): Promise<void> {
-    const { signal } = this.#stop;
-    if (this.facts.wire === "dap") await this.#firstByte();
-    while (!signal.aborted) {
-      if (this.#state !== "held") this.#become("attaching");
-      const stream = await dialHeld({
-        dial: this.#options.dial,
-        signal,
-        releaseAfter: this.#options.accepted === "debuggee" ? this.#options.releaseAfter : 0,
-        onHeld: (error) => this.#held(`${error.code}: ${error.message}`),
-      });
-      if (stream === undefined) return;
-      if (stream instanceof DebugtapError) {
-        this.#giveUp(stream);
-        return;
-      }
-      if (signal.aborted) reset(stream);
-      else await this.#join(stream);
-      await pause(againAfter, signal);
+    try {
+      if (this.#options.accepted === "client") await this.#reachDebuggee();
+      else await this.#reachClient();
+    } catch (thrown) {
+      this.#giveUp(asDebugtapError(thrown));
     }
+  }
+
+  /** Lets a debuggee that waits for an IDE run on without one; false when this one does not wait. */
+  release(why: string): boolean {
+    const waits = this.#prelude === undefined ? this.#link === undefined : !this.#prelude.running;
+    if (this.#options.accepted !== "debuggee" || !waits || this.#over.signal.aborted) return false;
+    this.#released.abort(why);
+    this.#link?.drop("client", { by: "relay", how: "released" });
+    return true;
   }
 
   /**
@@ -123,7 +123,46 @@ export class Session {
     }
     const ends = this.#dialled === undefined ? [stream] : [stream, this.#dialled];
     this.#finish({ by: "relay", how: "stopped" });
-    await Promise.all(ends.map((end) => endWithin(end)));
+    await Promise.all(ends.map((end) => endWithin(end, stopWithin)));
+  }
+
+  async #reachDebuggee(): Promise<void> {
+    if (this.facts.wire === "dap") await this.#firstByte();
+    const { signal } = this.#over;
+    if (signal.aborted) return;
+    this.#become("attaching");
+    const stream = await this.#options.dial(signal);
+    if (signal.aborted) reset(stream);
+    else await this.#join(stream);
+  }
+
+  async #reachClient(): Promise<void> {
+    const { dial, turnstile } = this.#options;
+    const { signal } = this.#over;
+    const { client, ordinal, service } = this.facts;
+    this.#become("attaching");
+    while (!signal.aborted && !this.#released.signal.aborted) {
+      const reached = await reachIde({
+        dial,
+        turnstile,
+        order: ordinal,
+        signal,
+        release: this.#released.signal,
+        onHeld: (why) =>
+          this.#held(
+            "behind" in why
+              ? `the IDE at ${client} has not answered ${service}#${why.behind} yet`
+              : `${why.code}: ${why.message}`,
+          ),
+      });
+      if (reached === undefined) break;
+      // Only pydevd's IDE speaks first.
+      if (this.#prelude === undefined) reached.turn.done();
+      else this.#turn = reached.turn;
+      await this.#join(reached.stream);
+      await pause(againAfter, AbortSignal.any([signal, this.#released.signal]));
+    }
+    if (!signal.aborted) this.#letGo(String(this.#released.signal.reason));
   }
 
   #receive(): Inbox {
@@ -141,7 +180,7 @@ export class Session {
   #firstByte(): Promise<void> {
     return new Promise((resolve) => {
       this.#onBytes = resolve;
-      this.#stop.signal.addEventListener("abort", () => resolve(), { once: true });
+      this.#over.signal.addEventListener("abort", () => resolve(), { once: true });
     });
   }
 
@@ -164,66 +203,102 @@ export class Session {
         mayEnd: (side) => side === "debuggee" || this.#prelude?.running !== false,
         over: (end, survivor) => {
           this.#link = undefined;
+          this.#dialled = undefined;
+          this.#turn?.done();
+          this.#turn = undefined;
           if (survivor === undefined) this.#finish(end);
           else this.#holdAgain();
           resolve();
         },
       });
-      this.#become("open");
-      this.#note({ kind: "attached", detail: `${this.facts.client} and ${this.facts.debuggee} are joined` });
+      if (this.#turn === undefined) this.#attached();
+      else this.#listenFor(this.#turn);
       this.#link.start();
     });
   }
 
+  #attached(): void {
+    this.#become("open");
+    this.#note({ kind: "attached", detail: `${this.facts.client} and ${this.facts.debuggee} are joined` });
+  }
+
+  /** Connected is not answered: until the IDE speaks, the debuggee may stand in its backlog. */
+  #listenFor(turn: Turn): void {
+    const { client } = this.facts;
+    const silent = setTimeout(
+      () => this.#held(`the IDE at ${client} has accepted but says nothing: it is busy with another`),
+      silentAfter,
+    );
+    this.#turn = {
+      done: () => {
+        clearTimeout(silent);
+        turn.done();
+      },
+    };
+  }
+
+  /** The IDE left before it let the debuggee run. */
   #holdAgain(): void {
-    this.#dialled = undefined;
     this.#prelude = new Prelude();
     // Answers to the IDE that has left are not for the next one.
     this.#onBytes = () => {
       for (const chunk of this.#inbox.clear()) this.#chunk("debuggee", chunk);
     };
     this.#inbox = this.#receive();
-    this.#held("the IDE left before it let the debuggee run (101)");
+    if (!this.#released.signal.aborted) this.#held("the IDE left before it let the debuggee run (101)");
   }
 
   #held(reason: string): void {
     this.#become("held", reason);
     this.#note({ kind: "held", detail: reason });
+    const { releaseAfter } = this.#options;
+    if (releaseAfter !== Infinity) this.#patience ??= setTimeout(() => this.release("no IDE in time"), releaseAfter);
   }
 
-  /** The other side cannot be had: a debuggee runs on without it, an IDE is told why in its own words. */
-  #giveUp(error: DebugtapError): void {
-    const { stream, accepted } = this.#options;
-    const { wire } = this.facts;
+  /** The debuggee runs on without an IDE; one that is not pydevd's cannot be told to, and is let go. */
+  #letGo(why: string): void {
+    const { stream } = this.#options;
     const early = this.#inbox.take();
-    if (accepted === "debuggee" && wire === "pydevd") {
-      release({
-        debuggee: stream,
-        early,
-        chunk: (bytes) => this.#chunk("debuggee", bytes),
-        over: (how, detail) => this.#finish({ by: "debuggee", how, ...(detail === undefined ? {} : { detail }) }),
-      });
-      this.#become("released", `no IDE listens at ${this.facts.client}`);
-      this.#note({ kind: "released", detail: error.message });
+    if (this.facts.wire !== "pydevd") {
+      for (const bytes of early) this.#chunk("debuggee", bytes);
+      void endWithin(stream, stopWithin);
+      this.#finish({ by: "relay", how: "released", detail: why });
       return;
     }
+    this.#prelude = undefined;
+    release({
+      debuggee: stream,
+      early,
+      chunk: (bytes) => this.#chunk("debuggee", bytes),
+      over: (how, detail) => this.#finish({ by: "debuggee", how, ...(detail === undefined ? {} : { detail }) }),
+    });
+    this.#become("released", why);
+    this.#note({ kind: "released", detail: why });
+  }
+
+  /** The service cannot be reached: its IDE is told why, in its own words where the wire has some. */
+  #giveUp(error: DebugtapError): void {
+    if (this.#state === "closed") return;
+    const { stream, accepted } = this.#options;
+    const early = this.#inbox.take();
     for (const bytes of early) this.#chunk(accepted, bytes);
-    const answer = wire === "dap" ? refusal(early, error) : undefined;
-    stream.on("error", () => undefined);
-    if (answer === undefined) reset(stream);
-    else void endWithin(stream.resume(), answer);
+    refuse(stream, this.facts.wire, early, error);
     this.#finish({ by: "relay", how: "failed", detail: error.format() });
   }
 
   /** On the hot path, after the bytes were forwarded. */
   #chunk(side: Side, bytes: Uint8Array): void {
-    this.#bytes[side] += bytes.length;
-    const framer = this.#framers[side];
-    if (framer !== undefined && framer.failure === undefined) {
-      framer.follow(bytes);
-      if (framer.failure !== undefined) this.#opaque(side, framer.failure);
-    }
+    if (this.#turn !== undefined && side === "client") this.#answered();
+    const failure = this.#traffic.count(side, bytes);
+    if (failure !== undefined) this.#opaque(side, failure);
     this.#options.observer.chunk(this.facts.id, side, bytes);
+  }
+
+  /** The IDE has spoken: the next debuggee may go to it. */
+  #answered(): void {
+    this.#turn?.done();
+    this.#turn = undefined;
+    this.#attached();
   }
 
   #opaque(side: Side, failure: DebugtapError): void {
@@ -236,6 +311,10 @@ export class Session {
   }
 
   #become(state: SessionState, reason?: string): void {
+    if (state !== "held") {
+      clearTimeout(this.#patience);
+      this.#patience = undefined;
+    }
     this.#state = state;
     this.#since = Date.now();
     this.#reason = reason;
@@ -245,23 +324,8 @@ export class Session {
   #finish(end: SessionEnd): void {
     if (this.#state === "closed") return;
     this.#become("closed", `${end.how} by ${end.by}${end.detail === undefined ? "" : `: ${end.detail}`}`);
-    this.#stop.abort();
+    this.#over.abort();
+    this.#turn?.done();
     this.#options.ended(this, end);
   }
-}
-
-/** Ends a stream and waits until it is closed; after `stopWithin` it is reset. */
-function endWithin(stream: Duplex, last?: Uint8Array): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => reset(stream), stopWithin);
-    stream.on("error", () => undefined);
-    stream.once("close", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    stream.resume();
-    if (last === undefined) stream.end();
-    else stream.end(last);
-    if (stream.destroyed) stream.emit("close");
-  });
 }

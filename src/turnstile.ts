@@ -12,23 +12,21 @@ export interface Turn {
 interface Waiting {
   readonly order: number;
   readonly enter: (turn: Turn) => void;
+  readonly onWait: (behind: number) => void;
 }
 
 export class Turnstile {
   #waiting: Waiting[] = [];
+  /** Whose turn it is. */
   #holder: number | undefined;
 
-  /** The order number of the one whose turn it is. */
-  get holder(): number | undefined {
-    return this.#holder;
-  }
-
-  /** Resolves when it is the turn of `order`; undefined when the signal was aborted before. `onWait`: it is not yet. */
+  /** Resolves when it is the turn of `order`; undefined when the signal was aborted before. `onWait`: behind whom. */
   enter(order: number, signal: AbortSignal, onWait: (behind: number) => void): Promise<Turn | undefined> {
     if (signal.aborted) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const waiting: Waiting = {
         order,
+        onWait,
         enter: (turn) => {
           signal.removeEventListener("abort", leave);
           resolve(turn);
@@ -40,17 +38,17 @@ export class Turnstile {
       };
       signal.addEventListener("abort", leave, { once: true });
       this.#waiting.push(waiting);
-      this.#next();
-      if (this.#holder !== undefined && this.#holder !== order) onWait(this.#holder);
+      if (this.#holder === undefined) this.#next();
+      else onWait(this.#holder);
     });
   }
 
   #next(): void {
-    if (this.#holder !== undefined) return;
     const [first, ...rest] = this.#waiting.toSorted((a, b) => a.order - b.order);
     if (first === undefined) return;
     this.#waiting = rest;
     this.#holder = first.order;
+    for (const { onWait } of rest) onWait(first.order);
     let over = false;
     first.enter({
       done: () => {
