@@ -103,7 +103,8 @@ export class Session {
   /** Lets a debuggee that waits for an IDE run on without one; false when this one does not wait. */
   release(why: string): boolean {
     const waits = this.#prelude === undefined ? this.#link === undefined : !this.#prelude.running;
-    if (this.#options.accepted !== "debuggee" || !waits || this.#over.signal.aborted) return false;
+    const late = this.#over.signal.aborted || this.#released.signal.aborted;
+    if (this.#options.accepted !== "debuggee" || !waits || late) return false;
     this.#released.abort(why);
     this.#link?.drop("client", { by: "relay", how: "released" });
     return true;
