@@ -1,52 +1,119 @@
-// The way of a debuggee to an IDE that may not listen yet, or serve others first: held, but never dropped.
+// A debuggee on its way to an IDE that may not listen yet, or serve others first: held, but never dropped.
 //
 // Rules
 // - Its turn first (turnstile.ts); then the IDE is dialled: at once, after 50 ms, doubling to 1 s, so that an IDE that starts
 //   to listen is found within a second.
-// - It ends when a dial succeeds, when the signal is aborted, or when `release` is: by hand, or because `hold` is over.
+// - Connected is not answered: an IDE that serves one at a time leaves the next in its backlog. The turn is given back when
+//   the IDE has spoken, or is gone.
+// - It ends by a release, by hand or because `releaseAfter` is over; that time runs while the debuggee is held.
 import type { Duplex } from "node:stream";
-import { asDebugtapError, type DebugtapError } from "../protocol/errors.ts";
+import { asDebugtapError } from "../protocol/errors.ts";
 import type { Dial } from "./duplex.ts";
+import type { SessionFacts } from "./observer.ts";
 import type { Turn, Turnstile } from "./turnstile.ts";
 
 const firstWait = 50;
 const longestWait = 1000;
+/** An IDE that keeps leaving before it lets the debuggee run is dialled again at this pace, ms. */
+const againAfter = 250;
+/** An IDE that has accepted and says nothing for this long is busy with another, ms. PyDev speaks after a second. */
+const silentAfter = 2000;
 
-export interface ReachOptions {
+export interface HoldOptions {
+  readonly facts: SessionFacts;
   readonly dial: Dial;
   readonly turnstile: Turnstile;
-  /** The session's ordinal: the oldest goes first. */
-  readonly order: number;
+  /** ms; 0 = not at all, Infinity = for ever. */
+  readonly releaseAfter: number;
   /** The session is over. */
-  readonly signal: AbortSignal;
-  /** The debuggee is to run on without an IDE. */
-  readonly release: AbortSignal;
-  /** Called when it has to wait, with why. */
-  readonly onHeld: (why: DebugtapError | { readonly behind: number }) => void;
+  readonly over: AbortSignal;
+  /** Called whenever the reason to wait changes. */
+  readonly onHeld: (reason: string) => void;
 }
 
-/** A stream to the IDE and the turn to give back; undefined when it was aborted or released. */
-export async function reachIde(options: ReachOptions): Promise<{ stream: Duplex; turn: Turn } | undefined> {
-  const { dial, turnstile, order, onHeld } = options;
-  const signal = AbortSignal.any([options.signal, options.release]);
-  const turn = await turnstile.enter(order, signal, (behind) => onHeld({ behind }));
-  if (turn === undefined) return undefined;
-  for (let wait = firstWait, told = false; !signal.aborted; wait = Math.min(wait * 2, longestWait)) {
-    try {
-      return { stream: await dial(signal), turn };
-    } catch (thrown) {
-      if (signal.aborted) break;
-      if (!told) onHeld(asDebugtapError(thrown));
-      told = true;
-      await pause(wait, signal);
-    }
+export class Hold {
+  readonly #options: HoldOptions;
+  readonly #released = new AbortController();
+  /** The session is over, or released. */
+  readonly #done: AbortSignal;
+  #turn: Turn | undefined;
+  #silence: NodeJS.Timeout | undefined;
+  #patience: NodeJS.Timeout | undefined;
+  #tries = 0;
+
+  constructor(options: HoldOptions) {
+    this.#options = options;
+    this.#done = AbortSignal.any([options.over, this.#released.signal]);
+    this.#done.addEventListener("abort", () => {
+      this.left();
+      clearTimeout(this.#patience);
+    });
   }
-  turn.done();
-  return undefined;
+
+  /** Why it was released; undefined while it was not. */
+  get released(): string | undefined {
+    return this.#released.signal.aborted ? String(this.#released.signal.reason) : undefined;
+  }
+
+  release(why: string): void {
+    this.#released.abort(why);
+  }
+
+  /** A stream to the IDE; undefined when the session is over or released. May be called again when the IDE has left. */
+  async reach(): Promise<Duplex | undefined> {
+    const { dial, facts, turnstile } = this.#options;
+    if (this.#tries++ > 0) await pause(againAfter, this.#done);
+    this.#turn = await turnstile.enter(facts.ordinal, this.#done, (behind) =>
+      this.held(`the IDE at ${facts.client} has not answered ${facts.service}#${behind} yet`),
+    );
+    for (let wait = firstWait; !this.#done.aborted; wait = Math.min(wait * 2, longestWait)) {
+      try {
+        const stream = await dial(this.#done);
+        this.#silence = setTimeout(() => this.#silent(), silentAfter);
+        return stream;
+      } catch (thrown) {
+        if (this.#done.aborted) break;
+        const error = asDebugtapError(thrown);
+        if (wait === firstWait) this.held(`${error.code}: ${error.message}`);
+        await pause(wait, this.#done);
+      }
+    }
+    this.left();
+    return undefined;
+  }
+
+  /** The IDE has spoken; true the first time. */
+  answered(): boolean {
+    if (this.#turn === undefined) return false;
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
+    this.left();
+    return true;
+  }
+
+  /** The IDE is gone, or has spoken: the next may go to it. */
+  left(): void {
+    clearTimeout(this.#silence);
+    this.#turn?.done();
+    this.#turn = undefined;
+  }
+
+  /** It has to wait. */
+  held(reason: string): void {
+    const { onHeld, releaseAfter } = this.#options;
+    if (this.#done.aborted) return;
+    onHeld(reason);
+    if (releaseAfter !== Infinity)
+      this.#patience ??= setTimeout(() => this.release("no IDE came in time"), releaseAfter);
+  }
+
+  #silent(): void {
+    this.held(`the IDE at ${this.#options.facts.client} has accepted but says nothing: it is busy with another`);
+  }
 }
 
 /** Waits, or returns at once when the signal is aborted. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer);

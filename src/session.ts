@@ -1,7 +1,7 @@
 // One debuggee connection of a service with its client, first byte to last.
 //
 // Who comes first is accepted, the other is dialled:
-//   pydevd  the debuggee comes; the IDE is dialled in turn, again and again while none listens (held), until it is released
+//   pydevd  the debuggee comes; the IDE is dialled in turn, again and again while none listens (hold.ts), until it is released
 //   dap     the IDE comes; the service is dialled at its first byte, once; never as a probe
 //   raw     either, at once: a debuggee that came is held like pydevd's, an IDE that came is refused like DAP's
 // Rules
@@ -11,18 +11,25 @@
 import type { Duplex } from "node:stream";
 import type { SessionState, SessionView } from "../protocol/control.ts";
 import { asDebugtapError, type DebugtapError } from "../protocol/errors.ts";
-import type { Side } from "../protocol/frame.ts";
+import type { Frame, Side } from "../protocol/frame.ts";
+import { Rewriter } from "../protocol/rewriter.ts";
+import { stopNames, Stops } from "../protocol/stops.ts";
 import { endWithin, reset, type Dial } from "./duplex.ts";
-import { pause, reachIde } from "./hold.ts";
+import { Hold } from "./hold.ts";
 import { Inbox } from "./inbox.ts";
-import type { Transform } from "./lane.ts";
 import { Link } from "./link.ts";
 import type { Observer, SessionEnd, SessionFacts, SessionNote } from "./observer.ts";
 import { Prelude } from "./prelude.ts";
 import { refuse } from "./refusal.ts";
 import { release, releaseBytes } from "./release.ts";
 import { Traffic } from "./traffic.ts";
-import type { Turn, Turnstile } from "./turnstile.ts";
+import type { Turnstile } from "./turnstile.ts";
+
+/** What is changed in what the debuggee sends: messages whose beginning holds one of the names. */
+export interface Rewrite {
+  readonly names: readonly string[];
+  readonly frame: (frame: Frame) => Uint8Array | undefined;
+}
 
 export interface SessionOptions {
   readonly facts: SessionFacts;
@@ -34,18 +41,13 @@ export interface SessionOptions {
   readonly releaseAfter: number;
   /** The way of this service's debuggees to its IDE. */
   readonly turnstile: Turnstile;
-  /** What is changed in what the debuggee sends; made anew for each session. */
-  readonly rewrite: (() => Transform) | undefined;
+  readonly rewrite: Rewrite | undefined;
   readonly observer: Required<Pick<Observer, "chunk" | "note">>;
-  /** Called at each change of state. */
+  /** Called at each change of what the view shows. */
   readonly changed: (session: Session) => void;
   readonly ended: (session: Session, end: SessionEnd) => void;
 }
 
-/** An IDE that keeps leaving before 101 is dialled again at this pace, ms. */
-const againAfter = 250;
-/** An IDE that has accepted and says nothing for this long is busy with another, ms. PyDev speaks after a second. */
-const silentAfter = 2000;
 /** How long a stopping relay waits for the ends to take their last bytes, ms. */
 const stopWithin = 1000;
 
@@ -53,26 +55,29 @@ export class Session {
   readonly facts: SessionFacts;
   readonly #options: SessionOptions;
   readonly #over = new AbortController();
-  readonly #released = new AbortController();
   readonly #traffic: Traffic;
+  readonly #stops = new Stops();
+  /** Where the debuggee came. */
+  readonly #hold: Hold | undefined;
   #prelude: Prelude | undefined;
   #inbox: Inbox;
   #link: Link | undefined;
-  /** Until the IDE has spoken to this debuggee, no other goes to it. */
-  #turn: Turn | undefined;
   #dialled: Duplex | undefined;
-  #patience: NodeJS.Timeout | undefined;
   #state: SessionState = "waiting";
   #since = Date.now();
   #reason: string | undefined;
   #onBytes: () => void = () => undefined;
 
   constructor(options: SessionOptions) {
+    const { facts, accepted, dial, turnstile, releaseAfter } = options;
+    this.facts = facts;
     this.#options = options;
-    this.facts = options.facts;
-    const { wire } = options.facts;
-    this.#traffic = new Traffic(wire);
-    if (wire === "pydevd") this.#prelude = new Prelude();
+    this.#traffic = new Traffic(facts.wire);
+    if (facts.wire === "pydevd") this.#prelude = new Prelude();
+    if (accepted === "debuggee") {
+      const onHeld = (reason: string): void => this.#held(reason);
+      this.#hold = new Hold({ facts, dial, turnstile, releaseAfter, over: this.#over.signal, onHeld });
+    }
     this.#inbox = this.#receive();
   }
 
@@ -81,31 +86,29 @@ export class Session {
   }
 
   view(): SessionView {
+    const { threads } = this.#stops;
     return {
       ...this.facts,
       ...this.#traffic.view(),
       state: this.#state,
       since: this.#since,
+      ...(threads.size === 0 ? {} : { stopped: { threads: threads.size, since: Math.min(...threads.values()) } }),
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
     };
   }
 
   /** Joins the two ends, and joins again when an IDE left before the debuggee ran. Returns when that is settled. */
   async run(): Promise<void> {
-    try {
-      if (this.#options.accepted === "client") await this.#reachDebuggee();
-      else await this.#reachClient();
-    } catch (thrown) {
-      this.#giveUp(asDebugtapError(thrown));
-    }
+    if (this.#hold !== undefined) await this.#reachClient(this.#hold);
+    else await this.#reachDebuggee().catch((thrown: unknown) => this.#giveUp(asDebugtapError(thrown)));
   }
 
   /** Lets a debuggee that waits for an IDE run on without one; false when this one does not wait. */
   release(why: string): boolean {
     const waits = this.#prelude === undefined ? this.#link === undefined : !this.#prelude.running;
-    const late = this.#over.signal.aborted || this.#released.signal.aborted;
-    if (this.#options.accepted !== "debuggee" || !waits || late) return false;
-    this.#released.abort(why);
+    if (this.#hold === undefined || this.#hold.released !== undefined || !waits || this.#over.signal.aborted)
+      return false;
+    this.#hold.release(why);
     this.#link?.drop("client", { by: "relay", how: "released" });
     return true;
   }
@@ -116,9 +119,9 @@ export class Session {
    */
   async stop(): Promise<void> {
     if (this.#state === "closed") return;
-    const { stream, accepted } = this.#options;
+    const { stream } = this.#options;
     this.#link?.release({ by: "relay", how: "stopped" });
-    if (accepted === "debuggee" && this.#state !== "released" && this.#prelude?.running === false) {
+    if (this.#hold !== undefined && this.#state !== "released" && this.#prelude?.running === false) {
       stream.write(releaseBytes);
       this.#note({ kind: "released", detail: "the relay stops" });
     }
@@ -134,36 +137,17 @@ export class Session {
     this.#become("attaching");
     const stream = await this.#options.dial(signal);
     if (signal.aborted) reset(stream);
-    else await this.#join(stream);
+    else await this.#join({ client: this.#options.stream, debuggee: stream }, stream);
   }
 
-  async #reachClient(): Promise<void> {
-    const { dial, turnstile } = this.#options;
-    const { signal } = this.#over;
-    const { client, ordinal, service } = this.facts;
+  async #reachClient(hold: Hold): Promise<void> {
     this.#become("attaching");
-    while (!signal.aborted && !this.#released.signal.aborted) {
-      const reached = await reachIde({
-        dial,
-        turnstile,
-        order: ordinal,
-        signal,
-        release: this.#released.signal,
-        onHeld: (why) =>
-          this.#held(
-            "behind" in why
-              ? `the IDE at ${client} has not answered ${service}#${why.behind} yet`
-              : `${why.code}: ${why.message}`,
-          ),
-      });
-      if (reached === undefined) break;
+    for (let stream = await hold.reach(); stream !== undefined; stream = await hold.reach()) {
       // Only pydevd's IDE speaks first.
-      if (this.#prelude === undefined) reached.turn.done();
-      else this.#turn = reached.turn;
-      await this.#join(reached.stream);
-      await pause(againAfter, AbortSignal.any([signal, this.#released.signal]));
+      if (this.facts.wire === "raw") this.#answered(hold);
+      await this.#join({ client: stream, debuggee: this.#options.stream }, stream);
     }
-    if (!signal.aborted) this.#letGo(String(this.#released.signal.reason));
+    if (hold.released !== undefined && !this.#over.signal.aborted) this.#letGo(hold.released);
   }
 
   #receive(): Inbox {
@@ -186,56 +170,47 @@ export class Session {
   }
 
   /** Resolves when the link is over; the session then is too, unless the debuggee is held again. */
-  #join(dialled: Duplex): Promise<void> {
-    const { accepted, stream, rewrite } = this.#options;
+  #join(ends: Record<Side, Duplex>, dialled: Duplex): Promise<void> {
     const early = this.#inbox.take();
-    const debuggeeCame = accepted === "debuggee";
-    const transform = rewrite?.();
+    const watch = this.#watch();
     this.#dialled = dialled;
     return new Promise((resolve) => {
       this.#link = new Link({
-        ends: debuggeeCame ? { client: dialled, debuggee: stream } : { client: stream, debuggee: dialled },
-        early: debuggeeCame ? { client: [], debuggee: early } : { client: early, debuggee: [] },
+        ends,
+        early: { client: [], debuggee: [], [this.#options.accepted]: early },
         transforms: {
           ...(this.#prelude === undefined ? {} : { client: this.#prelude }),
-          ...(transform === undefined ? {} : { debuggee: transform }),
+          ...(watch === undefined ? {} : { debuggee: watch }),
         },
         chunk: (side, bytes) => this.#chunk(side, bytes),
         mayEnd: (side) => side === "debuggee" || this.#prelude?.running !== false,
         over: (end, survivor) => {
           this.#link = undefined;
           this.#dialled = undefined;
-          this.#turn?.done();
-          this.#turn = undefined;
+          this.#hold?.left();
           if (survivor === undefined) this.#finish(end);
           else this.#holdAgain();
           resolve();
         },
       });
-      if (this.#turn === undefined) this.#attached();
-      else this.#listenFor(this.#turn);
+      if (this.#hold === undefined) this.#attached();
       this.#link.start();
     });
   }
 
-  #attached(): void {
-    this.#become("open");
-    this.#note({ kind: "attached", detail: `${this.facts.client} and ${this.facts.debuggee} are joined` });
-  }
-
-  /** Connected is not answered: until the IDE speaks, the debuggee may stand in its backlog. */
-  #listenFor(turn: Turn): void {
-    const { client } = this.facts;
-    const silent = setTimeout(
-      () => this.#held(`the IDE at ${client} has accepted but says nothing: it is busy with another`),
-      silentAfter,
-    );
-    this.#turn = {
-      done: () => {
-        clearTimeout(silent);
-        turn.done();
+  /** Looks at the few messages of the debuggee that stop a thread, or that are to be changed. */
+  #watch(): Rewriter | undefined {
+    const { wire } = this.facts;
+    const { rewrite } = this.#options;
+    if (wire === "raw") return undefined;
+    return new Rewriter({
+      wire,
+      names: [...stopNames(wire), ...(rewrite?.names ?? [])],
+      rewrite: (frame) => {
+        if (this.#stops.see(frame, Date.now())) this.#options.changed(this);
+        return rewrite?.frame(frame);
       },
-    };
+    });
   }
 
   /** The IDE left before it let the debuggee run. */
@@ -246,14 +221,7 @@ export class Session {
       for (const chunk of this.#inbox.clear()) this.#chunk("debuggee", chunk);
     };
     this.#inbox = this.#receive();
-    if (!this.#released.signal.aborted) this.#held("the IDE left before it let the debuggee run (101)");
-  }
-
-  #held(reason: string): void {
-    this.#become("held", reason);
-    this.#note({ kind: "held", detail: reason });
-    const { releaseAfter } = this.#options;
-    if (releaseAfter !== Infinity) this.#patience ??= setTimeout(() => this.release("no IDE in time"), releaseAfter);
+    this.#hold?.held("the IDE left before it let the debuggee run (101)");
   }
 
   /** The debuggee runs on without an IDE; one that is not pydevd's cannot be told to, and is let go. */
@@ -280,31 +248,36 @@ export class Session {
   /** The service cannot be reached: its IDE is told why, in its own words where the wire has some. */
   #giveUp(error: DebugtapError): void {
     if (this.#state === "closed") return;
-    const { stream, accepted } = this.#options;
+    const { stream } = this.#options;
     const early = this.#inbox.take();
-    for (const bytes of early) this.#chunk(accepted, bytes);
+    for (const bytes of early) this.#chunk("client", bytes);
     refuse(stream, this.facts.wire, early, error);
     this.#finish({ by: "relay", how: "failed", detail: error.format() });
   }
 
   /** On the hot path, after the bytes were forwarded. */
   #chunk(side: Side, bytes: Uint8Array): void {
-    if (this.#turn !== undefined && side === "client") this.#answered();
+    if (this.#state !== "open" && side === "client" && this.#hold !== undefined) this.#answered(this.#hold);
     const failure = this.#traffic.count(side, bytes);
-    if (failure !== undefined) this.#opaque(side, failure);
+    if (failure !== undefined) {
+      this.#note({ kind: "opaque", side, detail: failure.format() });
+      this.#options.changed(this);
+    }
     this.#options.observer.chunk(this.facts.id, side, bytes);
   }
 
-  /** The IDE has spoken: the next debuggee may go to it. */
-  #answered(): void {
-    this.#turn?.done();
-    this.#turn = undefined;
-    this.#attached();
+  #answered(hold: Hold): void {
+    if (hold.answered()) this.#attached();
   }
 
-  #opaque(side: Side, failure: DebugtapError): void {
-    this.#note({ kind: "opaque", side, detail: failure.format() });
-    this.#options.changed(this);
+  #attached(): void {
+    this.#become("open");
+    this.#note({ kind: "attached", detail: `${this.facts.client} and ${this.facts.debuggee} are joined` });
+  }
+
+  #held(reason: string): void {
+    this.#become("held", reason);
+    this.#note({ kind: "held", detail: reason });
   }
 
   #note(note: SessionNote): void {
@@ -312,10 +285,6 @@ export class Session {
   }
 
   #become(state: SessionState, reason?: string): void {
-    if (state !== "held") {
-      clearTimeout(this.#patience);
-      this.#patience = undefined;
-    }
     this.#state = state;
     this.#since = Date.now();
     this.#reason = reason;
@@ -324,9 +293,10 @@ export class Session {
 
   #finish(end: SessionEnd): void {
     if (this.#state === "closed") return;
-    this.#become("closed", `${end.how} by ${end.by}${end.detail === undefined ? "" : `: ${end.detail}`}`);
+    const { threads } = this.#stops;
+    const stopped = threads.size === 0 || end.how === "end" ? "" : `; ${threads.size} stopped threads run on`;
+    this.#become("closed", `${end.how} by ${end.by}${end.detail === undefined ? "" : `: ${end.detail}`}${stopped}`);
     this.#over.abort();
-    this.#turn?.done();
     this.#options.ended(this, end);
   }
 }
