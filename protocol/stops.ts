@@ -60,15 +60,15 @@ export class Stops {
     if (message === undefined) return false;
     const event = member(message, "event");
     const body = member(message, "body");
-    if (event === "stopped") return this.#stop(String(member(body, "threadId") ?? "all"), now);
+    if (event === "stopped") return this.#stop(idOf(member(body, "threadId")), now);
     const resumed =
       event === "continued" ||
-      (member(message, "success") === true && executions.has(String(member(message, "command"))));
+      (member(message, "success") === true && executions.has(idOf(member(message, "command"))));
     if (!resumed) return false;
     // Of an execution request only its own thread is known to the asker; adapters that keep the others stopped say so.
     const one =
       event === "continued" && member(body, "allThreadsContinued") === false ? member(body, "threadId") : undefined;
-    if (one !== undefined) return this.#since.delete(String(one));
+    if (one !== undefined) return this.#since.delete(idOf(one));
     const had = this.#since.size > 0;
     this.#since.clear();
     return had;
@@ -79,4 +79,9 @@ export class Stops {
     this.#since.set(thread, now);
     return !known;
   }
+}
+
+/** A thread's number, or a name, as a key; `all` where there is none. */
+function idOf(value: unknown): string {
+  return typeof value === "number" || typeof value === "string" ? `${value}` : "all";
 }
