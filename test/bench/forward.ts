@@ -47,7 +47,8 @@ export async function runForward(options: BenchOptions, say: (text: string) => v
       chosen.map(({ name }) => name),
       paths.all.map(({ name }) => name),
     );
-    for (let repetition = 0; repetition <= options.reps; repetition++) {
+    // A single repetition is for trying the bench, not for its figures.
+    for (let repetition = options.reps === 1 ? 1 : 0; repetition <= options.reps; repetition++) {
       for (const workload of chosen) {
         const figures = await repeat(workload, paths.all, options.measure);
         if (repetition > 0) samples.add(workload.name, figures);
