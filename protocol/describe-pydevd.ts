@@ -1,6 +1,5 @@
 // A message of pydevd's text protocol in words:
-//   → 111 SET_BREAK app.py:12 if n == 2  ·  ← 105 THREAD_SUSPEND pid_1_id_2 breakpoint work (app.py:12) +2 frames
-// The arrow shows who sent it: → client, ← debuggee.
+//   111 SET_BREAK app.py:12 if n == 2  ·  105 THREAD_SUSPEND pid_1_id_2 breakpoint work (app.py:12) +2 frames
 import type { Side } from "./frame.ts";
 import { stopReasonName } from "./pydevd-commands.ts";
 import { conditionQuoting, expressionQuoting, xmlUnescape } from "./pydevd-quoting.ts";
@@ -26,7 +25,7 @@ export function describePydevd(message: PydevdMessage, side: Side): PydevdDescri
   const xml = isXml ? parsePydevdXml(text) : undefined;
   const payload = xml === undefined ? fieldsSummary(id, text, side) : xmlSummary(id, text, xml);
   return {
-    summary: `${side === "client" ? "→" : "←"} ${id} ${name} ${payload}`,
+    summary: `${id} ${name} ${payload}`,
     detail: { id, name, seq, text, ...(xml === undefined ? {} : { xml }) },
   };
 }

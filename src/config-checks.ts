@@ -18,7 +18,7 @@ export const localHost = "local";
 export const loopback = "127.0.0.1";
 
 /** Whether only this machine reaches `address`. */
-export function isLoopback(address: string): boolean {
+function isLoopback(address: string): boolean {
   return address === "localhost" || address === "::1" || /^127(?:\.\d{1,3}){3}$/.test(address);
 }
 

@@ -14,10 +14,10 @@ import type { ConfigInput } from "./config-schema.ts";
 import { ConfigSource, maxConfigBytes, tooLarge } from "./config-source.ts";
 import { describeIssue } from "./config-issues.ts";
 
-export const configName = "debugtap.yml";
+const configName = "debugtap.yml";
 
 /** Sources in `local` on this machine are those in `remote` on the host. */
-export interface SourceMap {
+interface SourceMap {
   readonly local: string;
   readonly remote: string;
 }
@@ -32,7 +32,7 @@ export interface HostConfig {
 }
 
 /** Which processes are a service; all that is named must hold. */
-export interface ProcessMatch {
+interface ProcessMatch {
   readonly unit?: string;
   readonly argv?: string;
   readonly cwd?: string;
@@ -55,14 +55,14 @@ interface AnyService {
 }
 
 /** The service dials a port that debugtap opens on the host; the IDE listens. */
-export interface DialingService extends AnyService {
+interface DialingService extends AnyService {
   readonly wire: "pydevd" | "raw";
   readonly dials: number;
   readonly listens?: undefined;
 }
 
 /** The service listens on its host; the IDE attaches to a port that debugtap opens here. */
-export interface ListeningService extends AnyService {
+interface ListeningService extends AnyService {
   readonly wire: "dap" | "raw";
   readonly listens: number;
   readonly dials?: undefined;
@@ -70,7 +70,7 @@ export interface ListeningService extends AnyService {
 
 export type ServiceConfig = DialingService | ListeningService;
 
-export interface RecordConfig {
+interface RecordConfig {
   readonly enabled: boolean;
   /** Absolute; each run of the relay makes one trace directory in it. Absent: where the recorder keeps them. */
   readonly dir?: string;
@@ -89,7 +89,7 @@ export interface Config {
   readonly record: RecordConfig;
 }
 
-export const recordDefaults = { enabled: true, depth: 3, items: 50, string: 1024, frames: 20 } as const;
+const recordDefaults = { enabled: true, depth: 3, items: 50, string: 1024, frames: 20 } as const;
 
 /**
  * Reads `path`, or the nearest debugtap.yml in the working directory and above it.

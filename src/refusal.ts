@@ -1,7 +1,7 @@
 // The answer of a DAP service that cannot be reached: the IDE's first request fails with the reason, so that the user reads
 // why in the IDE and not only in the relay's terminal. Sans-io.
 import type { DebugtapError } from "../protocol/errors.ts";
-import { decodeDap, encodeDap, isRequest } from "../protocol/dap.ts";
+import { decodeDap, encodeDap, isRequest, type DebugProtocol } from "../protocol/dap.ts";
 import { FrameReader } from "../protocol/frame-reader.ts";
 
 /** A failing response to the first request in `early`, or undefined when there is none to answer. */
@@ -14,7 +14,7 @@ export function refusal(early: readonly Uint8Array[], error: DebugtapError): Uin
       const text = [`${error.code}: ${error.message}`, error.why, error.fix]
         .filter((part) => part !== undefined)
         .join(" — ");
-      return encodeDap({
+      const response: DebugProtocol.ErrorResponse = {
         seq: 1,
         type: "response",
         request_seq: message.seq,
@@ -22,7 +22,8 @@ export function refusal(early: readonly Uint8Array[], error: DebugtapError): Uin
         command: message.command,
         message: text,
         body: { error: { id: 1, format: text.replaceAll(/[{}]/g, ""), showUser: true } },
-      } as Parameters<typeof encodeDap>[0]);
+      };
+      return encodeDap(response);
     }
   }
   return undefined;

@@ -50,7 +50,7 @@ export class Registry {
   }
 
   tell(event: Untimed<RelayEvent>): void {
-    this.#onEvent({ at: Date.now(), ...event } as RelayEvent);
+    this.#onEvent({ at: Date.now(), ...event });
   }
 
   sessions(service?: string): Session[] {
@@ -59,9 +59,10 @@ export class Registry {
   }
 
   views(): { hosts: HostView[]; services: ServiceView[]; sessions: SessionView[] } {
+    const counted = (service: ServiceView): ServiceView => ({ ...service, sessions: this.#count(service.name) });
     return {
       hosts: [...this.#hosts.values()],
-      services: [...this.#services.values()].map((service) => ({ ...service, sessions: this.#count(service.name) })),
+      services: Array.from(this.#services.values(), counted),
       sessions: this.sessions().map((session) => session.view()),
     };
   }

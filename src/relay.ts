@@ -156,9 +156,9 @@ export class Relay {
         { signal: this.#aborted.signal, ...(prompt === undefined ? {} : { prompt }) },
       );
       this.#tunnels.push(tunnel);
-      void tunnel.closed.then((error) => {
-        if (this.#stopping === undefined && error !== undefined) lose(error);
-      });
+      void tunnel.closed.then((error) =>
+        error === undefined || this.#stopping !== undefined ? undefined : lose(error),
+      );
       return tunnel;
     } catch (thrown) {
       const error = asDebugtapError(thrown);

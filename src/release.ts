@@ -48,6 +48,6 @@ export function release({ debuggee, early, chunk, over }: ReleaseOptions): void 
 /** The thread that a stop names: of a 105 (THREAD_SUSPEND); `*`, all, of a `stopped` event in pydevd's DAP framing. */
 function suspended(frame: Frame): string | undefined {
   const body = decoder.decode(frameBody(frame));
-  if (/^105\t/.test(body)) return /<thread id="([^"\t\n]+)"/.exec(body)?.[1];
+  if (body.startsWith("105\t")) return /<thread id="([^"\t\n]+)"/.exec(body)?.[1];
   return frame.kind === "header" && /"event"\s*:\s*"stopped"/.test(body) ? "*" : undefined;
 }

@@ -147,7 +147,7 @@ function sessionLines(session: SessionView, width: number, now: number, paint: P
       : session.reason === undefined
         ? []
         : [clean(session.reason)];
-  for (const note of notes) lines.push(...wrap(`${indent}${note}`, width, indent).map((line) => paint.dim(line)));
+  for (const note of notes) lines.push(...wrap(note, width, indent, indent).map((line) => paint.dim(line)));
   return lines;
 }
 
@@ -164,8 +164,8 @@ function reasons(view: RelayView, width: number, paint: Paint): string[] {
   const lines: string[] = [];
   for (const { names, reason } of all.values()) {
     const what = `${names.join(", ")}: ${reason.code}: ${clean(reason.what)}`;
-    lines.push("", ...wrap(what, width, "  ").map((line) => paint.red(line)));
-    if (reason.why !== undefined) lines.push(...wrap(`  why: ${clean(reason.why)}`, width, "    "));
+    lines.push("", ...wrap(what, width, "", "  ").map((line) => paint.red(line)));
+    if (reason.why !== undefined) lines.push(...wrap(clean(reason.why), width, "  why: ", "    "));
     if (reason.fix !== undefined) lines.push(`  fix: ${paint.bold(clean(reason.fix))}`);
   }
   return lines;

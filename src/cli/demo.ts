@@ -7,6 +7,7 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import { listTrace, playScenario } from "../demo/scenario.ts";
 import type { Outcome, Tell } from "../demo/scenario.ts";
 import { Stage } from "../demo/stage.ts";
+import { whenOutputCloses } from "./output.ts";
 
 const limitMs = 120_000;
 const interrupted = 130;
@@ -41,6 +42,7 @@ async function demo(options: { trace?: string; json?: boolean }): Promise<number
   const control = new AbortController();
   const interrupt = (): void => control.abort(new Interrupted());
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  whenOutputCloses(interrupt);
   const limit = setTimeout(() => control.abort(tooLong()), limitMs);
   const traces =
     options.trace === undefined ? await mkdtemp(join(tmpdir(), "debugtap-trace-")) : resolve(options.trace);
@@ -49,10 +51,8 @@ async function demo(options: { trace?: string; json?: boolean }): Promise<number
   say("debugtap demo: three services on a VM, a breakpoint in each, one request.\n");
   try {
     const outcome = await play(stage, traces, tell);
-    tell(
-      `The trace: every byte of every session is in it. \`debugtap show ${outcome.trace}\` lists:`,
-      await listTrace(stage, outcome.trace),
-    );
+    const listing = await listTrace(stage, outcome.trace);
+    tell("The trace: every byte of every session is in it.", [`$ debugtap show ${outcome.trace}`, ...listing]);
     say(`${((Date.now() - started) / 1000).toFixed(1)} s. Everything is stopped and removed but the trace.`);
     return finish(outcome, options.json === true, say);
   } catch (error) {
@@ -77,8 +77,9 @@ async function play(stage: Stage, traces: string, tell: Tell): Promise<Outcome> 
 }
 
 function finish({ services, trace, missed }: Outcome, json: boolean, say: (line: string) => void): number {
-  const error = new DebugtapError("DT_DEMO_MISSED", missed[0] ?? "", {
-    why: missed.slice(1).join("\n"),
+  const names = services.filter(({ hits }) => hits === 0).map(({ name }) => name);
+  const error = new DebugtapError("DT_DEMO_MISSED", `the breakpoint of ${names.join(" and of ")} was not hit`, {
+    why: missed.join("\n"),
     fix: `debugtap show ${trace}`,
   });
   if (missed.length > 0) say(`\n${error.format()}`);

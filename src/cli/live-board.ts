@@ -21,7 +21,7 @@ const beginUpdate = "\u001b[?2026h";
 const endUpdate = "\u001b[?2026l";
 
 /** What a board needs of `process.stdout`. */
-export interface Terminal {
+interface Terminal {
   readonly columns?: number;
   readonly rows?: number;
   readonly writableNeedDrain?: boolean;
@@ -72,9 +72,7 @@ export class LiveBoard {
       this.#options.terminal.write(`${text}\n`);
       return;
     }
-    this.#options.terminal.write(
-      `${this.#toTop()}${text.replaceAll("\n", `${eraseLine}\n`)}${eraseLine}\n${eraseBelow}`,
-    );
+    this.#options.terminal.write(`${this.#toTop()}${eraseBelow}${text}\n`);
     this.#forget();
     this.#draw();
   }
@@ -113,7 +111,7 @@ export class LiveBoard {
     if (terminal.writableNeedDrain === true) return;
     const width = terminal.columns ?? 80;
     const lines = cutToHeight(renderBoard(view(), { width, color, now: now() }), width, (terminal.rows ?? 24) - 1);
-    const text = lines.map((line) => `${line}${eraseLine}\n`).join("");
+    const text = lines.map((line) => `${line}${endOf(line, width)}\n`).join("");
     this.#lastDraw = performance.now();
     if (text === this.#text) return;
     terminal.write(`${beginUpdate}${this.#toTop()}${text}${eraseBelow}${endUpdate}`);
@@ -126,6 +124,12 @@ export class LiveBoard {
     const up = this.#drawn.reduce((sum, line) => sum + rowsOf(line, width), 0);
     return up === 0 ? "\r" : `\r\u001b[${up}A`;
   }
+}
+
+/** What clears the rest of a row; behind a full row it would take its last character away. */
+function endOf(line: string, width: number): string {
+  const { length } = stripVTControlCharacters(line);
+  return length > 0 && length % width === 0 ? "" : eraseLine;
 }
 
 /** Rows that a line takes: a fix may be wider than the terminal. */

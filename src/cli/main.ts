@@ -2,27 +2,27 @@
 //
 // Rules
 // - A verb is a file with one function that makes its Command; adding it is one line in `verbs`.
-// - A verb throws a DebugtapError and prints nothing about it; it imports what is heavy inside its action, so that `--help`
-//   and `ps` stay quick.
+// - A verb throws a DebugtapError and prints nothing about it. Only the verb that is asked for is loaded, all for the help:
+//   `ps` does not wait for an SSH client.
 // - Exit codes are those of the error table; 2 is a command line that cannot be understood.
 import { Command, CommanderError } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
-import { demoCommand } from "./demo.ts";
-import { downCommand } from "./down.ts";
 import { guardOutput, printError } from "./output.ts";
-import { psCommand } from "./ps.ts";
-import { relayCommand } from "./relay.ts";
-import { upCommand } from "./up.ts";
 import { version } from "./version.ts";
 
-const running = "Run:";
+type Verb = readonly [name: string, group: string, load: () => Promise<Command>];
 
-const verbs: readonly (readonly [group: string, make: () => Command])[] = [
-  [running, demoCommand],
-  [running, upCommand],
-  [running, relayCommand],
-  [running, psCommand],
-  [running, downCommand],
+const running = "Run:";
+const reading = "Read what was recorded:";
+
+const verbs: readonly Verb[] = [
+  ["demo", running, async () => (await import("./demo.ts")).demoCommand()],
+  ["up", running, async () => (await import("./up.ts")).upCommand()],
+  ["relay", running, async () => (await import("./relay.ts")).relayCommand()],
+  ["ps", running, async () => (await import("./ps.ts")).psCommand()],
+  ["down", running, async () => (await import("./down.ts")).downCommand()],
+  ["show", reading, async () => (await import("./show.ts")).showCommand()],
+  ["export", reading, async () => (await import("./export.ts")).exportCommand()],
 ];
 
 const examples = `
@@ -31,14 +31,14 @@ Examples:
   $ debugtap up                      open every service of the nearest debugtap.yml
   $ debugtap relay --wire dap --listen 5711 --to 5678
   $ debugtap ps                      what runs, from another terminal
-  $ debugtap show TRACE              what was recorded
+  $ debugtap show latest             what was recorded
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 a connection, 4 a service.`;
 
 /** Runs one command line (without node and script); never rejects, sets `process.exitCode`. */
 export async function main(words: readonly string[]): Promise<void> {
   guardOutput();
-  const program = makeProgram();
+  const program = await makeProgram(words[0]);
   try {
     if (words.length === 0) {
       program.outputHelp();
@@ -52,7 +52,8 @@ export async function main(words: readonly string[]): Promise<void> {
   }
 }
 
-function makeProgram(): Command {
+/** With the one verb that is asked for, or with all. */
+async function makeProgram(asked: string | undefined): Promise<Command> {
   const program = new Command("debugtap")
     .description(
       "A debug relay beside your IDE: services on VMs, each at its own localhost port, every session recorded.",
@@ -64,7 +65,11 @@ function makeProgram(): Command {
     .addHelpText("after", examples)
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
-  for (const [group, make] of verbs) program.addCommand(make().copyInheritedSettings(program).helpGroup(group));
+  const only = verbs.filter(([name]) => name === asked);
+  for (const [, group, load] of only.length > 0 ? only : verbs) {
+    const command = await load();
+    program.addCommand(command.copyInheritedSettings(program).helpGroup(group));
+  }
   return program;
 }
 

@@ -30,17 +30,18 @@ export function fit(text: string, width: number): string {
   return clip(text, width).padEnd(width);
 }
 
-/** `text` in lines of at most `width`, broken at spaces where there are any; lines after the first begin with `indent`. */
-export function wrap(text: string, width: number, indent: string): string[] {
+/** `text` in lines of at most `width`, broken at spaces where there are any; the first line begins with `first`, others with `rest`. */
+export function wrap(text: string, width: number, first: string, rest: string): string[] {
   const lines: string[] = [];
-  let line = "";
+  let line = first;
+  let empty = true;
   for (const word of text.split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (longer.length <= width || line === "" || line === indent) line = line === indent ? `${indent}${word}` : longer;
-    else {
+    if (!empty && line.length + 1 + word.length > width) {
       lines.push(line);
-      line = `${indent}${word}`;
+      [line, empty] = [rest, true];
     }
+    line += empty ? word : ` ${word}`;
+    empty = false;
   }
   return [...lines, line].flatMap((one) => hardBreak(one, width));
 }

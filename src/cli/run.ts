@@ -5,6 +5,7 @@
 // - Ctrl-C, SIGTERM, `debugtap down` and a reader of stdout that has left all stop it in order: waiting debuggees are released,
 //   the trace is completed. A second signal ends it at once.
 // - A defect of ours is told, and the sessions go on.
+import { EventEmitter, once } from "node:events";
 import { asDebugtapError } from "../../protocol/errors.ts";
 import type { RelayEvent } from "../../protocol/control.ts";
 import type { Config } from "../config.ts";
@@ -13,6 +14,7 @@ import { Relay } from "../relay.ts";
 import { eventLine } from "./event-line.ts";
 import { LiveBoard } from "./live-board.ts";
 import { printJson, printLine, whenOutputCloses } from "./output.ts";
+import { hasColor } from "./paint.ts";
 import { promptOnTerminal } from "./prompt.ts";
 import { version } from "./version.ts";
 
@@ -25,37 +27,36 @@ export interface RunOptions {
 
 /** Resolves when the relay has stopped; rejects with the error that kept it from starting. */
 export async function runRelay({ config, traceDir, json }: RunOptions): Promise<void> {
-  const terminal = process.stdout.isTTY && !json;
-  const board: LiveBoard | undefined = terminal
-    ? new LiveBoard({
-        view: () => relay.view(),
-        terminal: process.stdout,
-        color: process.env["NO_COLOR"] === undefined,
-      })
-    : undefined;
+  const board =
+    process.stdout.isTTY && !json
+      ? new LiveBoard({ view: () => relay.view(), terminal: process.stdout, color: hasColor(process.stdout) })
+      : undefined;
+  const tell = (event: RelayEvent): void => {
+    if (json) printJson(event);
+    else if (board === undefined) printEvent(event, printLine);
+    else {
+      // What must not be missed stays above the board.
+      if (isLoud(event)) printEvent(event, (text) => board.print(text));
+      board.refresh();
+    }
+  };
+  const tellError = (thrown: unknown): void =>
+    tell({ at: Date.now(), type: "error", error: asDebugtapError(thrown).toJSON() });
   const prompt = promptOnTerminal();
   const relay = new Relay({
     config,
     version: version(),
-    onEvent: (event) => {
-      if (board === undefined) print(event, json);
-      else board.refresh();
-    },
+    onEvent: tell,
     ...(traceDir === undefined ? {} : { traceDir }),
     ...(prompt === undefined ? {} : { prompt }),
   });
   const stop = stopRequest();
-  const tell = (thrown: unknown): void => {
-    const event: RelayEvent = { at: Date.now(), type: "error", error: asDebugtapError(thrown).toJSON() };
-    if (board === undefined) print(event, json);
-    else process.stderr.write(`${asDebugtapError(thrown).format()}\n`);
-  };
-  process.on("uncaughtException", tell);
-  process.on("unhandledRejection", tell);
+  process.on("uncaughtException", tellError);
+  process.on("unhandledRejection", tellError);
   try {
     await Promise.race([relay.start(), stop.requested]);
     board?.start();
-    const control = await startControl({ view: () => relay.view(), stop: stop.request }).catch(tell);
+    const control = await startControl({ view: () => relay.view(), stop: stop.request }).catch(tellError);
     await stop.requested;
     await control?.close();
   } finally {
@@ -64,19 +65,20 @@ export async function runRelay({ config, traceDir, json }: RunOptions): Promise<
   }
 }
 
-function print(event: RelayEvent, json: boolean): void {
-  if (json) {
-    printJson(event);
-    return;
-  }
+function isLoud(event: RelayEvent): boolean {
+  return event.type === "error" || event.type === "trace" || (event.type === "note" && event.kind === "opaque");
+}
+
+function printEvent(event: RelayEvent, write: (text: string) => void): void {
   const line = eventLine(event);
-  if (line !== undefined) printLine(line);
+  if (line !== undefined) write(line);
 }
 
 /** Everything that asks this process to stop. */
-function stopRequest(): { requested: Promise<void>; request: () => void } {
-  let request: () => void = () => undefined;
-  const requested = new Promise<void>((resolve) => (request = resolve));
+function stopRequest(): { readonly requested: Promise<void>; readonly request: () => void } {
+  const stop = new EventEmitter();
+  const requested = once(stop, "request").then(() => undefined);
+  const request = (): unknown => stop.emit("request");
   let signals = 0;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {

@@ -29,9 +29,9 @@ export interface Control {
 /** Opens the socket of this process. Rejects with DT_CONTROL_SOCKET; a relay can go on without it. */
 export async function startControl(options: ControlOptions): Promise<Control> {
   const { view, stop, dir = defaultSocketDir() } = options;
+  const path = socketPath(dir, process.pid);
   await ensureSocketDir(dir);
   await relaySockets(dir);
-  const path = socketPath(dir, process.pid);
   // Ours if it exists: of an earlier process that had our id.
   await rm(path, { force: true });
 

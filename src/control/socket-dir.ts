@@ -4,6 +4,7 @@
 // - The directory is $XDG_RUNTIME_DIR/debugtap, or debugtap-<uid> in the temporary directory; it must be ours and mode 0700,
 //   for whoever could put a socket there could answer in our place.
 // - A socket whose process is gone is removed by whoever comes next.
+import { readFileSync } from "node:fs";
 import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,8 +22,18 @@ export function defaultSocketDir(): string {
     : join(runtime, "debugtap");
 }
 
+/** Longer paths of sockets are cut by the system, without a word. */
+const longestPath = process.platform === "darwin" ? 103 : 107;
+
+/** Throws DT_CONTROL_SOCKET if the path is too long for a socket. */
 export function socketPath(dir: string, pid: number): string {
-  return join(dir, `${pid}.sock`);
+  const path = join(dir, `${pid}.sock`);
+  if (Buffer.byteLength(path) <= longestPath) return path;
+  const why = `the path of a socket has at most ${longestPath} bytes`;
+  throw new DebugtapError("DT_CONTROL_SOCKET", `cannot listen on ${path}`, {
+    why,
+    fix: "export XDG_RUNTIME_DIR=$HOME/.cache",
+  });
 }
 
 /** Makes the directory if it is missing. Throws DT_CONTROL_SOCKET when it cannot be trusted. */
@@ -56,12 +67,22 @@ export async function relaySockets(dir: string): Promise<RelaySocket[]> {
   return sockets.sort((a, b) => a.pid - b.pid);
 }
 
-/** Whether a process with this id exists, ours or not. */
+/** Whether a process with this id runs, ours or not. One that ended and was not yet collected by its parent does not. */
 export function isAlive(pid: number): boolean {
   try {
-    return process.kill(pid, 0);
+    process.kill(pid, 0);
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+  return !isZombie(pid);
+}
+
+/** By /proc, where there is one: in containers nobody may collect. `4242 (node) Z 1 …` */
+function isZombie(pid: number): boolean {
+  try {
+    return /^\d+ \(.*\) Z /s.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return false;
   }
 }
 

@@ -14,7 +14,6 @@ import { RelayState } from "./relay-state.ts";
 import { configText, planServices } from "./services.ts";
 import type { DemoService } from "./services.ts";
 import type { Child, Stage } from "./stage.ts";
-import { ThrowawaySshd } from "./throwaway-sshd.ts";
 import { awaitHits } from "./verdict.ts";
 import { Vm } from "./vm.ts";
 
@@ -44,15 +43,13 @@ export type Tell = (title: string, lines?: readonly string[]) => void;
 export async function playScenario(stage: Stage, traces: string, tell: Tell): Promise<Outcome> {
   const [busPort = 0, apiPort = 0, ...ports] = await freePorts(8);
   const services = await planServices(sources, ports);
-  const sshd = await ThrowawaySshd.start();
-  stage.defer(() => sshd.stop());
-  const vm = await Vm.prepare(stage, ["-F", sshd.sshConfig, sshd.alias], sources, [busPort, apiPort]);
-  tell(`The VM: an sshd on 127.0.0.1:${sshd.port} plays it, as the user ${sshd.user}.`, [
+  const vm = await Vm.start(stage, sources, [busPort, apiPort]);
+  tell(`The VM: an sshd on 127.0.0.1:${vm.sshd.port} plays it, as the user ${vm.sshd.user}.`, [
     `The services were copied to ${vm.dir} over ssh. They know nothing of debugtap.`,
   ]);
 
   const relay = new RelayState();
-  await startRelay(stage, relay, services, configText(services, sshd.sshConfig, traces));
+  await startRelay(stage, relay, services, configText(services, vm.sshd.sshConfig, traces));
   tell(
     "The relay: `debugtap up` reaches the VM over SSH. On this machine and on the VM it needs loopback only:",
     services.map(portsLine),

@@ -1,64 +1,64 @@
-// The VM as the demo uses it: a directory with the services' sources, and programs started there over ssh.
+// The VM as the demo uses it: an sshd, a directory with the services' sources, and programs started there over ssh.
+import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { environment, python } from "./services.ts";
 import type { DemoService } from "./services.ts";
 import type { Child, Stage } from "./stage.ts";
+import { ThrowawaySshd } from "./throwaway-sshd.ts";
 
 /** Debian's names for what the services import. */
 const packages: Readonly<Record<string, string>> = { pydevd: "python3-pydevd", debugpy: "python3-debugpy" };
 
 export class Vm {
   readonly #stage: Stage;
+  /** The arguments of an ssh command that lead here. */
   readonly #ssh: readonly string[];
+  readonly sshd: ThrowawaySshd;
   /** The directory of the services, readable by all, owned by the VM's user. */
   readonly dir: string;
   readonly busPort: number;
   readonly apiPort: number;
 
-  private constructor(stage: Stage, ssh: readonly string[], dir: string, busPort: number, apiPort: number) {
+  private constructor(stage: Stage, sshd: ThrowawaySshd, dir: string, busPort: number, apiPort: number) {
     this.#stage = stage;
-    this.#ssh = ssh;
+    this.sshd = sshd;
+    this.#ssh = ["-F", sshd.sshConfig, sshd.alias];
     this.dir = dir;
     this.busPort = busPort;
     this.apiPort = apiPort;
   }
 
   /**
-   * Copies `sources` to the VM that `ssh` (the arguments of an ssh command) leads to, into a new directory.
+   * Starts an sshd and copies `sources` through it to a new directory of its user.
    * @throws DT_PROGRAM_MISSING when its Python lacks a debugger.
    */
-  static async prepare(
-    stage: Stage,
-    ssh: readonly string[],
-    sources: string,
-    [busPort, apiPort]: readonly [number, number],
-  ): Promise<Vm> {
-    const archive = await stage.run("tar", "tar", ["-C", sources, "--exclude=__pycache__", "-cf", "-", "."]);
-    const names = Object.keys(packages);
-    const probe = `import importlib.util as u; print(*[n for n in ${JSON.stringify(names)} if u.find_spec(n) is None])`;
-    const script = [
-      "set -e",
-      "dir=$(mktemp -d /tmp/debugtap-vm-XXXXXX)",
-      "echo $dir",
-      "tar -C $dir -xf -",
-      "chmod 755 $dir",
-      `${python} -c '${probe}'`,
-    ].join("\n");
-    const output = await stage.run("ssh", "ssh", [...ssh, script], archive);
-    const [dir = "", missing = ""] = output.toString().trimEnd().split("\n");
-    // Its user is ours, or we are root; and by then the VM's sshd is gone.
+  static async start(stage: Stage, sources: string, [busPort, apiPort]: readonly [number, number]): Promise<Vm> {
+    // Removed last, when nothing on the VM can write to it any more. Its user is ours, or we are root.
+    const dir = `/tmp/debugtap-vm-${randomBytes(8).toString("hex")}`;
     stage.defer(() => rm(dir, { recursive: true, force: true }));
-    if (missing !== "") {
-      throw new DebugtapError("DT_PROGRAM_MISSING", `${python} has no ${missing.replace(" ", " and no ")}`, {
-        why: "the demo's services run under the real debuggers",
-        fix: `apt-get install ${missing
-          .split(" ")
-          .map((name) => packages[name] ?? name)
-          .join(" ")}`,
-      });
-    }
-    return new Vm(stage, ssh, dir, busPort, apiPort);
+    const sshd = await ThrowawaySshd.start();
+    stage.defer(() => sshd.stop());
+    const vm = new Vm(stage, sshd, dir, busPort, apiPort);
+    await vm.#copy(sources);
+    return vm;
+  }
+
+  async #copy(sources: string): Promise<void> {
+    const archive = await this.#stage.run("tar", "tar", ["-C", sources, "--exclude=__pycache__", "-cf", "-", "."]);
+    const names = JSON.stringify(Object.keys(packages));
+    const probe = `import importlib.util as u; print(*[name for name in ${names} if u.find_spec(name) is None])`;
+    const script = `set -e; mkdir ${this.dir}; tar -C ${this.dir} -xf -; chmod 755 ${this.dir}; ${python} -c '${probe}'`;
+    const output = await this.#stage.run("ssh", "ssh", [...this.#ssh, script], archive);
+    const missing = output.toString().trim();
+    if (missing === "") return;
+    throw new DebugtapError("DT_PROGRAM_MISSING", `${python} has no ${missing.replace(" ", " and no ")}`, {
+      why: "the demo's services run under the real debuggers",
+      fix: `apt-get install ${missing
+        .split(" ")
+        .map((name) => packages[name] ?? name)
+        .join(" ")}`,
+    });
   }
 
   /** Starts a service over an ssh of its own. */

@@ -1,5 +1,6 @@
 // The names and shapes of docs/trace-format.md, which is the specification. Nothing here touches a file.
 import type { Side, Wire } from "../../protocol/frame.ts";
+import { isObject } from "../../protocol/json.ts";
 import type { SessionEnd, SessionFacts, SessionNote } from "../observer.ts";
 
 export const format = 1;
@@ -87,6 +88,8 @@ export interface Manifest {
   readonly id: string;
   /** Epoch milliseconds. */
   readonly started: number;
+  /** The process that writes, or wrote, this trace. */
+  readonly pid: number;
   readonly ended?: number;
   readonly command?: readonly string[];
   readonly config?: string;
@@ -124,19 +127,40 @@ const wires: readonly string[] = ["dap", "pydevd", "raw"] satisfies Wire[];
 
 /** Facts as they stand in a channel's metadata; undefined when they are not facts. */
 export function parseFacts(value: unknown): SessionFacts | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  const facts = value as Record<keyof SessionFacts, unknown>;
-  const right =
-    typeof facts.id === "number" &&
-    typeof facts.ordinal === "number" &&
-    typeof facts.wire === "string" &&
-    wires.includes(facts.wire) &&
-    [facts.service, facts.name, facts.debuggee, facts.client].every((text) => typeof text === "string");
-  return right ? (value as SessionFacts) : undefined;
+  return isFacts(value) ? value : undefined;
+}
+
+function isFacts(value: unknown): value is SessionFacts {
+  return (
+    isObject(value) &&
+    typeof value["id"] === "number" &&
+    typeof value["ordinal"] === "number" &&
+    typeof value["wire"] === "string" &&
+    wires.includes(value["wire"]) &&
+    ["service", "name", "debuggee", "client"].every((key) => typeof value[key] === "string")
+  );
+}
+
+export function isEnd(value: unknown): value is SessionEnd {
+  return isObject(value) && typeof value["by"] === "string" && typeof value["how"] === "string";
+}
+
+export function isNote(value: unknown): value is SessionNote {
+  return isObject(value) && typeof value["kind"] === "string" && typeof value["detail"] === "string";
+}
+
+export function isGap(value: unknown): value is Gap {
+  return (
+    isObject(value) &&
+    typeof value["session"] === "number" &&
+    sides.some((side) => side === value["side"]) &&
+    typeof value["chunks"] === "number" &&
+    typeof value["bytes"] === "number"
+  );
 }
 
 /** JSON from a file that may be damaged. */
-export function parseJson(text: string): unknown {
+export function parseText(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,4 +1,8 @@
-export { defaultParent } from "./files.ts";
-export type { TraceSummary } from "./messages.ts";
+export { follow } from "./follow.ts";
+export { findTrace } from "./locate.ts";
+export { writeMcap } from "./merge.ts";
+export { openTrace } from "./reader.ts";
+export type { MessageQuery, Trace, TraceMessage, TraceSession } from "./reader.ts";
+export { recoverTrace } from "./recover.ts";
 export { TraceWriter } from "./writer.ts";
-export type { TraceEvent, TraceOptions } from "./writer.ts";
+export type { TraceEvent } from "./writer.ts";

@@ -5,7 +5,7 @@
 // - A batch with a wrong checksum is left out and told as damage; the search goes on at the next commit.
 // - When a length cannot be true the rest cannot be found again: the scanner stops. What is behind the last commit is `pending`.
 import { crc32 } from "node:zlib";
-import { parseJson } from "./format.ts";
+import { member, parseJson } from "../../protocol/json.ts";
 import { commitChannel } from "./live-segment.ts";
 import { bodyLength, messageHead, opcodes, recordHead, viewOf } from "./records.ts";
 
@@ -21,8 +21,13 @@ export class LiveScanner {
   /** In #held: where the search for records goes on. */
   #at = 0;
   /** In the file: end of the last commit. */
-  #committed = 0;
+  #committed: number;
   #stopped: string | undefined;
+
+  /** `start`: offset in the file of the first byte that will be pushed; 0, or the end of a commit. */
+  constructor(start = 0) {
+    this.#committed = start;
+  }
 
   /** Offset in the file behind the last commit that was found. */
   get committed(): number {
@@ -80,10 +85,8 @@ export class LiveScanner {
 }
 
 function matches(commit: Uint8Array, batch: Uint8Array): boolean {
-  const fields = parseJson(Buffer.from(commit.buffer, commit.byteOffset, commit.byteLength).toString());
-  if (typeof fields !== "object" || fields === null) return false;
-  const { bytes, crc32: sum } = fields as Record<string, unknown>;
-  return bytes === batch.length && sum === crc32(batch);
+  const fields = parseJson(commit);
+  return member(fields, "bytes") === batch.length && member(fields, "crc32") === crc32(batch);
 }
 
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {

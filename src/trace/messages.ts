@@ -41,7 +41,7 @@ export interface TraceSummary {
 export type FromWorker =
   | { readonly type: "ready" }
   | { readonly type: "refused"; readonly why: string }
-  | { readonly type: "back"; readonly buffer: ArrayBuffer; readonly written: number }
+  | { readonly type: "back"; readonly buffers: readonly ArrayBuffer[]; readonly written: number }
   | { readonly type: "durable"; readonly durable: number }
   | { readonly type: "failed"; readonly why: string; readonly sealing: boolean }
   | { readonly type: "resumed" }

@@ -9,10 +9,11 @@
 // Rules
 // - The bytes may be damaged: nothing here throws, reads past the end, or trusts a length. What cannot be read is left out.
 // - Data are views of the bytes given.
-import { followStates, metadataNames, parseFacts, parseJson, sides, topics } from "./format.ts";
+import { parseJson, member } from "../../protocol/json.ts";
+import { followStates, isEnd, isGap, isNote, metadataNames, parseFacts, parseText, sides, topics } from "./format.ts";
 import type { ChannelDeclaration, StoredMessage, TraceRecord } from "./format.ts";
 import type { Side } from "../../protocol/frame.ts";
-import type { SessionEnd, SessionFacts, SessionNote } from "../observer.ts";
+import type { SessionFacts } from "../observer.ts";
 
 export const opcodes = { header: 1, footer: 2, channel: 4, message: 5, chunk: 6, metadata: 12, dataEnd: 15 } as const;
 export const recordHead = 9;
@@ -79,18 +80,22 @@ export interface ChannelInfo extends ChannelDeclaration {
 }
 
 export function channelInfo(declaration: ChannelDeclaration): ChannelInfo {
-  const session = parseFacts(parseJson(declaration.metadata.get("facts") ?? ""));
+  const session = parseFacts(parseText(declaration.metadata.get("facts") ?? ""));
   const side = sides.find((side) => side === declaration.metadata.get("side"));
   return session === undefined || side === undefined ? declaration : { ...declaration, carries: { session, side } };
 }
 
 /** Turns the records of one segment into what they say, in order. */
 export class RecordDecoder {
-  readonly channels = new Map<number, ChannelInfo>();
+  readonly channels: Map<number, ChannelInfo>;
   /** Highest format number that a Metadata record of the segment named. */
   format = 0;
   /** Records left out because they made no sense. */
   unreadable = 0;
+
+  constructor(channels = new Map<number, ChannelInfo>()) {
+    this.channels = channels;
+  }
 
   *decode(bytes: Uint8Array): Generator<TraceRecord> {
     const view = viewOf(bytes);
@@ -151,29 +156,17 @@ type Said<R = TraceRecord> = R extends TraceRecord ? Omit<R, "time" | "stored"> 
 
 function relayRecord(topic: string, data: Uint8Array): Said {
   const other = { kind: "other" } as const;
-  const value = parseJson(decoder.decode(data));
-  if (typeof value !== "object" || value === null) return other;
-  const fields = value as Record<string, unknown>;
-  const session = fields["session"];
+  const value = parseJson(data);
+  const session = member(value, "session");
   if (typeof session !== "number") return other;
-  switch (topic) {
-    case topics.session: {
-      const facts = parseFacts(fields["open"]);
-      if (facts !== undefined) return { kind: "open", session: facts };
-      if (typeof fields["end"] !== "object" || fields["end"] === null) return other;
-      return { kind: "end", session, end: fields["end"] as SessionEnd };
-    }
-    case topics.note:
-      return { kind: "note", session, note: fields as unknown as SessionNote };
-    case topics.gap: {
-      const side = sides.find((side) => side === fields["side"]);
-      const { chunks, bytes } = fields;
-      if (side === undefined || typeof chunks !== "number" || typeof bytes !== "number") return other;
-      return { kind: "gap", session, gap: { session, side, chunks, bytes } };
-    }
-    default:
-      return other;
+  if (topic === topics.session) {
+    const facts = parseFacts(member(value, "open"));
+    if (facts !== undefined) return { kind: "open", session: facts };
+    const end = member(value, "end");
+    return isEnd(end) ? { kind: "end", session, end } : other;
   }
+  if (topic === topics.note && isNote(value)) return { kind: "note", session, note: value };
+  return topic === topics.gap && isGap(value) ? { kind: "gap", session, gap: value } : other;
 }
 
 /** The number that stands for a state in a file. */

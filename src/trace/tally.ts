@@ -79,7 +79,7 @@ export class Tally {
         entry.totals.end = record.end;
         return sides.flatMap((side) => this.#out(entry, side, record.time, (follower) => follower.end()));
       }
-      case "other":
+      default:
         return [];
     }
   }
@@ -87,6 +87,15 @@ export class Tally {
   /** Ids of the sessions seen so far that have not ended. */
   open(): number[] {
     return [...this.#sessions].flatMap(([id, { totals }]) => (totals.end === undefined ? [id] : []));
+  }
+
+  /** Something unknown is missing here, for every session. */
+  damage(time: number): void {
+    for (const session of this.open())
+      for (const side of sides) {
+        const entry = this.#entry(session, time);
+        if (entry !== undefined) this.#out(entry, side, time, (follower) => follower.gap(0, 0));
+      }
   }
 
   /** Begins a block and returns the mark of the one that ends. */

@@ -7,11 +7,12 @@
 // - A failure is told once, and its end.
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
+import { member, parseJson } from "../../protocol/json.ts";
 import type { SessionFacts } from "../observer.ts";
 import { kinds, readBatch } from "./batch.ts";
 import type { BatchRecord } from "./batch.ts";
 import { replaceFile } from "./files.ts";
-import { format, parseFacts, parseJson, topics } from "./format.ts";
+import { format, isGap, parseFacts, topics } from "./format.ts";
 import type { Gap, Manifest, SegmentEntry } from "./format.ts";
 import { LiveSegment } from "./live-segment.ts";
 import type { RelayTopic, Stamp } from "./live-segment.ts";
@@ -21,10 +22,11 @@ import { Tally } from "./tally.ts";
 
 const syncEvery = 200;
 const retryEvery = 250;
+const backAtOnce = 4;
+const backAfter = 25;
 const segmentAge = 30 * 60 * 1000;
 const segmentChannels = 60_000;
 
-const decoder = new TextDecoder();
 const topicOf = new Map<number, RelayTopic>([
   [kinds.open, topics.session],
   [kinds.end, topics.session],
@@ -53,6 +55,8 @@ class Recorder {
   #lost = { chunks: 0, bytes: 0 };
   #failing: string | undefined;
   #closing = false;
+  #back: ArrayBuffer[] = [];
+  #backTimer: NodeJS.Timeout | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
 
@@ -89,12 +93,27 @@ class Recorder {
       }
       this.#queue.shift();
       if (message.type === "batch") {
-        this.#send({ type: "back", buffer: message.buffer, written: this.#records }, [message.buffer]);
+        this.#giveBack(message.buffer);
         this.#succeeded();
         this.#rollIfDue();
       } else if (message.type === "flush") this.#send({ type: "flushed", id: message.id });
       else void this.#close();
     }
+  }
+
+  /** Each message costs the forwarding thread some 20 us, so buffers go back several at a time. */
+  #giveBack(buffer: ArrayBuffer): void {
+    this.#back.push(buffer);
+    if (this.#back.length >= backAtOnce) this.#sendBack();
+    else this.#backTimer ??= setTimeout(() => this.#sendBack(), backAfter);
+  }
+
+  #sendBack(): void {
+    clearTimeout(this.#backTimer);
+    this.#backTimer = undefined;
+    const buffers = this.#back;
+    this.#back = [];
+    if (buffers.length > 0) this.#send({ type: "back", buffers, written: this.#records }, buffers);
   }
 
   #write({ buffer, length, skew }: BatchMessage): void {
@@ -136,8 +155,7 @@ class Recorder {
   /** True when this session was not known: a batch that is tried again opens its sessions again. */
   #opened(record: BatchRecord): boolean {
     const known = this.#sessions.has(record.session);
-    const open = (parseJson(decoder.decode(record.payload)) as { open?: unknown } | undefined)?.open;
-    const facts = parseFacts(open);
+    const facts = parseFacts(member(parseJson(record.payload), "open"));
     if (facts !== undefined) this.#sessions.set(record.session, facts);
     return !known;
   }
@@ -182,6 +200,7 @@ class Recorder {
     if (this.#durable === this.#records) return;
     this.#segment?.sync();
     this.#durable = this.#records;
+    this.#sendBack();
     this.#send({ type: "durable", durable: this.#durable });
   }
 
@@ -265,6 +284,7 @@ class Recorder {
     this.#closing = true;
     clearTimeout(this.#syncTimer);
     clearTimeout(this.#retryTimer);
+    this.#sendBack();
     for (const message of this.#queue) if (message.type === "batch") this.#countLost(message);
     try {
       this.#sync();
@@ -307,6 +327,7 @@ class Recorder {
       version,
       id,
       started,
+      pid: process.pid,
       ...(ended === undefined ? {} : { ended }),
       ...(command === undefined ? {} : { command }),
       ...(config === undefined ? {} : { config }),
@@ -317,8 +338,8 @@ class Recorder {
 }
 
 function gapOf({ payload }: BatchRecord): Pick<Gap, "chunks" | "bytes"> {
-  const { chunks, bytes } = (parseJson(decoder.decode(payload)) ?? {}) as Partial<Gap>;
-  return { chunks: chunks ?? 0, bytes: bytes ?? 0 };
+  const gap = parseJson(payload);
+  return isGap(gap) ? gap : { chunks: 0, bytes: 0 };
 }
 
 function addGap(sum: { chunks: number; bytes: number }, gap: Pick<Gap, "chunks" | "bytes">): void {
@@ -332,9 +353,8 @@ function reason(error: unknown): string {
 
 if (parentPort !== null) {
   const port = parentPort;
-  const recorder = new Recorder(workerData as WorkerOptions, (message, transfer) =>
-    port.postMessage(message, transfer),
-  );
+  const options: WorkerOptions = workerData;
+  const recorder = new Recorder(options, (message, transfer) => port.postMessage(message, transfer));
   try {
     recorder.open();
     port.on("message", (message: ToWorker) => recorder.receive(message));

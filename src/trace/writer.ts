@@ -20,8 +20,8 @@ import type { FromWorker, ToWorker, TraceSummary, WorkerOptions } from "./messag
 
 const bufferSize = 256 * 1024;
 const handOverAfter = 5;
-const crowded = 4;
-const pooled = 16;
+const crowded = 16;
+const pooled = 32;
 const tellLostEvery = 10_000;
 /** Records of the relay's own that wait behind a gap; more than this at once is a defect elsewhere, and they are dropped. */
 const maxWaiting = 10_000;
@@ -192,7 +192,7 @@ export class TraceWriter {
     const buffer = size === bufferSize ? this.#pool.pop() : undefined;
     this.#batch = new Batch(buffer ?? new ArrayBuffer(size));
     if (this.#dropped.size > 0 || this.#waiting.length > 0) this.#tellGap();
-    return this.#batch?.fits(payload) === true || this.#next(payload);
+    return this.#batch.fits(payload) || this.#next(payload);
   }
 
   #drop(session: number, side: Side, bytes: number): void {
@@ -266,10 +266,12 @@ export class TraceWriter {
   #receive(message: FromWorker): void {
     switch (message.type) {
       case "back":
-        this.#inFlight -= message.buffer.byteLength;
-        this.#out--;
+        for (const buffer of message.buffers) {
+          this.#inFlight -= buffer.byteLength;
+          this.#out--;
+          if (buffer.byteLength === bufferSize && this.#pool.length < pooled) this.#pool.push(buffer);
+        }
         this.#marks.written = message.written;
-        if (message.buffer.byteLength === bufferSize && this.#pool.length < pooled) this.#pool.push(message.buffer);
         if (this.#late && this.#out < crowded) this.#handOver();
         if (this.#batch === undefined && (this.#dropped.size > 0 || this.#waiting.length > 0)) this.#next(0);
         return;

@@ -23,10 +23,10 @@ export function openProxy(target: SshTarget, interactive: boolean): ProxyStream 
         fix: "apt-get install openssh-client",
       });
     }
-    return new ProxyStream(target.ssh, jumpArguments(target, target.proxyJump, interactive));
+    return new ProxyStream(target.ssh, jumpArguments(target, target.proxyJump, interactive), interactive);
   }
   if (target.proxyCommand === undefined) return undefined;
-  return new ProxyStream("/bin/sh", ["-c", `exec ${target.proxyCommand}`]);
+  return new ProxyStream("/bin/sh", ["-c", `exec ${target.proxyCommand}`], interactive);
 }
 
 /** As ssh does it: the last hop is dialled through the ones before it. */
@@ -52,9 +52,13 @@ export class ProxyStream extends Duplex {
   #stderr = "";
   #ended = false;
 
-  constructor(program: string, programArguments: readonly string[]) {
+  constructor(program: string, programArguments: readonly string[], interactive: boolean) {
     super({ allowHalfOpen: false });
-    const child = spawn(program, programArguments, { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(program, programArguments, {
+      stdio: ["pipe", "pipe", "pipe"],
+      // Away from our terminal a Ctrl-C does not reach it, and we can still close in order; but then it cannot ask anything.
+      detached: !interactive,
+    });
     this.#child = child;
     child.on("error", (error) => this.destroy(error));
     child.stdin.on("error", ignore);
@@ -85,21 +89,23 @@ export class ProxyStream extends Duplex {
     this.#child.stdout.resume();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#child.stdin.write(chunk, done);
+  // A write to a child that is gone fails in silence: what it said, and its end, follow.
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#child.stdin.write(chunk, () => done());
   }
 
-  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    this.#child.stdin.cork();
-    const last = chunks.pop();
-    for (const { chunk } of chunks) this.#child.stdin.write(chunk);
-    if (last === undefined) done();
-    else this.#child.stdin.write(last.chunk, done);
-    this.#child.stdin.uncork();
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+    const { stdin } = this.#child;
+    stdin.cork();
+    for (const [index, { chunk }] of chunks.entries()) {
+      stdin.write(chunk, index === chunks.length - 1 ? () => done() : ignore);
+    }
+    stdin.uncork();
   }
 
   override _final(done: () => void): void {
-    this.#child.stdin.end(() => done());
+    this.#child.stdin.end(); // its callback never comes when the child is gone
+    done();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {

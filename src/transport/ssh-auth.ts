@@ -29,6 +29,19 @@ export type Prompt = (question: string, options: { readonly secret: boolean }) =
 
 const openedKeys = new Map<string, { readonly changed: number; readonly key: ParsedKey }>();
 
+const asking = new Map<string, Promise<string | undefined>>();
+
+/** Two connections to one VM want the same passphrase at the same time: one question, one answer. */
+export function askOnce(prompt: Prompt): Prompt {
+  return async (question, options) => {
+    const open = asking.get(question);
+    if (open !== undefined) return await open;
+    const answer = prompt(question, options).finally(() => asking.delete(question));
+    asking.set(question, answer);
+    return await answer;
+  };
+}
+
 export class SshAuth {
   readonly #target: SshTarget;
   readonly #prompt: Prompt | undefined;

@@ -11,7 +11,7 @@ import type { Algorithms, Client as ClientType } from "ssh2";
 import { DebugtapError, asDebugtapError } from "../../protocol/errors.ts";
 import { KnownHosts } from "./known-hosts.ts";
 import { ProxyStream, openProxy } from "./proxy.ts";
-import { SshAuth } from "./ssh-auth.ts";
+import { SshAuth, askOnce } from "./ssh-auth.ts";
 import type { Prompt } from "./ssh-auth.ts";
 import { Client } from "./ssh2.ts";
 import { sshLine } from "./ssh-config.ts";
@@ -38,7 +38,10 @@ export async function connectSsh(target: SshTarget, options: SshConnectOptions =
   const knownHosts = await KnownHosts.load(target);
   const timeoutMs = options.timeoutMs ?? target.connectTimeoutMs ?? defaultTimeoutMs;
   const deadline = new Deadline(timeoutMs);
-  const auth = new SshAuth(target, options.prompt === undefined ? undefined : deadline.pausing(options.prompt));
+  const auth = new SshAuth(
+    target,
+    options.prompt === undefined ? undefined : deadline.pausing(askOnce(options.prompt)),
+  );
   if (options.signal?.aborted === true) throw stoppedError(target);
   const proxy = openProxy(target, options.prompt !== undefined);
   const socket = proxy ?? openSocket(target);
@@ -190,7 +193,7 @@ class Deadline {
   #leftMs: number;
   #since = 0;
   #timer: NodeJS.Timeout | undefined;
-  #expire: () => void = ignore;
+  #expire: (() => void) | undefined;
 
   constructor(ms: number) {
     this.#leftMs = ms;
@@ -199,12 +202,12 @@ class Deadline {
   start(expire: () => void): void {
     this.#expire = expire;
     this.#since = performance.now();
-    this.#timer = setTimeout(() => this.#expire(), this.#leftMs);
+    this.#timer = setTimeout(expire, this.#leftMs);
   }
 
   stop(): void {
     clearTimeout(this.#timer);
-    this.#expire = ignore;
+    this.#expire = undefined;
   }
 
   pausing(prompt: Prompt): Prompt {
@@ -214,7 +217,7 @@ class Deadline {
       try {
         return await prompt(question, options);
       } finally {
-        this.start(this.#expire);
+        if (this.#expire !== undefined) this.start(this.#expire);
       }
     };
   }

@@ -83,6 +83,7 @@ class SshTunnel implements Tunnel {
     corkPerTurn(socket);
     let cause: Error | undefined;
     client.on("error", (error) => (cause ??= error));
+    client.once("end", () => socket.destroy()); // what we may still have to say, nobody would read
     client.on("tcp connection", ({ destIP, destPort, srcIP, srcPort }, accept, reject) => {
       const onStream = this.#listeners.get(hostPort(destIP, destPort));
       if (onStream === undefined) reject();

@@ -21,33 +21,33 @@ t.test("pydevd messages in words", async (t) => {
   const suspend =
     '105\t6\t<xml><thread id="pid_1_id_2" stop_reason="111" message="" suspend_type="trace"><frame id="1" name="work" file="/a/app.py" line="12"></frame><frame id="2" name="main" file="/a/app.py" line="30"></frame><frame id="3" name="%26lt%3Bmodule%26gt%3B" file="/a/app.py" line="40"></frame></thread></xml>';
   const cases: [string, Side, string][] = [
-    [suspend, "debuggee", "← 105 THREAD_SUSPEND pid_1_id_2 breakpoint work (app.py:12) +2 frames"],
-    ["105\t6\t*", "client", "→ 105 THREAD_SUSPEND *"],
+    [suspend, "debuggee", "105 THREAD_SUSPEND pid_1_id_2 breakpoint work (app.py:12) +2 frames"],
+    ["105\t6\t*", "client", "105 THREAD_SUSPEND *"],
     [
       "111\t3\t7\tpython-line\t/a/app.py\t12\tNone\tn == 2\tNone\tNone\tFalse\tALL",
       "client",
-      "→ 111 SET_BREAK app.py:12 if n == 2",
+      "111 SET_BREAK app.py:12 if n == 2",
     ],
     [
       "111\t3\tpython-line\tC:\\a\\app.py\t12\tf\tALL\tn@_@NEW_LINE_CHAR@_@m\t'x'",
       "client",
-      "→ 111 SET_BREAK app.py:12 if n m log 'x'",
+      "111 SET_BREAK app.py:12 if n m log 'x'",
     ],
     [
       "111\t3\t1\tpython-line\t/a.py\t1\tNone\tNone\tNone\t@HIT@ > 2\tFalse\tALL",
       "client",
-      "→ 111 SET_BREAK a.py:1 hit @HIT@ > 2",
+      "111 SET_BREAK a.py:1 hit @HIT@ > 2",
     ],
     ["111\t3", "client", '6 bytes "111\\t3\\n"'],
-    ["111\t3\t", "client", "→ 111 SET_BREAK :"],
-    ["112\t3\tpython-line\t/a/app.py\t7", "client", "→ 112 REMOVE_BREAK app.py 7"],
-    ["106\t8\tpid_1_id_2\t108", "debuggee", "← 106 THREAD_RUN pid_1_id_2 step over"],
-    ["106\t8\tpid_1_id_2\t-1", "debuggee", "← 106 THREAD_RUN pid_1_id_2"],
-    ["113\t8\tT\tF\tLOCAL\ta@LINE@b\t1", "client", "→ 113 EVALUATE_EXPRESSION T a b"],
-    ['116\t8\t<xml><io s="a%2520b%250A" ctx="2"/></xml>', "debuggee", '← 116 WRITE_TO_CONSOLE stderr "a b\\n"'],
-    ["124\t8\t<p>source</p>", "debuggee", "← 124 LOAD_SOURCE <p>source</p>"],
-    ["105\t6\t<xml><thread", "debuggee", "← 105 THREAD_SUSPEND <xml><thread"],
-    ["999\t1\tx", "debuggee", "← 999 UNKNOWN x"],
+    ["111\t3\t", "client", "111 SET_BREAK :"],
+    ["112\t3\tpython-line\t/a/app.py\t7", "client", "112 REMOVE_BREAK app.py 7"],
+    ["106\t8\tpid_1_id_2\t108", "debuggee", "106 THREAD_RUN pid_1_id_2 step over"],
+    ["106\t8\tpid_1_id_2\t-1", "debuggee", "106 THREAD_RUN pid_1_id_2"],
+    ["113\t8\tT\tF\tLOCAL\ta@LINE@b\t1", "client", "113 EVALUATE_EXPRESSION T a b"],
+    ['116\t8\t<xml><io s="a%2520b%250A" ctx="2"/></xml>', "debuggee", '116 WRITE_TO_CONSOLE stderr "a b\\n"'],
+    ["124\t8\t<p>source</p>", "debuggee", "124 LOAD_SOURCE <p>source</p>"],
+    ["105\t6\t<xml><thread", "debuggee", "105 THREAD_SUSPEND <xml><thread"],
+    ["999\t1\tx", "debuggee", "999 UNKNOWN x"],
   ];
   for (const [text, side, expected] of cases) t.equal(line(text, side), expected);
   const reader = new FrameReader("pydevd");
@@ -57,7 +57,7 @@ t.test("pydevd messages in words", async (t) => {
     .find((it) => it.includes("138"));
   t.match(
     raised,
-    /^← 138 SEND_CURR_EXCEPTION_TRACE <class 'KeyError'> 'nokey <&> "q"' pid_\d+_id_\d+ exception main \(multi.py:50\) \+1 frame$/,
+    /^138 SEND_CURR_EXCEPTION_TRACE <class 'KeyError'> 'nokey <&> "q"' pid_\d+_id_\d+ exception main \(multi.py:50\) \+1 frame$/,
   );
 });
 

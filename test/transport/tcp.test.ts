@@ -47,7 +47,7 @@ t.test("a dial is refused, times out, is given up", async (t) => {
     "import socket,sys; s=socket.socket(); s.bind(('127.0.0.1',0)); s.listen(0); print(s.getsockname()[1],flush=True); sys.stdin.read()",
   ]);
   t.teardown(() => full.kill());
-  const [chunk] = (await once(full.stdout, "data")) as [Buffer];
+  const [chunk]: unknown[] = await once(full.stdout, "data");
   const port = Number(String(chunk));
   const queued = await dialLocal(port);
   t.teardown(() => queued.destroy());

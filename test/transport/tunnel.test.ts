@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import type { Duplex } from "node:stream";
 import t from "tap";
+import { DebugtapError } from "../../protocol/errors.ts";
 import { reset } from "../../src/duplex.ts";
 import type { Peer } from "../../src/duplex.ts";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
@@ -280,6 +281,40 @@ t.test("stalled readers hold little memory and do not disturb others", async (t)
   t.ok((trips[trips.length >> 1] ?? Infinity) < 50, "another channel works on");
   for (const one of stalled) one.destroy();
   stream.destroy();
+});
+
+t.test("a far side that closed early: a slow reader still gets all, a late writer does no harm", async (t) => {
+  const { tunnel } = await vm(t);
+  const size = 3_000_000;
+  const speaker = await service((socket) => {
+    socket.end(Buffer.alloc(size, 7));
+    socket.once("finish", () => socket.destroy());
+  });
+  t.teardown(async () => await speaker.close());
+  const stream = await tunnel.dial({ host: "127.0.0.1", port: speaker.port })(never);
+  await until(() => speaker.sockets[0]?.destroyed === true && stream.readableLength > 0);
+  t.ok(stream.readableLength < 128 * 1024, "reading waits for the reader");
+  const end = fate(stream);
+  let got = 0;
+  stream.on("data", (chunk: Buffer) => {
+    got += chunk.length;
+    stream.write("late");
+  });
+  t.same(await end, ["end"]);
+  t.equal(got, size);
+});
+
+t.test("dials under way when the tunnel is lost all end", async (t) => {
+  const { tunnel } = await vm(t);
+  const echo = await echoService(t);
+  const dials = Array.from({ length: 100 }, async () => {
+    const stream = await tunnel.dial({ host: "127.0.0.1", port: echo.port })(never);
+    stream.write(Buffer.alloc(200_000));
+    return (await fate(stream))[0];
+  });
+  process.kill(known(tunnel.facts.sshdPid), "SIGKILL");
+  const ends = await Promise.all(dials.map(async (dial) => await dial.catch((error: unknown) => error)));
+  t.same([...new Set(ends.map((end) => (end instanceof DebugtapError ? end.code : end)))], ["DT_LINK_LOST"]);
 });
 
 t.test("through another host: ProxyJump and ProxyCommand", async (t) => {

@@ -1,0 +1,113 @@
+// `debugtap show`: the sessions of a trace, and the messages of one, decoded.
+import { Command } from "commander";
+import { DebugtapError } from "../../protocol/errors.ts";
+import type { Trace, TraceMessage } from "../trace/index.ts";
+import { printJson, printLine } from "./output.ts";
+import { hasColor } from "./paint.ts";
+import {
+  drained,
+  findSession,
+  messageJson,
+  messageLine,
+  parseCount,
+  parseTime,
+  sessionTable,
+  tellProblems,
+  wireBytes,
+} from "./trace-lines.ts";
+
+interface Options {
+  readonly from?: string;
+  readonly count?: string;
+  readonly last?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly follow?: true;
+  readonly raw?: true;
+  readonly json?: true;
+}
+
+const examples = `
+Examples:
+  $ debugtap show latest                               the sessions of the newest trace
+  $ debugtap show latest cinder-api#1                  its messages, one line each
+  $ debugtap show latest cinder-api#1 --last 20
+  $ debugtap show latest cinder-api#1 --from 40 --count 10 --json
+  $ debugtap show latest --since 10s --until 12s       all sessions, two seconds of them
+  $ debugtap show latest --follow                      what happens now
+  $ debugtap show latest cinder-api#1 --raw > wire.bin
+
+TRACE is a directory, the name of one in the default place, or \`latest\`. Times count from the start of the trace.`;
+
+export function showCommand(): Command {
+  return new Command("show")
+    .description("list the sessions of a trace, or the messages of one")
+    .argument("<trace>", "directory of the trace, or `latest`")
+    .argument("[session]", "a session's name, e.g. cinder-api#1")
+    .option("--from <n>", "begin with message N (from 1)")
+    .option("--count <m>", "show at most M messages")
+    .option("--last <m>", "show the last M messages")
+    .option("--since <time>", "begin at this time: 12.5s, 3m, or a date")
+    .option("--until <time>", "end at this time")
+    .option("--follow", "go on with what is recorded now")
+    .option("--raw", "print the bytes as they crossed the wire (with --json: add them in base64)")
+    .option("--json", "print one JSON object a line")
+    .addHelpText("after", examples)
+    .action(async (name: string, session: string | undefined, options: Options) => {
+      const { findTrace, openTrace } = await import("../trace/index.ts");
+      const trace = await openTrace(findTrace(name));
+      try {
+        const wantsMessages = session !== undefined || Object.keys(options).some((option) => option !== "json");
+        if (wantsMessages) await showMessages(trace, session, options);
+        else showSessions(trace, options);
+        tellProblems(trace);
+      } finally {
+        trace.close();
+      }
+    });
+}
+
+function showSessions(trace: Trace, { json }: Options): void {
+  const sessions = trace.sessions();
+  if (json) for (const { facts, ...session } of sessions) printJson({ ...facts, ...session });
+  else if (sessions.length === 0) printLine(`no sessions in ${trace.dir}`);
+  else printLine(sessionTable(sessions, hasColor(process.stdout)).join("\n"));
+}
+
+async function showMessages(trace: Trace, name: string | undefined, options: Options): Promise<void> {
+  const color = hasColor(process.stdout);
+  for await (const message of await selected(trace, name, options)) {
+    if (options.json) printJson(messageJson(message, options.raw));
+    else if (options.raw) process.stdout.write(wireBytes(message));
+    else printLine(messageLine(message, color, name === undefined));
+    await drained();
+  }
+}
+
+async function selected(
+  trace: Trace,
+  name: string | undefined,
+  { from, count, last, since, until, follow: following }: Options,
+): Promise<AsyncIterable<TraceMessage>> {
+  const session = name === undefined ? undefined : findSession(trace, name).facts.id;
+  const which = session === undefined ? {} : { session };
+  if (last !== undefined && (from !== undefined || count !== undefined))
+    throw new DebugtapError("DT_USAGE", "--last does not go with --from or --count", { fix: "--last 20" });
+  const first =
+    last === undefined
+      ? parseCount("--from", from ?? "1", 1)
+      : Math.max(1, trace.count(session) - parseCount("--last", last, 0) + 1);
+  if (following) {
+    if (since !== undefined || until !== undefined || count !== undefined)
+      throw new DebugtapError("DT_USAGE", "--follow goes with --from or --last only", { fix: "--follow --last 20" });
+    const { follow } = await import("../trace/index.ts");
+    return follow(trace, { ...which, from: first });
+  }
+  return trace.messages({
+    ...which,
+    from: first,
+    ...(count === undefined ? {} : { count: parseCount("--count", count, 0) }),
+    ...(since === undefined ? {} : { since: parseTime(since, trace.started) }),
+    ...(until === undefined ? {} : { until: parseTime(until, trace.started) }),
+  });
+}

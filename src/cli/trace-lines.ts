@@ -1,0 +1,126 @@
+// How sessions and messages of a trace look in a line: for a person, and as JSON.
+import { describeFrame, excerpt } from "../../protocol/describe.ts";
+import { DebugtapError } from "../../protocol/errors.ts";
+import type { Trace, TraceMessage, TraceSession } from "../trace/index.ts";
+import { clean, painter, size, span } from "./paint.ts";
+
+/** One session, found by its name (`api#1`) or its id. Throws DT_USAGE with the names that there are. */
+export function findSession(trace: Trace, wanted: string): TraceSession {
+  const sessions = trace.sessions();
+  const found =
+    sessions.find(({ facts }) => facts.name === wanted) ?? sessions.find(({ facts }) => String(facts.id) === wanted);
+  if (found !== undefined) return found;
+  const names = sessions.slice(0, 20).map(({ facts }) => facts.name);
+  throw new DebugtapError("DT_USAGE", `the trace has no session ${wanted}`, {
+    why: names.length === 0 ? "it has no sessions" : `it has ${names.join(", ")}${sessions.length > 20 ? ", …" : ""}`,
+    fix: `debugtap show ${trace.dir}`,
+  });
+}
+
+/** A table of sessions: head first. */
+export function sessionTable(sessions: readonly TraceSession[], color: boolean): string[] {
+  const paint = painter(color);
+  const rows = sessions.map((session) => [
+    session.facts.name,
+    session.facts.wire,
+    new Date(session.first).toISOString().replace("T", " ").slice(0, 23),
+    span(session.last - session.first),
+    String(session.messages),
+    size(session.client.bytes),
+    size(session.debuggee.bytes),
+    endText(session),
+  ]);
+  const table = [["SESSION", "WIRE", "OPENED (UTC)", "LASTED", "MESSAGES", "CLIENT", "DEBUGGEE", "END"], ...rows];
+  const widths = table[0]?.map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0))) ?? [];
+  const lines = table.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+  return lines.map((line, i) => (i === 0 ? paint.dim(line) : line));
+}
+
+function endText({ end, client, debuggee }: TraceSession): string {
+  const lost = client.lostBytes + debuggee.lostBytes;
+  const how =
+    end === undefined ? "open" : `${end.how} by ${end.by}${end.detail === undefined ? "" : `: ${end.detail}`}`;
+  return clean(lost === 0 ? how : `${how}, ${size(lost)} missing`);
+}
+
+/** `12  +1.204s  client →  initialize …`; with `named` the session's name too. */
+export function messageLine(message: TraceMessage, color: boolean, named: boolean): string {
+  const paint = painter(color);
+  const side = message.side === "client" ? paint.cyan("client   →") : paint.yellow("debuggee ←");
+  const { summary } = describe(message);
+  const name = named ? `${message.session.name}  ` : "";
+  return `${name}${String(message.ordinal).padStart(5)}  ${paint.dim(`+${(message.at / 1000).toFixed(3)}s`)}  ${side}  ${summary}`;
+}
+
+export function describe({ frame, bytes, side, session }: TraceMessage): { summary: string; detail?: unknown } {
+  if (frame !== undefined) return describeFrame(frame, side, session.wire);
+  return { summary: excerpt(bytes ?? new Uint8Array(0)) };
+}
+
+/** The bytes of a message as they crossed the wire. */
+export function wireBytes({ frame, bytes }: TraceMessage): Uint8Array {
+  return frame?.bytes ?? bytes ?? new Uint8Array(0);
+}
+
+/** One message as JSON: decoded where it can be, else its bytes in base64. `raw` adds the bytes as text in any case. */
+export function messageJson(message: TraceMessage, raw = false): Record<string, unknown> {
+  const { summary, detail } = describe(message);
+  const bytes = wireBytes(message);
+  return {
+    session: message.session.name,
+    ordinal: message.ordinal,
+    time: new Date(message.time).toISOString(),
+    at: Math.round(message.at * 1000) / 1000,
+    side: message.side,
+    wire: message.session.wire,
+    size: bytes.length,
+    summary,
+    ...(detail === undefined ? {} : { message: detail }),
+    ...(raw || detail === undefined
+      ? { base64: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64") }
+      : {}),
+  };
+}
+
+/** A time as options take it: `12.5s`, `3m` or `250ms` after the trace's start, or an ISO date. Throws DT_USAGE. */
+export function parseTime(text: string, started: number): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+  if (match !== null) return started + Number(match[1]) * (units[match[2] ?? "s"] ?? 1000);
+  const date = Date.parse(text);
+  if (!Number.isNaN(date)) return date;
+  throw new DebugtapError("DT_USAGE", `${text} is no time`, {
+    why: "a time is 12.5s, 3m or 250ms after the start of the trace, or a date like 2026-11-24T11:22:33Z",
+    fix: "debugtap show latest --since 10s",
+  });
+}
+
+/** A whole number of at least `least`. Throws DT_USAGE. */
+export function parseCount(option: string, text: string, least: number): number {
+  if (/^\d{1,15}$/.test(text) && Number(text) >= least) return Number(text);
+  throw new DebugtapError("DT_USAGE", `${option} ${text} is no whole number from ${least} on`, {
+    fix: `${option} ${Math.max(least, 1)}`,
+  });
+}
+
+/** Says on stderr what of the trace was damaged. */
+export function tellProblems(trace: Trace): void {
+  for (const problem of trace.problems) process.stderr.write(`${problem.format()}\n`);
+}
+
+/** Waits until stdout has taken what was written, so that a long listing is not held in memory. */
+export async function drained(): Promise<void> {
+  if (!process.stdout.writableNeedDrain) return;
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      process.stdout.off("drain", done).off("close", done);
+      resolve();
+    };
+    process.stdout.on("drain", done).on("close", done);
+  });
+}

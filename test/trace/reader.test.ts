@@ -1,0 +1,250 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { follow, openTrace, recoverTrace, TraceWriter } from "../../src/trace/index.ts";
+import { factsOf, frameText, nothingSent, openAll, random, readAll, sendSome, textOf } from "./recording.ts";
+import type { Sent } from "./recording.ts";
+
+const facts = { version: "0.0.0" };
+
+/** A trace that is still open, so that its last segment is live; `live` is a copy of that segment. */
+async function liveTrace(parent: string, rounds: number, each: number, limits = {}) {
+  const writer = await TraceWriter.open({ dir: join(parent, "trace"), facts, limits });
+  const sent = nothingSent();
+  openAll(writer);
+  for (let round = 0; round < rounds; round++) {
+    sendSome(writer, sent, each, round, 60);
+    await writer.flush();
+  }
+  const file = readdirSync(writer.dir).findLast((name) => name.endsWith(".live")) ?? "";
+  const live = file === "" ? Buffer.alloc(0) : readFileSync(join(writer.dir, file));
+  return { writer, sent, file, live };
+}
+
+/** A directory with one segment file and nothing else. */
+function traceOf(parent: string, name: string, content: Uint8Array): string {
+  const dir = join(parent, "one");
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir);
+  writeFileSync(join(dir, name), content);
+  return dir;
+}
+
+/** How many messages of `sent` were read, if they are its first ones; the last may be a begun message that came out as bytes. */
+function prefixLength(texts: readonly string[], sent: Sent): number {
+  const all = texts.every((text, i) => text === sent.messages[i]);
+  return all ? texts.length : -1;
+}
+
+t.test("a live segment cut at any byte gives a prefix: everything that was committed before the cut", async (t) => {
+  const { writer, sent, live } = await liveTrace(t.testdir(), 4, 3);
+  await writer.close();
+  const parent = t.testdir();
+  let before = 0;
+  const lengths = new Set<number>();
+  for (let cut = 0; cut <= live.length; cut++) {
+    const { texts, problems } = await readAll(traceOf(parent, "000001.live", live.subarray(0, cut)));
+    const length = prefixLength(texts, sent);
+    if (length < before) t.fail(`cut at ${cut}: ${length} messages, ${before} at a shorter cut`);
+    if (problems.some(({ code }) => code !== "DT_TRACE_DAMAGED")) t.fail(`cut at ${cut}: ${problems.join(" ")}`);
+    before = length;
+    lengths.add(length);
+  }
+  t.equal(before, 12);
+  t.ok(lengths.size > 3, "batch by batch");
+});
+
+t.test("a larger live segment, cut and with bits turned, never throws and never gives what was not sent", async (t) => {
+  const { writer, sent, live } = await liveTrace(t.testdir(), 20, 60);
+  await writer.close();
+  const parent = t.testdir();
+  const next = random(7);
+  const known = new Set(sent.messages);
+  for (let run = 0; run < 60; run++) {
+    const cut = next(live.length);
+    const { texts } = await readAll(traceOf(parent, "000001.live", live.subarray(0, cut)));
+    if (prefixLength(texts, sent) < 0) t.fail(`cut at ${cut}`);
+    const turned = Buffer.from(live);
+    const at = next(live.length);
+    turned[at] = (turned[at] ?? 0) ^ (1 << next(8));
+    const { messages, problems } = await readAll(traceOf(parent, "000001.live", turned));
+    // A commit's own times and sequence are not covered by its checksum, and not used.
+    if (problems.length === 0 && messages.length !== sent.messages.length) t.fail(`byte ${at} lost messages unsaid`);
+    const wrong = messages.filter((message) => message.frame !== undefined && !known.has(textOf(message)));
+    if (wrong.length > 0) t.fail(`byte ${at}: ${wrong.map(textOf).join(" ")}`);
+  }
+  t.pass("60 cuts, 60 bits");
+});
+
+t.test("a sealed segment, cut and with bits turned: what can be trusted is read", async (t) => {
+  const writer = await TraceWriter.open({ dir: join(t.testdir(), "trace"), facts });
+  const sent = nothingSent();
+  openAll(writer);
+  // Text that does not compress, for several chunks.
+  const next = random(3);
+  const noise = () => Array.from({ length: 3000 }, () => String.fromCharCode(97 + next(26))).join("");
+  for (let i = 0; i < 1000; i++) {
+    const text = frameText("dap", i, noise());
+    sent.messages.push(`1 client ${text}`);
+    writer.chunk(1, "client", Buffer.from(text));
+    if (i % 100 === 0) await writer.flush();
+  }
+  await writer.close();
+  const sealed = readFileSync(join(writer.dir, "000001.mcap"));
+  const whole = await readAll(writer.dir);
+  t.strictSame(whole.texts, sent.messages);
+  const known = new Set(sent.messages);
+  const parent = t.testdir();
+  const footless = await readAll(traceOf(parent, "000001.mcap", sealed.subarray(0, sealed.length - 1)));
+  t.strictSame(footless.texts, sent.messages, "without a footer, every chunk is found");
+  t.equal(footless.problems[0]?.code, "DT_TRACE_DAMAGED");
+  for (let run = 0; run < 25; run++) {
+    const cut = next(sealed.length);
+    const short = await readAll(traceOf(parent, "000001.mcap", sealed.subarray(0, cut)));
+    if (prefixLength(short.texts, sent) < 0) t.fail(`cut at ${cut}`);
+    const turned = Buffer.from(sealed);
+    const at = next(sealed.length);
+    turned[at] = (turned[at] ?? 0) ^ (1 << next(8));
+    const { messages } = await readAll(traceOf(parent, "000001.mcap", turned));
+    const wrong = messages.filter((message) => message.frame !== undefined && !known.has(textOf(message)));
+    if (wrong.length > 0) t.fail(`byte ${at}: ${wrong.length} wrong messages`);
+    if (messages.length === 0 && at > 400) t.fail(`byte ${at}: nothing was read`);
+  }
+});
+
+t.test("every message is found by its ordinal and by its time, over segments and in the live one", async (t) => {
+  const { writer, sent } = await liveTrace(t.testdir(), 12, 100, { segmentBytes: 30_000 });
+  const trace = await openTrace(writer.dir);
+  t.ok(trace.segments.length > 2);
+  const all = [];
+  for await (const message of trace.messages()) all.push(message);
+  t.strictSame(all.map(textOf), sent.messages);
+  t.equal(trace.count(), 1200);
+  for (let from = 1; from <= 1200; from += 97) {
+    const got = [];
+    for await (const message of trace.messages({ from, count: 3 })) got.push(message);
+    t.strictSame(got, all.slice(from - 1, from + 2));
+  }
+  for (const id of [1, 2, 3]) {
+    const own = all.filter(({ session }) => session.id === id);
+    t.strictSame(
+      own.map(({ ordinal }) => ordinal),
+      own.map((_, i) => i + 1),
+    );
+    for (let from = 1; from <= own.length; from += 61) {
+      const got = [];
+      for await (const message of trace.messages({ session: id, from, count: 2 })) got.push(message);
+      t.strictSame(got, own.slice(from - 1, from + 1));
+    }
+  }
+  const [since, until] = [all[500]?.time ?? 0, all[700]?.time ?? 0];
+  const window = [];
+  for await (const message of trace.messages({ since, until })) window.push(message);
+  t.strictSame(
+    window,
+    all.filter(({ time }) => time >= since && time <= until),
+  );
+  trace.close();
+  await writer.close();
+});
+
+t.test("a crash at any point of sealing leaves one readable file, and recovery ends the seal", async (t) => {
+  const { writer, sent, live } = await liveTrace(t.testdir(), 4, 50);
+  await writer.close();
+  const sealed = readFileSync(join(writer.dir, "000001.mcap"));
+  const manifest = readFileSync(join(writer.dir, "manifest.json"), "utf8").replace(/"ended": \d+(\.\d+)?,/, "");
+  const leftovers: Record<string, Record<string, Uint8Array>> = {
+    "before the seal": { "000001.live": live },
+    "a begun file": { "000001.live": live, "000001.mcap.tmp": sealed.subarray(0, 500) },
+    "a whole file, not renamed": { "000001.live": live, "000001.mcap.tmp": sealed },
+    "renamed, live not removed": { "000001.live": live, "000001.mcap": sealed },
+    "renamed, but damaged": { "000001.live": live, "000001.mcap": sealed.subarray(0, 500) },
+    "all done": { "000001.mcap": sealed },
+  };
+  for (const [i, [name, files]] of Object.entries(leftovers).entries()) {
+    const dir = join(writer.dir, "..", `leftovers-${i}`);
+    mkdirSync(dir);
+    writeFileSync(join(dir, "manifest.json"), manifest.replace(/"pid": \d+/, `"pid": ${process.pid}`));
+    for (const [file, content] of Object.entries(files)) writeFileSync(join(dir, file), content);
+    t.strictSame((await readAll(dir)).texts, sent.messages, name);
+    await recoverTrace(dir);
+    t.strictSame(
+      readdirSync(dir).filter((file) => file !== "manifest.json"),
+      ["000001.mcap"],
+      name,
+    );
+    const after = await readAll(dir);
+    t.strictSame(after.texts, sent.messages, name);
+    t.strictSame(after.problems, [], name);
+  }
+});
+
+t.test("recovery goes on where the sealed segments before it end, also inside a message", async (t) => {
+  const writer = await TraceWriter.open({ dir: join(t.testdir(), "trace"), facts, limits: { segmentBytes: 1 } });
+  writer.session(factsOf(1, "dap"));
+  await writer.flush();
+  const text = frameText("dap", 1, "p".repeat(2000));
+  for (let at = 0; at < text.length; at += 300) {
+    writer.chunk(1, "client", Buffer.from(text.slice(at, at + 300)));
+    await writer.flush();
+  }
+  writer.chunk(1, "client", Buffer.from(frameText("dap", 2)));
+  await writer.flush();
+  await writer.close();
+  const copy = writer.dir;
+  const { texts, count } = await readAll(copy);
+  t.strictSame(texts, [`1 client ${text}`, `1 client ${frameText("dap", 2)}`]);
+  t.equal(count, 2);
+  const trace = await openTrace(copy);
+  const second = [];
+  for await (const message of trace.messages({ session: 1, from: 2 })) second.push(textOf(message));
+  t.strictSame(second, [`1 client ${frameText("dap", 2)}`]);
+  trace.close();
+});
+
+t.test("following sees every message once, across seals and to the end", async (t) => {
+  const { writer, sent } = await liveTrace(t.testdir(), 2, 50, { segmentBytes: 20_000 });
+  const trace = await openTrace(writer.dir);
+  const writing = (async () => {
+    for (let round = 10; round < 20; round++) {
+      sendSome(writer, sent, 100, round);
+      await writer.flush();
+    }
+    await writer.close();
+  })();
+  const texts = [];
+  for await (const message of follow(trace)) texts.push(textOf(message));
+  await writing;
+  trace.close();
+  t.strictSame(texts, sent.messages);
+});
+
+t.test("a trace that is newer or not there is refused in words", async (t) => {
+  const dir = t.testdir({ empty: {}, newer: { "manifest.json": '{"format":2}' }, file: "" });
+  await t.rejects(openTrace(join(dir, "nothing")), { code: "DT_TRACE_MISSING" });
+  await t.rejects(openTrace(join(dir, "empty")), { code: "DT_TRACE_MISSING" });
+  await t.rejects(openTrace(join(dir, "file")), { code: "DT_TRACE_MISSING" });
+  await t.rejects(openTrace(join(dir, "newer")), { code: "DT_TRACE_NEWER", message: /written by a newer debugtap/ });
+});
+
+t.test("a million tiny frames in a few chunks are a million messages, opened at once", async (t) => {
+  const writer = await TraceWriter.open({ dir: join(t.testdir(), "trace"), facts });
+  writer.session(factsOf(1, "pydevd"));
+  const line = Buffer.from("1\t2\t\n");
+  const chunk = Buffer.concat(Array.from({ length: 10_000 }, () => line));
+  for (let i = 0; i < 100; i++) {
+    writer.chunk(1, "debuggee", chunk);
+    if (i % 20 === 0) await writer.flush();
+  }
+  await writer.close();
+  const trace = await openTrace(writer.dir);
+  t.equal(trace.count(1), 1_000_000);
+  const got = [];
+  for await (const { ordinal } of trace.messages({ session: 1, from: 999_999 })) got.push(ordinal);
+  t.strictSame(got, [999_999, 1_000_000]);
+  trace.close();
+  truncateSync(join(writer.dir, "manifest.json"), 0);
+  const bare = await openTrace(writer.dir);
+  t.equal(bare.count(), 1_000_000, "a lost manifest costs nothing");
+  bare.close();
+});

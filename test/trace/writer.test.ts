@@ -1,0 +1,181 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import t from "tap";
+import { Recorder } from "../../src/addons/recorder.ts";
+import { Batch, headLength, jsonPayload, kinds, readBatch } from "../../src/trace/batch.ts";
+import { TraceWriter } from "../../src/trace/index.ts";
+import type { TraceEvent } from "../../src/trace/index.ts";
+import { factsOf, frameText, nothingSent, openAll, readAll, sendSome } from "./recording.ts";
+
+const facts = { version: "0.0.0" };
+
+t.test("a batch gives back exactly the records that were put in", async (t) => {
+  const record = fc.record({
+    kind: fc.constantFrom<"client" | "debuggee" | "note">("client", "debuggee", "note"),
+    session: fc.integer({ min: 0, max: 0xffffffff }),
+    time: fc.double({ min: 0, max: 1e12, noNaN: true }),
+    payload: fc.uint8Array({ maxLength: 64 }),
+  });
+  fc.assert(
+    fc.property(fc.array(record, { maxLength: 20 }), (records) => {
+      const batch = new Batch(new ArrayBuffer(600));
+      const put = records.filter(({ kind, session, time, payload }) => {
+        if (!batch.fits(payload.length)) return false;
+        if (kind === "note") batch.json(kinds.note, session, time, payload);
+        else batch.chunk(session, kind === "client" ? "client" : "debuggee", time, payload);
+        return true;
+      });
+      const got = [...readBatch(batch.buffer, batch.length)];
+      const want = put.map(({ kind, session, time, payload }) => ({
+        kind: kinds[kind],
+        session,
+        time,
+        payload: [...payload],
+      }));
+      assert.deepEqual(
+        got.map(({ kind, session, time, payload }) => ({ kind, session, time, payload: [...payload] })),
+        want,
+      );
+      assert.equal(
+        batch.length,
+        put.reduce((sum, { payload }) => sum + headLength + payload.length, 0),
+      );
+    }),
+    { numRuns: 200 },
+  );
+  t.strictSame(JSON.parse(Buffer.from(jsonPayload({ a: 1 })).toString()), { a: 1 });
+});
+
+t.test("what is recorded is read back byte for byte, in order, with every session's facts and end", async (t) => {
+  const writer = await TraceWriter.open({ parent: t.testdir(), facts, limits: { segmentBytes: 200_000 } });
+  const recorder = new Recorder(writer);
+  const sent = nothingSent();
+  for (const id of [1, 2, 3] as const)
+    recorder.sessionOpened(factsOf(id, (["dap", "pydevd", "raw"] as const)[id - 1] ?? "raw"));
+  for (let round = 0; round < 8; round++) {
+    sendSome(writer, sent, 250, round);
+    await writer.flush();
+    t.equal(writer.marks.durable, writer.marks.written);
+  }
+  recorder.note(1, { kind: "rewritten", detail: "a port", side: "debuggee" });
+  recorder.sessionClosed(1, { by: "client", how: "end" });
+  const summary = await writer.close();
+  t.equal(summary.lostChunks, 0);
+  t.ok(summary.segments.length > 2, "sealed more than once");
+  const { texts, sessions, problems, messages } = await readAll(writer.dir);
+  t.strictSame(texts, sent.messages);
+  t.strictSame(problems, []);
+  t.strictSame(
+    sessions.map(({ facts }) => facts.name),
+    ["api#1", "api#2", "api#3"],
+  );
+  t.strictSame(sessions[0]?.end, { by: "client", how: "end" });
+  t.equal(sessions[0]?.notes, 1);
+  for (const session of sessions)
+    for (const side of ["client", "debuggee"] as const)
+      t.equal(session[side].bytes, Buffer.concat(sent.bytes.get(`${session.facts.id} ${side}`) ?? []).length);
+  const times = messages.map(({ time }) => time);
+  t.ok(
+    times.every((time, i) => i === 0 || time >= (times[i - 1] ?? 0)),
+    "times never go back",
+  );
+  t.ok(Math.abs((times[0] ?? 0) - Date.now()) < 60_000);
+});
+
+t.test("only the user may read a trace", async (t) => {
+  const parent = join(t.testdir(), "state", "traces");
+  const writer = await TraceWriter.open({ parent, facts: { ...facts, command: ["debugtap", "up"], config: "a: 1" } });
+  writer.session(factsOf(1, "dap"));
+  await writer.flush();
+  const modes = () =>
+    readdirSync(writer.dir).map((file) => (statSync(join(writer.dir, file)).mode & 0o777).toString(8));
+  t.match(writer.dir, /traces\/trace-\d{8}T\d{6}Z-[0-9a-f]{4}$/);
+  t.equal((statSync(writer.dir).mode & 0o777).toString(8), "700");
+  t.strictSame(new Set(modes()), new Set(["600"]));
+  await writer.close();
+  t.strictSame(new Set(modes()), new Set(["600"]));
+  t.strictSame(readdirSync(writer.dir).sort(), ["000001.mcap", "manifest.json"]);
+  const manifest = JSON.parse(readFileSync(join(writer.dir, "manifest.json"), "utf8")) as Record<string, unknown>;
+  t.match(manifest, { format: 1, version: "0.0.0", command: ["debugtap", "up"], config: "a: 1", ended: Number });
+  await t.rejects(TraceWriter.open({ dir: writer.dir, facts }), { code: "DT_USAGE" });
+  await t.rejects(TraceWriter.open({ dir: "/dev/null/trace", facts }), { code: "DT_TRACE_DISK" });
+});
+
+t.test("kill -9: all that was acknowledged is read, and what is read has no hole", async (t) => {
+  const dir = join(t.testdir(), "trace");
+  const child = spawn(process.execPath, [fileURLToPath(new URL("writer-child.js", import.meta.url)), dir], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let acknowledged = 0;
+  for await (const line of createInterface(child.stdout)) {
+    acknowledged = Number(line.split(" ")[1]);
+    if (acknowledged > 8000) break;
+  }
+  child.kill("SIGKILL");
+  await once(child, "close");
+  const { texts, count } = await readAll(dir);
+  t.ok(texts.length >= acknowledged, `${texts.length} read, ${acknowledged} acknowledged`);
+  t.equal(count, texts.length);
+  t.strictSame(
+    texts,
+    texts.map((_, i) => `1 client ${frameText("dap", i)}`),
+  );
+});
+
+t.test("a disk that refuses: the session goes on, a gap is noted and told, and recording resumes", async (t) => {
+  const dir = join(t.testdir(), "trace");
+  const child = fileURLToPath(new URL("disk-child.js", import.meta.url));
+  // tap makes every Node below it end at SIGXFSZ, which Node itself ignores, by putting itself into NODE_OPTIONS.
+  const said = execFileSync("env", ["-u", "NODE_OPTIONS", process.execPath, child, dir], { encoding: "utf8" });
+  const { events, flush, lostBytes } = JSON.parse(said) as { events: string[]; flush: string; lostBytes: number };
+  t.equal(flush, "DT_TRACE_DISK");
+  t.equal(events.filter((type) => type === "failed").length, 1, "said once");
+  t.strictSame(new Set(events), new Set(["failed", "gap", "resumed"]));
+  const { texts, sessions, problems } = await readAll(dir);
+  const session = sessions[2];
+  t.equal(texts[0], "3 client before");
+  t.equal(texts[1], "3 client held", "what was handed over is not lost");
+  t.equal(texts.at(-1), "3 client after");
+  t.ok((session?.client.lostChunks ?? 0) > 100);
+  t.equal((session?.client.lostBytes ?? 0) + (session?.bytes ?? 0), 300 * 10_000 + "beforeheldafter".length);
+  t.equal(session?.notes, 1);
+  t.strictSame(session?.end, { by: "debuggee", how: "reset" });
+  t.equal(lostBytes, session?.client.lostBytes);
+  t.strictSame(problems, []);
+});
+
+t.test("a worker that cannot keep up: what is left out is counted exactly, on each side", async (t) => {
+  const events: TraceEvent[] = [];
+  const onEvent = (event: TraceEvent) => events.push(event);
+  const writer = await TraceWriter.open({ parent: t.testdir(), facts, onEvent, limits: { inFlight: 512 * 1024 } });
+  openAll(writer);
+  // Buffers come back through the event loop, which does not turn in here.
+  for (let i = 0; i < 1000; i++) {
+    writer.chunk(1, "client", Buffer.from(frameText("dap", i, "p".repeat(1000))));
+    writer.chunk(2, "debuggee", Buffer.from(frameText("pydevd", i, "p".repeat(1000))));
+  }
+  await writer.flush();
+  // In step again behind the gap.
+  writer.chunk(1, "client", Buffer.from(frameText("dap", 5000)));
+  await writer.close();
+  const { texts, sessions, messages } = await readAll(writer.dir);
+  t.equal(events.filter(({ type }) => type === "gap").length, 1, "said once");
+  for (const [session, side] of [
+    [sessions[0], "client"],
+    [sessions[1], "debuggee"],
+  ] as const) {
+    t.ok((session?.[side].lostChunks ?? 0) > 0);
+    t.equal((session?.[side].lostChunks ?? 0) + (session?.[side].chunks ?? 0), side === "client" ? 1001 : 1000);
+  }
+  t.equal(texts.at(-1), `1 client ${frameText("dap", 5000)}`);
+  t.ok(
+    messages.every(({ frame }) => frame !== undefined),
+    "every message behind the gap is a frame again",
+  );
+});
