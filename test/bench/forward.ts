@@ -103,11 +103,11 @@ async function measureIdle(
   say: (text: string) => void,
 ): Promise<ForwardResult["idle"]> {
   if (!wants(options, "idle") || !options.paths.includes("debugtap")) return {};
-  const idle: Record<string, IdleMemory> = {};
-  for (const host of ["vm", "local"] as const) {
-    idle[idlePaths[host]] = await idleMemory(paths, host, options.idle);
-    say(`${options.idle} idle sessions, ${idlePaths[host]}`);
-  }
+  const measured = Object.entries(idlePaths).map(async ([host, path]): Promise<[string, IdleMemory]> => {
+    return [path, await idleMemory(paths, host === "vm" ? "vm" : "local", options.idle)];
+  });
+  const idle = Object.fromEntries(await Promise.all(measured));
+  say(`${options.idle} idle sessions`);
   return idle;
 }
 
