@@ -99,6 +99,19 @@ t.test("freeze: nothing arrives, nor an end, in bounded memory; thaw: all of it,
   t.equal(await reset, "reset");
 });
 
+t.test("strand: the present connections are silent for ever, the next ones are well", async (t) => {
+  const { shim, pair } = await link(t);
+  const { client, server } = await pair();
+  await roundTrip(client, server);
+  shim.strand();
+  client.write("unheard");
+  client.resetAndDestroy();
+  const next = await pair();
+  await roundTrip(next.client, next.server);
+  await until(() => shim.connections === 1);
+  t.notOk(server.destroyed || server.readableLength > 0, "its far end does not even know that it is gone");
+});
+
 t.test("cut after N bytes: by a reset at both ends, or by silence", async (t) => {
   const { shim, pair } = await link(t);
   for (const fault of ["reset", "freeze"] as const) {

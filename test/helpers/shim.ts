@@ -7,6 +7,7 @@
 // - Memory is bounded: a way that holds enough reads no more, and the sender feels it as on a real link.
 import net from "node:net";
 import { once } from "node:events";
+import { peerEnd } from "./peer-end.ts";
 
 export type Way = "forth" | "back";
 type Item = Uint8Array | "end" | "reset";
@@ -64,6 +65,11 @@ export class Shim {
 
   thaw(...which: readonly Way[]): void {
     for (const way of which.length === 0 ? ways : which) this.#lines[way].thaw();
+  }
+
+  /** The present connections are frozen for ever, both ways; new ones are carried. As after a change of network. */
+  strand(): void {
+    for (const way of ways) this.#lines[way].strand();
   }
 
   /** Lets so many more bytes arrive, in the middle of a packet if it comes so; then the fault. Resolves when it has happened. */
@@ -172,7 +178,9 @@ class Line {
       this.#serve();
     };
     from.on("data", (chunk: Buffer) => put(chunk));
-    from.once("end", () => put("end"));
+    from.once("end", () => {
+      void peerEnd(from).then((how) => (how === "end" ? put("end") : undefined));
+    });
     from.once("close", (hadError) => {
       if (hadError || !from.readableEnded) put("reset");
     });
@@ -191,6 +199,10 @@ class Line {
   thaw(): void {
     this.frozen = false;
     this.#serve();
+  }
+
+  strand(): void {
+    for (const queue of this.#queues) queue.stranded = true;
   }
 
   close(): void {
@@ -236,6 +248,7 @@ class Line {
 /** What is on its way from one socket to another. */
 class Queue {
   size = 0;
+  stranded = false;
   readonly #from: net.Socket;
   readonly #to: net.Socket;
   readonly #items: { item: Item; readonly due: number }[] = [];
@@ -247,7 +260,7 @@ class Queue {
 
   /** Something is there, and the destination takes it. */
   get ready(): boolean {
-    return this.#items.length > 0 && !this.#to.writableNeedDrain;
+    return this.#items.length > 0 && !this.stranded && !this.#to.writableNeedDrain;
   }
 
   /** When the first item may arrive, by performance.now(). */
