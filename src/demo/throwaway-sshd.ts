@@ -43,13 +43,15 @@ export class ThrowawaySshd {
   /** An ssh_config whose Host {@link alias} is this server: for `ssh -F`. */
   readonly sshConfig: string;
   readonly alias = "vm";
-  readonly #daemon: ChildProcess;
+  readonly #account: Account;
   readonly #log: Log;
+  #daemon: ChildProcess;
 
-  private constructor(dir: string, port: number, user: string, daemon: ChildProcess, log: Log) {
+  private constructor(dir: string, port: number, account: Account, daemon: ChildProcess, log: Log) {
     this.dir = dir;
     this.port = port;
-    this.user = user;
+    this.user = account.name;
+    this.#account = account;
     this.sshConfig = join(dir, "ssh_config");
     this.#daemon = daemon;
     this.#log = log;
@@ -78,11 +80,8 @@ export class ThrowawaySshd {
         await writeConfigs(dir, port, account, types, options.settings ?? {});
         await giveTo(account, dir);
         const log = new Log();
-        const daemon = spawn(sshdPath, ["-D", "-e", "-f", join(dir, "sshd_config")], {
-          stdio: ["ignore", "ignore", "pipe"],
-          ...(process.getuid?.() === 0 ? { uid: account.uid, gid: account.gid } : {}),
-        });
-        if (await log.follow(daemon)) return new ThrowawaySshd(dir, port, account.name, daemon, log);
+        const daemon = launch(dir, account);
+        if (await log.follow(daemon)) return new ThrowawaySshd(dir, port, account, daemon, log);
         // Another process took the port between our look and sshd's bind.
         if (attempt < bindTries && log.text().includes("Address already in use")) continue;
         throw new DebugtapError("DT_INTERNAL", "the throwaway sshd did not start", { why: log.text() });
@@ -105,6 +104,20 @@ export class ThrowawaySshd {
 
   /** Ends the server and everything started through it, and removes {@link dir}. */
   async stop(): Promise<void> {
+    await this.halt();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+
+  /** Starts it again after {@link halt}, on the same port with the same keys. Resolves once it accepts connections. */
+  async resume(): Promise<void> {
+    const daemon = launch(this.dir, this.#account);
+    this.#daemon = daemon;
+    if (await this.#log.follow(daemon)) return;
+    throw new DebugtapError("DT_INTERNAL", "the throwaway sshd did not start again", { why: this.#log.text() });
+  }
+
+  /** Ends the server and everything started through it, as the VM's power switch would. */
+  async halt(): Promise<void> {
     const daemon = this.#daemon;
     if (daemon.exitCode === null && daemon.signalCode === null && daemon.pid !== undefined) {
       const exited = new Promise<void>((resolve) => daemon.once("exit", () => resolve()));
@@ -113,8 +126,14 @@ export class ThrowawaySshd {
       daemon.kill("SIGKILL");
       await exited;
     }
-    await rm(this.dir, { recursive: true, force: true });
   }
+}
+
+function launch(dir: string, account: Account): ChildProcess {
+  return spawn(sshdPath, ["-D", "-e", "-f", join(dir, "sshd_config")], {
+    stdio: ["ignore", "ignore", "pipe"],
+    ...(process.getuid?.() === 0 ? { uid: account.uid, gid: account.gid } : {}),
+  });
 }
 
 /** sshd's stderr, bounded. */
@@ -127,6 +146,7 @@ class Log {
 
   /** True once the daemon listens, false when it ended first. */
   async follow(daemon: ChildProcess): Promise<boolean> {
+    this.#text = "";
     daemon.stderr?.setEncoding("utf8");
     return await new Promise((resolve, reject) => {
       daemon.once("error", reject);

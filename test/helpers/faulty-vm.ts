@@ -1,0 +1,60 @@
+// A VM (a throwaway sshd) behind a link with faults, and what can happen to its sshd.
+import { readFileSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
+import { Shim } from "./shim.ts";
+
+export class FaultyVm {
+  readonly sshd: ThrowawaySshd;
+  readonly shim: Shim;
+  /** The Host `vm` of this ssh_config is the VM behind the link. */
+  readonly sshConfig: string;
+  readonly #dir: string;
+
+  private constructor(sshd: ThrowawaySshd, shim: Shim, dir: string) {
+    this.sshd = sshd;
+    this.shim = shim;
+    this.#dir = dir;
+    this.sshConfig = join(dir, "ssh_config");
+  }
+
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<FaultyVm> {
+    const sshd = await ThrowawaySshd.start({ settings });
+    const shim = await Shim.start(sshd.port);
+    const vm = new FaultyVm(sshd, shim, await mkdtemp(join(tmpdir(), "debugtap-vm-")));
+    const direct = await readFile(sshd.sshConfig, "utf8");
+    const known = await readFile(join(sshd.dir, "known_hosts"), "utf8");
+    const knownHosts = join(vm.#dir, "known_hosts");
+    await writeFile(knownHosts, known.replaceAll(`:${sshd.port} `, `:${shim.port} `));
+    await writeFile(
+      vm.sshConfig,
+      direct.replace(`Port ${sshd.port}`, `Port ${shim.port}`).replace(join(sshd.dir, "known_hosts"), knownHosts),
+    );
+    return vm;
+  }
+
+  /** The sshd processes of the logins, without the daemon and without what they run. */
+  logins(): number[] {
+    return this.sshd.sessions().filter((pid) => commandLine(pid).startsWith("sshd: "));
+  }
+
+  signalLogins(signal: NodeJS.Signals): void {
+    for (const pid of this.logins()) process.kill(pid, signal);
+  }
+
+  async stop(): Promise<void> {
+    await this.shim.close();
+    await this.sshd.stop();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return ""; // it ended meanwhile
+  }
+}
