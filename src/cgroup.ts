@@ -6,7 +6,7 @@
 //
 // Rules
 // - A user's units and those in a container stand deepest in the path: the last unit is the service.
-// - A scope is no unit here: systemd names them itself (session-3.scope), nobody would write that in debugtap.yml.
+// - A scope is no unit here, nor is a user's manager (user@1000.service): they say nothing of what runs in them.
 
 export interface CgroupFacts {
   /** The path that says most. */
@@ -46,7 +46,7 @@ export function parseCgroup(text: string): CgroupFacts {
 }
 
 function unitOf(path: string): string | undefined {
-  return path.split("/").findLast((part) => part.endsWith(".service"));
+  return path.split("/").findLast((part) => part.endsWith(".service") && !/^user@\d+\.service$/.test(part));
 }
 
 function containerOf(path: string): string | undefined {

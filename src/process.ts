@@ -42,7 +42,7 @@ export function matches(match: ProcessMatch, facts: ProcessFacts): boolean {
     (argv === undefined || facts.argv.join(" ").includes(argv)) &&
     (cwd === undefined || isAtOrBelow(facts.cwd, cwd)) &&
     (env === undefined || hasVariable(facts.env ?? {}, env)) &&
-    (user === undefined || user === facts.user || user === String(facts.uid ?? ""))
+    (user === undefined || user === facts.user || (facts.uid !== undefined && user === String(facts.uid)))
   );
 }
 
@@ -103,8 +103,8 @@ function scriptName(args: readonly string[]): string | undefined {
     if (arg === "-W" || arg === "-X") at++;
     else if (arg === "-m" || !arg.startsWith("-")) {
       const after = args.slice(arg === "-m" ? at + 2 : at + 1);
-      const name = baseName(arg === "-m" ? (args[at + 1] ?? "") : arg);
-      return debuggedName(name, after) ?? name;
+      const name = arg === "-m" ? args[at + 1] : baseName(arg);
+      return name === undefined ? undefined : (debuggedName(name, after) ?? name);
     }
   }
   return undefined;
