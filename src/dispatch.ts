@@ -1,0 +1,116 @@
+// Which of the services on one port of a host a stream belongs to, by the process at its far end.
+//
+//   one service without `match`   at once; who it is may be asked later, for the session's label
+//   else                          the process is looked up: the first service in file order whose `match` holds,
+//                                 else the service of its parent (a forked or started child), else none
+// Rules
+// - While it is decided the stream is not read and not answered: its debuggee waits, as it would for an IDE.
+// - Never rejects. A lookup that fails or takes too long leaves the process unknown, and the stream unmatched.
+// - A pid alone names no process for good: where start times are known they must agree. What is remembered is bounded, the
+//   oldest is forgotten; a parent whose session is over still passes its service on.
+import type { Duplex } from "node:stream";
+import type { ProcessMatch } from "./config.ts";
+import type { Peer } from "./duplex.ts";
+import { matches } from "./process.ts";
+import type { ProcessFacts } from "./process.ts";
+
+export interface DispatcherOptions {
+  /** In the order of the file. */
+  readonly services: readonly { readonly name: string; readonly match?: ProcessMatch }[];
+  readonly lookup: (peer: Peer) => Promise<ProcessFacts | undefined>;
+  /** No service accepts the stream; it is still open. `reason`: why the process is not known. */
+  readonly unmatched?: (stream: Duplex, peer: Peer, facts: ProcessFacts | undefined, reason: unknown) => void;
+  /** How long a lookup may take, ms; default 2000. */
+  readonly deadline?: number;
+}
+
+export interface Dispatched {
+  readonly service: string | undefined;
+  /** Undefined if nobody had to ask, or if it could not be found out. */
+  readonly process: ProcessFacts | undefined;
+}
+
+const defaultDeadline = 2000;
+const maxRemembered = 4096;
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #known = new Map<number, { readonly service: string; readonly started: number | undefined }>();
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** True if {@link dispatch} answers without a lookup. */
+  get immediate(): boolean {
+    const { services } = this.#options;
+    return services.length === 1 && services[0]?.match === undefined;
+  }
+
+  async dispatch(stream: Duplex, peer: Peer): Promise<Dispatched> {
+    const { services, unmatched } = this.#options;
+    if (this.immediate) return { service: services[0]?.name, process: undefined };
+    const { process, reason } = await this.#lookup(peer);
+    const service = process === undefined ? undefined : this.#serviceOf(process);
+    if (service === undefined) {
+      if (!stream.destroyed) unmatched?.(stream, peer, process, reason);
+    } else if (process?.pid !== undefined) this.remember(process.pid, service, process.started);
+    return { service, process };
+  }
+
+  /** The process at the far end of a stream that was accepted without asking; undefined if it cannot be found out. */
+  async identify(peer: Peer): Promise<ProcessFacts | undefined> {
+    return (await this.#lookup(peer)).process;
+  }
+
+  /** The children of `pid` follow it to `service`. Dispatch does it itself; this is for a pid that was learnt later. */
+  remember(pid: number, service: string, started?: number): void {
+    this.#known.delete(pid);
+    this.#known.set(pid, { service, started });
+    if (this.#known.size <= maxRemembered) return;
+    for (const oldest of this.#known.keys()) {
+      this.#known.delete(oldest);
+      return;
+    }
+  }
+
+  forget(pid: number): void {
+    this.#known.delete(pid);
+  }
+
+  #serviceOf(process: ProcessFacts): string | undefined {
+    const matching = this.#options.services.find(({ match }) => match === undefined || matches(match, process));
+    return matching?.name ?? this.#inherited(process);
+  }
+
+  #inherited(process: ProcessFacts): string | undefined {
+    const { pid, ppid, started, ancestors = [] } = process;
+    const chain: { readonly pid: number; readonly started?: number }[] = [...ancestors];
+    if (ppid !== undefined && ancestors.length === 0) chain.unshift({ pid: ppid });
+    if (pid !== undefined) chain.unshift(started === undefined ? { pid } : { pid, started });
+    for (const each of chain) {
+      const known = this.#known.get(each.pid);
+      const same = known?.started === undefined || each.started === undefined || known.started === each.started;
+      if (known !== undefined && same) return known.service;
+    }
+    return undefined;
+  }
+
+  async #lookup(peer: Peer): Promise<{ process?: ProcessFacts | undefined; reason?: unknown }> {
+    const { lookup, deadline = defaultDeadline } = this.#options;
+    return await new Promise((resolve) => {
+      const timer = setTimeout(() => resolve({ reason: new Error(`no answer in ${deadline} ms`) }), deadline);
+      const settle = (answer: { process?: ProcessFacts | undefined; reason?: unknown }): void => {
+        clearTimeout(timer);
+        resolve(answer);
+      };
+      // In a promise's chain, so that a lookup that throws is caught as one that rejects.
+      Promise.resolve()
+        .then(async () => await lookup(peer))
+        .then(
+          (process) => settle({ process }),
+          (reason: unknown) => settle({ reason }),
+        );
+    });
+  }
+}
