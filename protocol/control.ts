@@ -50,6 +50,8 @@ export interface SessionView {
   readonly wire: Wire;
   readonly debuggee: string;
   readonly client: string;
+  /** The debuggee's process: `pid 4711 cinder-scheduler (devstack@c-sch)`. */
+  readonly process?: string;
   readonly state: SessionState;
   readonly since: number;
   readonly mode: "cut-through" | "opaque";

@@ -41,6 +41,7 @@ export const errorTable = {
   DT_FORWARD_DENIED: { exit: 3, meaning: "the SSH server does not allow this forward" },
   DT_REMOTE_PORT: { exit: 3, meaning: "the SSH server cannot listen on the port that the service dials" },
   DT_SERVICE_DOWN: { exit: 4, meaning: "the service does not listen on its debug port" },
+  DT_UNMATCHED: { exit: 4, meaning: "a debuggee on a shared port is none of the services that share it" },
   DT_NOT_HELD: { exit: 4, meaning: "a debuggee was to be released that does not wait for an IDE" },
   DT_FRAME_GARBAGE: {
     exit: 4,
