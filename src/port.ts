@@ -59,7 +59,11 @@ export class Port {
     const found = await dispatcher?.dispatch(stream, peer);
     if (stream.destroyed) return;
     const service = services.find(({ plan }) => plan.name === found?.service);
-    (service ?? unmatched(noMatch(found?.process && describeProcess(found.process), services))).accept(stream, peer, found?.process);
+    (service ?? unmatched(noMatch(found?.process && describeProcess(found.process), services))).accept(
+      stream,
+      peer,
+      found?.process,
+    );
   }
 }
 

@@ -17,11 +17,11 @@ export interface VmFacts {
   readonly kernel: string | undefined;
 }
 
-// `exec sh -c` is understood alike by sh, bash, zsh, fish and csh, and leaves $PPID as it is.
-export const factsCommand =
-  "exec sh -c 'echo dt.sshdPid=$PPID; echo dt.uid=$(id -u); echo dt.user=$(id -un); echo dt.hostname=$(uname -n); " +
+/** A script for `sh`, without single quotes. */
+export const factsScript =
+  "echo dt.sshdPid=$PPID; echo dt.uid=$(id -u); echo dt.user=$(id -un); echo dt.hostname=$(uname -n); " +
   "echo dt.kernel=$(uname -sr); echo dt.bootId=$(cat /proc/sys/kernel/random/boot_id); " +
-  'echo dt.sshdStart=$(cut -d" " -f22 /proc/$PPID/stat)\'';
+  'echo dt.sshdStart=$(cut -d" " -f22 /proc/$PPID/stat)';
 
 export function parseFacts(output: string): VmFacts {
   const facts = new Map([...output.matchAll(/^dt\.(\w+)=(.+?)\r?$/gm)].map(([, key, value]) => [key, value]));

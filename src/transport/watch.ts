@@ -1,0 +1,53 @@
+// A watchdog at work on one tunnel: gives it time, and the tunnel its verdict.
+import type { Clock } from "./clock.ts";
+import { ignore } from "./tcp.ts";
+import type { SupervisedTunnel } from "./tunnel.ts";
+import { Watchdog } from "./watchdog.ts";
+
+export interface Watch {
+  /** See Watchdog. */
+  suspect(): void;
+  stop(): void;
+}
+
+export interface WatchOptions {
+  readonly clock: Clock;
+  /** Whether a silence matters now. */
+  readonly busy: () => boolean;
+  /** The round trip of each ping, ms. */
+  readonly answered?: (rttMs: number) => void;
+}
+
+/** Until it is stopped, or has abandoned the tunnel. */
+export function watchTunnel(tunnel: SupervisedTunnel, options: WatchOptions): Watch {
+  const { clock, busy, answered = ignore } = options;
+  const watched = {
+    get received() {
+      return tunnel.received;
+    },
+    get written() {
+      return tunnel.written;
+    },
+    ping: () => tunnel.ping(answered),
+  };
+  const watchdog = new Watchdog(watched, busy, clock.now(), clock.wall());
+  let cancel = ignore;
+  const check = (): void => {
+    const now = clock.now();
+    const next = watchdog.check(now, clock.wall());
+    if (next !== "dead") cancel = clock.after(next, check);
+    else
+      tunnel.abandon(
+        `nothing came from it for ${Math.round(watchdog.silentMs(now))} ms, not even the answer to a ping`,
+      );
+  };
+  check();
+  return {
+    suspect: () => {
+      watchdog.suspect(clock.now());
+      cancel();
+      check();
+    },
+    stop: () => cancel(),
+  };
+}
