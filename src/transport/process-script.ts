@@ -37,19 +37,19 @@ export function connectionCommand(mark: string, srcPort: number, dstPort: number
     `[ "$inode" -gt 0 ] && echo $uid $inode && break; done; };`,
     `found=$(socket /proc);`,
     // A container with a network of its own: one look into each network, through one process in it.
-    `[ "$found" ] || for p in $(ls -lq /proc/[0-9]*/ns/net | sed -n "s|.* /proc/\\([0-9]*\\)/ns/net -> \\(.*\\)|\\2 \\1|p"`,
+    `[ "$found" ] || for p in $(ls -l /proc/[0-9]*/ns/net | sed -n "s|.* /proc/\\([0-9]*\\)/ns/net -> \\(.*\\)|\\2 \\1|p"`,
     `| sort -u -k1,1 | sed -e "s/.* //" -e 32q); do found=$(socket /proc/$p); [ "$found" ] && break; done;`,
     `[ "$found" ] || exit 0;`,
     `uid=\${found% *}; inode=\${found#* };`,
     // ls prints the directory `/proc/4711/fd:` before its links `… 3 -> socket:[12345]`.
-    `for p in $(ls -lq /proc/[0-9]*/fd | sed -n -e "/^.proc.[0-9]*.fd:$/h" -e "/ socket:.$inode]$/{g;s/[^0-9]//gp;}");`,
+    `for p in $(ls -l /proc/[0-9]*/fd | sed -n -e "/^.proc.[0-9]*.fd:$/h" -e "/ socket:.$inode]$/{g;s/[^0-9]//gp;}");`,
     `do show $p; done;`,
     `[ "$shown" ] && exit;`,
 
-    // Another user's: /proc still shows who runs, so the Pythons of that user are who it could be.
+    // Another user's: /proc still shows who runs, so the Pythons of that user are who it could be. Not this very command.
     `mark socket; passwd $uid;`,
     `all=$(grep -ls "^Uid:[^0-9]*$uid[^0-9]" /proc/[0-9]*/status | sed "s/status$/cmdline/"); limit=${maxCandidates};`,
-    `[ "$all" ] && for p in $(grep -l -e python -e pypy $all | tr -dc "0-9\\n"); do show $p; done`,
+    `[ "$all" ] && for p in $(grep -l -e "[p]ython" -e "[p]ypy" $all | tr -dc "0-9\\n"); do show $p; done`,
   ]);
 }
 

@@ -15,6 +15,17 @@ function peer(port: number): Peer {
   return { address: "127.0.0.1", port };
 }
 
+/** A worker with the processes above it, nearest first, as [pid, started]. */
+function child(pid: number, ...above: [number, number][]): ProcessFacts {
+  return {
+    pid,
+    ppid: above[0]?.[0] ?? 1,
+    argv: ["worker"],
+    started: pid * 10,
+    ancestors: above.map(([pid, started]) => ({ pid, started })),
+  };
+}
+
 /** A dispatcher whose lookup answers by port, and the ports that were looked up. */
 function dispatcher(processes: Record<number, ProcessFacts>, more: Partial<DispatcherOptions> = {}) {
   const asked: number[] = [];
@@ -73,13 +84,6 @@ t.test("the first service of the file whose match holds; the stream is not touch
 });
 
 t.test("children follow the service of the nearest parent that is known", async (t) => {
-  const child = (pid: number, ...above: [number, number][]): ProcessFacts => ({
-    pid,
-    ppid: above[0]?.[0] ?? 1,
-    argv: ["worker"],
-    started: pid * 10,
-    ancestors: above.map(([pid, started]) => ({ pid, started })),
-  });
   const {
     dispatcher: it,
     serviceOf,

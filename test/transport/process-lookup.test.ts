@@ -150,6 +150,9 @@ t.test(
   },
 );
 
+/** A host that must not be asked. */
+const never: Run = async (command) => await Promise.reject(new Error(command));
+
 t.test("nobody there: a process that has gone, ports that are none, a host that cannot be asked", async (t) => {
   const to = await listening(t);
   const { child, pid, srcPort } = await dial(t, to);
@@ -159,7 +162,6 @@ t.test("nobody there: a process that has gone, ports that are none, a host that 
     t.equal(await lookupProcess(run, { srcPort, dstPort: to.port }), undefined);
     t.equal(await lookupPid(run, pid), undefined);
   }
-  const never: Run = async (command) => await Promise.reject(new Error(command));
   for (const port of [0, -1, 65_536, 1.5, Number.NaN, Number("1; id")]) {
     t.equal(await lookupProcess(never, { srcPort: port, dstPort: 1 }), undefined);
     t.equal(await lookupProcess(never, { srcPort: 1, dstPort: port }), undefined);
