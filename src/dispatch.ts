@@ -9,17 +9,18 @@
 // - A pid alone names no process for good: where start times are known they must agree. What is remembered is bounded, the
 //   oldest is forgotten; a parent whose session is over still passes its service on.
 import type { Duplex } from "node:stream";
+import { asDebugtapError, DebugtapError } from "../protocol/errors.ts";
 import type { ProcessMatch } from "./config.ts";
 import type { Peer } from "./duplex.ts";
-import { matches } from "./process.ts";
+import { describeProcess, matches, suggestMatch } from "./process.ts";
 import type { ProcessFacts } from "./process.ts";
 
 export interface DispatcherOptions {
   /** In the order of the file. */
   readonly services: readonly { readonly name: string; readonly match?: ProcessMatch }[];
   readonly lookup: (peer: Peer) => Promise<ProcessFacts | undefined>;
-  /** No service accepts the stream; it is still open. `reason`: why the process is not known. */
-  readonly unmatched?: (stream: Duplex, peer: Peer, facts: ProcessFacts | undefined, reason: unknown) => void;
+  /** No service accepts the stream; it is still open. DT_PROCESS_UNMATCHED with facts, else DT_PROCESS_UNKNOWN or why not. */
+  readonly unmatched?: (stream: Duplex, peer: Peer, facts: ProcessFacts | undefined, reason: DebugtapError) => void;
   /** How long a lookup may take, ms; default 2000. */
   readonly deadline?: number;
 }
@@ -50,17 +51,28 @@ export class Dispatcher {
   async dispatch(stream: Duplex, peer: Peer): Promise<Dispatched> {
     const { services, unmatched } = this.#options;
     if (this.immediate) return { service: services[0]?.name, process: undefined };
-    const { process, reason } = await this.#lookup(peer);
-    const service = process === undefined ? undefined : this.#serviceOf(process);
-    if (service === undefined) {
-      if (!stream.destroyed) unmatched?.(stream, peer, process, reason);
-    } else if (process?.pid !== undefined) this.remember(process.pid, service, process.started);
+    const process = await this.#lookup(peer);
+    if (process instanceof DebugtapError) {
+      if (!stream.destroyed) unmatched?.(stream, peer, undefined, process);
+      return { service: undefined, process: undefined };
+    }
+    const service = this.serviceOf(process);
+    if (service === undefined && !stream.destroyed) unmatched?.(stream, peer, process, this.#unmatchedError(process));
     return { service, process };
   }
 
   /** The process at the far end of a stream that was accepted without asking; undefined if it cannot be found out. */
   async identify(peer: Peer): Promise<ProcessFacts | undefined> {
-    return (await this.#lookup(peer)).process;
+    const process = await this.#lookup(peer);
+    return process instanceof DebugtapError ? undefined : process;
+  }
+
+  /** The service of a process, which its children then follow; undefined if it is none's. */
+  serviceOf(process: ProcessFacts): string | undefined {
+    const matching = this.#options.services.find(({ match }) => match === undefined || matches(match, process));
+    const service = matching?.name ?? this.#inherited(process);
+    if (service !== undefined && process.pid !== undefined) this.remember(process.pid, service, process.started);
+    return service;
   }
 
   /** The children of `pid` follow it to `service`. Dispatch does it itself; this is for a pid that was learnt later. */
@@ -78,11 +90,6 @@ export class Dispatcher {
     this.#known.delete(pid);
   }
 
-  #serviceOf(process: ProcessFacts): string | undefined {
-    const matching = this.#options.services.find(({ match }) => match === undefined || matches(match, process));
-    return matching?.name ?? this.#inherited(process);
-  }
-
   #inherited(process: ProcessFacts): string | undefined {
     const { pid, ppid, started, ancestors = [] } = process;
     const chain: { readonly pid: number; readonly started?: number }[] = [...ancestors];
@@ -96,11 +103,22 @@ export class Dispatcher {
     return undefined;
   }
 
-  async #lookup(peer: Peer): Promise<{ process?: ProcessFacts | undefined; reason?: unknown }> {
+  #unmatchedError(process: ProcessFacts): DebugtapError {
+    const names = this.#options.services.map(({ name }) => name).join(", ");
+    const fix = suggestMatch(process);
+    return new DebugtapError("DT_PROCESS_UNMATCHED", `${describeProcess(process)} is no service of debugtap.yml`, {
+      why: `it dialled the port of ${names}, and no \`match\` means it`,
+      ...(fix === undefined ? {} : { fix }),
+    });
+  }
+
+  async #lookup(peer: Peer): Promise<ProcessFacts | DebugtapError> {
     const { lookup, deadline = defaultDeadline } = this.#options;
+    const unknown = (why: string): DebugtapError =>
+      new DebugtapError("DT_PROCESS_UNKNOWN", `no process was found behind ${peer.address}:${peer.port}`, { why });
     return await new Promise((resolve) => {
-      const timer = setTimeout(() => resolve({ reason: new Error(`no answer in ${deadline} ms`) }), deadline);
-      const settle = (answer: { process?: ProcessFacts | undefined; reason?: unknown }): void => {
+      const timer = setTimeout(() => resolve(unknown(`its host did not tell in ${deadline} ms`)), deadline);
+      const settle = (answer: ProcessFacts | DebugtapError): void => {
         clearTimeout(timer);
         resolve(answer);
       };
@@ -108,8 +126,8 @@ export class Dispatcher {
       Promise.resolve()
         .then(async () => await lookup(peer))
         .then(
-          (process) => settle({ process }),
-          (reason: unknown) => settle({ reason }),
+          (process) => settle(process ?? unknown("it has gone, or it is not to be seen from its host")),
+          (error: unknown) => settle(asDebugtapError(error)),
         );
     });
   }

@@ -66,6 +66,14 @@ export function describeProcess(facts: ProcessFacts): string {
   return shown.length <= maxDescription ? shown : `${shown.slice(0, maxDescription - 1)}…`;
 }
 
+/** What `match` in debugtap.yml would mean this process; undefined if nothing of it is known. */
+export function suggestMatch(facts: ProcessFacts): string | undefined {
+  if (facts.unit !== undefined) return `match: { unit: ${facts.unit.replace(/\.service$/, "")} }`;
+  const name = programName(facts.argv);
+  if (name !== undefined) return `match: { argv: ${JSON.stringify(name)} }`;
+  return facts.user === undefined ? undefined : `match: { user: ${facts.user} }`;
+}
+
 function sameUnit(wanted: string, unit: string | undefined): boolean {
   return unit !== undefined && (unit === wanted || unit === `${wanted}.service`);
 }

@@ -3,11 +3,11 @@
 // Rules
 // - What takes too long is ended with all that it started, which else would hold the output open.
 import { spawn } from "node:child_process";
+import { collect } from "./remote-exec.ts";
 import type { ExecOptions, ExecResult } from "./remote-exec.ts";
 import { ignore } from "./tcp.ts";
 
 const defaultTimeoutMs = 10_000;
-const outputLimit = 1024 * 1024;
 
 /** Never rejects: a command that cannot be run, or did not end in time, has no code. */
 export async function runLocal(command: string, options: ExecOptions = {}): Promise<ExecResult> {
@@ -29,14 +29,4 @@ export async function runLocal(command: string, options: ExecOptions = {}): Prom
       resolve({ code: code === null || code < 0 ? undefined : code, stdout: stdout(), stderr: stderr() });
     });
   });
-}
-
-function collect(stream: NodeJS.ReadableStream): () => string {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  stream.on("data", (chunk: Buffer) => {
-    if (size < outputLimit) chunks.push(chunk.subarray(0, outputLimit - size));
-    size += chunk.length;
-  });
-  return () => Buffer.concat(chunks).toString("utf8");
 }

@@ -1,11 +1,11 @@
 // The shell command that looks a process up on its host, by the two ports of its connection or by its pid.
 //
 //   MARK pid=4711                   begins a process; what follows is about it
-//   MARK ppid= started= uid= passwd= argv= cwd= exe= cgroup= env= ancestors=PID:STARTED PID:STARTED …
+//   MARK ppid= started= uid= passwd=UID PASSWD argv= cwd= exe= cgroup= env= ancestors=PID:STARTED PID:STARTED …
 //   MARK socket=UID PASSWD          the socket is another user's: each process that follows could be it
 //
 // Each stands behind a newline, and its value is raw up to the next mark, NULs and newlines included. MARK is drawn anew for
-// each command, so no command line can hold it. `passwd` is the user's line of /etc/passwd.
+// each command, so no command line can hold it. PASSWD begins with the user's name and a colon.
 // Rules
 // - POSIX sh and what every Linux has, busybox included: ls, sed, grep, tr, head, sort, readlink; `ss` if it is there.
 // - The user's shell may be any: `exec sh -c '…'` on one line, without `'`, `!` and `\\`, is read alike by sh, zsh, fish, csh.
@@ -37,19 +37,19 @@ export function connectionCommand(mark: string, srcPort: number, dstPort: number
     `[ "$inode" -gt 0 ] && echo $uid $inode && break; done; };`,
     `found=$(socket /proc);`,
     // A container with a network of its own: one look into each network, through one process in it.
-    `[ "$found" ] || for p in $(ls -lq /proc/[0-9]*/ns/net | sed -n "s|.* /proc/\\([0-9]*\\)/ns/net -> \\(.*\\)|\\2 \\1|p"`,
+    `[ "$found" ] || for p in $(ls -l /proc/[0-9]*/ns/net | sed -n "s|.* /proc/\\([0-9]*\\)/ns/net -> \\(.*\\)|\\2 \\1|p"`,
     `| sort -u -k1,1 | sed -e "s/.* //" -e 32q); do found=$(socket /proc/$p); [ "$found" ] && break; done;`,
     `[ "$found" ] || exit 0;`,
     `uid=\${found% *}; inode=\${found#* };`,
     // ls prints the directory `/proc/4711/fd:` before its links `… 3 -> socket:[12345]`.
-    `for p in $(ls -lq /proc/[0-9]*/fd | sed -n -e "/^.proc.[0-9]*.fd:$/h" -e "/ socket:.$inode]$/{g;s/[^0-9]//gp;}");`,
+    `for p in $(ls -l /proc/[0-9]*/fd | sed -n -e "/^.proc.[0-9]*.fd:$/h" -e "/ socket:.$inode]$/{g;s/[^0-9]//gp;}");`,
     `do show $p; done;`,
     `[ "$shown" ] && exit;`,
 
-    // Another user's: /proc still shows who runs, so the Pythons of that user are who it could be.
+    // Another user's: /proc still shows who runs, so the Pythons of that user are who it could be. Not this very command.
     `mark socket; passwd $uid;`,
     `all=$(grep -ls "^Uid:[^0-9]*$uid[^0-9]" /proc/[0-9]*/status | sed "s/status$/cmdline/"); limit=${maxCandidates};`,
-    `[ "$all" ] && for p in $(grep -l -e python -e pypy $all | tr -dc "0-9\\n"); do show $p; done`,
+    `[ "$all" ] && for p in $(grep -l -e "[p]ython" -e "[p]ypy" $all | tr -dc "0-9\\n"); do show $p; done`,
   ]);
 }
 
@@ -70,14 +70,15 @@ function shell(mark: string, env: readonly string[], body: readonly string[]): s
     // What follows the last `)`, which ends the program's name:  state ppid … (17 fields) … starttime
     `stat() { s=; while read -r l; do s="$s $l"; done </proc/$1/stat; [ "$s" ] || return 1;`,
     `set -- \${s##*)}; ppid=$2; started=\${20}; };`,
-    `passwd() { printf "%s " $1; getent passwd $1 || grep -m 1 "^[^:]*:[^:]*:$1:" /etc/passwd; };`,
+    `passwd() { printf "%s " $1; while IFS=: read -r n x u l; do [ "$u" = "$1" ] && echo "$n:" && return; done </etc/passwd;`,
+    `getent passwd $1; };`,
     // Once each, up to the limit.
     `show() { case "$shown " in *" $1 "*) return;; esac; [ $limit -gt 0 ] && stat $1 || return;`,
     `shown="$shown $1"; limit=$((limit-1));`,
     `mark pid; echo $1; mark ppid; echo $ppid; mark started; echo $started;`,
-    `mark argv; head -c ${maxValue} /proc/$1/cmdline; mark cgroup; head -c ${maxValue} /proc/$1/cgroup;`,
+    `mark argv; head -c ${maxValue} /proc/$1/cmdline; mark cgroup; while read -r l; do printf "%s\\n" "$l"; done </proc/$1/cgroup;`,
     `mark cwd; readlink /proc/$1/cwd; mark exe; readlink /proc/$1/exe;`,
-    `while read -r k u l; do [ "$k" = Uid: ] && break; done </proc/$1/status; mark uid; echo $u; mark passwd; passwd $u;`,
+    `id=; while read -r k id l; do [ "$k" = Uid: ] && break; done </proc/$1/status; mark uid; echo $id; mark passwd; passwd $id;`,
     names.length === 0
       ? ""
       : `mark env; tr "\\n\\000" "\\001\\n" </proc/$1/environ | grep -E "^(${names.join("|")})=" | head -c ${maxValue};`,

@@ -2,6 +2,7 @@ import { PassThrough } from "node:stream";
 import t from "tap";
 import { Dispatcher } from "../../src/dispatch.ts";
 import type { DispatcherOptions } from "../../src/dispatch.ts";
+import { DebugtapError } from "../../protocol/errors.ts";
 import type { Peer } from "../../src/duplex.ts";
 import type { ProcessFacts } from "../../src/process.ts";
 
@@ -15,17 +16,28 @@ function peer(port: number): Peer {
   return { address: "127.0.0.1", port };
 }
 
+/** A worker with the processes above it, nearest first, as [pid, started]. */
+function child(pid: number, ...above: [number, number][]): ProcessFacts {
+  return {
+    pid,
+    ppid: above[0]?.[0] ?? 1,
+    argv: ["worker"],
+    started: pid * 10,
+    ancestors: above.map(([pid, started]) => ({ pid, started })),
+  };
+}
+
 /** A dispatcher whose lookup answers by port, and the ports that were looked up. */
 function dispatcher(processes: Record<number, ProcessFacts>, more: Partial<DispatcherOptions> = {}) {
   const asked: number[] = [];
-  const left: [number, ProcessFacts | undefined, unknown][] = [];
+  const left: [number, ProcessFacts | undefined, string][] = [];
   const dispatcher = new Dispatcher({
     services: shared,
     lookup: async ({ port }) => {
       asked.push(port);
       return processes[port];
     },
-    unmatched: (_stream, { port }, facts, reason) => left.push([port, facts, reason]),
+    unmatched: (_stream, { port }, facts, reason) => left.push([port, facts, reason.code]),
     ...more,
   });
   const serviceOf = async (port: number): Promise<string | undefined> =>
@@ -45,7 +57,7 @@ t.test("a service that has the port to itself never waits for a lookup", async (
   const picky = dispatcher({ 7: facts }, { services: [{ name: "api", match: { argv: "y" } }] });
   t.notOk(picky.dispatcher.immediate, "with a match it does not take everybody");
   t.equal(await picky.serviceOf(7), undefined);
-  t.same(picky.left, [[7, facts, undefined]]);
+  t.same(picky.left, [[7, facts, "DT_PROCESS_UNMATCHED"]]);
 });
 
 t.test("the first service of the file whose match holds; the stream is not touched", async (t) => {
@@ -63,7 +75,22 @@ t.test("the first service of the file whose match holds; the stream is not touch
   t.equal(await serviceOf(1), "api");
   t.equal(await serviceOf(3), "any-cinder");
   t.equal(await serviceOf(4), undefined);
-  t.same(left, [[4, { pid: 13, argv: ["nova-api"] }, undefined]], "with its facts");
+  t.same(left, [[4, { pid: 13, argv: ["nova-api"] }, "DT_PROCESS_UNMATCHED"]], "with its facts");
+
+  t.equal(it.serviceOf({ argv: ["cinder-api"] }), "api", "a process that was found out later");
+  const said: string[] = [];
+  const loud = dispatcher(
+    { 1: { pid: 13, argv: ["nova-api"] }, 2: { argv: [], uid: 7 }, 3: { argv: [], user: "nova" } },
+    { unmatched: (_stream, _peer, _facts, reason) => said.push(reason.format()) },
+  );
+  for (const port of [1, 2, 3, 4]) await loud.serviceOf(port);
+  t.match(
+    said[0],
+    /pid 13 nova-api is no service[^]*the port of api, scheduler, any-cinder[^]*match: \{ argv: "nova-api" \}/,
+  );
+  t.match(said[1], /a process of uid 7 is no service/);
+  t.match(said[2], /match: \{ user: nova \}/);
+  t.match(said[3], /no process was found behind 127.0.0.1:4/);
 
   const stream = new PassThrough();
   stream.write("early");
@@ -73,13 +100,6 @@ t.test("the first service of the file whose match holds; the stream is not touch
 });
 
 t.test("children follow the service of the nearest parent that is known", async (t) => {
-  const child = (pid: number, ...above: [number, number][]): ProcessFacts => ({
-    pid,
-    ppid: above[0]?.[0] ?? 1,
-    argv: ["worker"],
-    started: pid * 10,
-    ancestors: above.map(([pid, started]) => ({ pid, started })),
-  });
   const {
     dispatcher: it,
     serviceOf,
@@ -116,10 +136,10 @@ t.test("children follow the service of the nearest parent that is known", async 
 });
 
 t.test("a lookup that fails, throws or never answers leaves the stream unmatched, in time", async (t) => {
-  const refused = new Error("the VM does not run commands");
+  const refused = new DebugtapError("DT_SSH_PROTOCOL", "the VM does not run commands for this login");
   const rejecting = dispatcher({}, { lookup: async () => await Promise.reject(refused) });
   t.equal(await rejecting.serviceOf(1), undefined);
-  t.same(rejecting.left, [[1, undefined, refused]]);
+  t.same(rejecting.left, [[1, undefined, "DT_SSH_PROTOCOL"]]);
   const throwing = dispatcher(
     {},
     {
@@ -132,7 +152,10 @@ t.test("a lookup that fails, throws or never answers leaves the stream unmatched
   t.equal(await throwing.dispatcher.identify(peer(1)), undefined);
   const silent = dispatcher({}, { lookup: async () => await new Promise(() => undefined), deadline: 20 });
   t.equal(await silent.serviceOf(1), undefined);
-  t.match(silent.left, [[1, undefined, { message: "no answer in 20 ms" }]]);
+  t.same(silent.left, [[1, undefined, "DT_PROCESS_UNKNOWN"]]);
+  const nobody = dispatcher({});
+  t.equal(await nobody.serviceOf(1), undefined);
+  t.same(nobody.left, [[1, undefined, "DT_PROCESS_UNKNOWN"]], "a process that was not found");
 
   const gone = dispatcher({});
   const stream = new PassThrough();
