@@ -43,7 +43,6 @@ export const errorTable = {
   DT_PROCESS_UNKNOWN: { exit: 4, meaning: "the process at the far end of a connection was not found" },
   DT_PROCESS_UNMATCHED: { exit: 4, meaning: "a process dialled a shared port, and no service's `match` means it" },
   DT_SERVICE_DOWN: { exit: 4, meaning: "the service does not listen on its debug port" },
-  DT_UNMATCHED: { exit: 4, meaning: "a debuggee on a shared port is none of the services that share it" },
   DT_NOT_HELD: { exit: 4, meaning: "a debuggee was to be released that does not wait for an IDE" },
   DT_FRAME_GARBAGE: {
     exit: 4,

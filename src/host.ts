@@ -34,6 +34,7 @@ export class OpenHost {
   readonly #portStates = new Map<string, PortState>();
   readonly #told = new Map<string, string>();
   #state: LinkState | undefined;
+  #wasUp = false;
   #onSettled: (() => void)[] = [];
 
   constructor(options: OpenHostOptions) {
@@ -96,11 +97,11 @@ export class OpenHost {
 
   #linked(state: LinkState): void {
     const { host, registry } = this.#options;
-    const wasUp = this.#state?.state === "up" || this.#state?.state === "degraded";
+    const came = state.state === "up" && this.#state?.state !== "degraded";
+    this.#wasUp ||= came;
     this.#state = state;
     // What could not be had while the link was down for good may be had now.
-    if (state.state === "up" && !wasUp)
-      for (const port of this.#ports ?? []) if (this.#hasFailed(port)) void this.#open(port);
+    if (came) for (const port of this.#ports ?? []) if (this.#hasFailed(port)) void this.#open(port);
     registry.host({
       name: host.name,
       target: host.ssh ?? "local",
@@ -147,6 +148,6 @@ export class OpenHost {
     if (this.#state?.state === "down") return { state: "waiting", reason: this.#state.reason };
     const isUp = this.#options.connect === undefined || (this.#state?.state ?? "connecting") !== "connecting";
     if (port === "open" && isUp) return { state: "listening" };
-    return { state: this.#told.has(name) && port === "open" ? "waiting" : "starting" };
+    return { state: this.#wasUp ? "waiting" : "starting" };
   }
 }

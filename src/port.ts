@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { DebugtapError } from "../protocol/errors.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import type { Listen, Listener, Peer } from "./duplex.ts";
-import { describeProcess } from "./process.ts";
+import { describeProcess, suggestMatch, type ProcessFacts } from "./process.ts";
 import type { Service } from "./service.ts";
 
 export interface PortOptions {
@@ -19,6 +19,7 @@ export interface PortOptions {
 export class Port {
   readonly #options: PortOptions;
   #listener: Listener | undefined;
+  #closed = false;
 
   constructor(options: PortOptions) {
     this.#options = options;
@@ -30,16 +31,19 @@ export class Port {
 
   /** Rejects with the DebugtapError of `listen`. */
   async open(): Promise<void> {
-    this.#listener = await this.#options.listen((stream, peer) => {
+    const listener = await this.#options.listen((stream, peer) => {
       const { services, dispatcher } = this.#options;
       const [only] = services;
       if (only !== undefined && (dispatcher === undefined || dispatcher.immediate)) this.#accept(only, stream, peer);
       else void this.#dispatch(stream, peer);
     });
+    if (this.#closed) await listener.close();
+    else this.#listener = listener;
   }
 
   /** Closes the port; sessions go on. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#listener?.close();
     this.#listener = undefined;
   }
@@ -47,9 +51,8 @@ export class Port {
   /** Of a debuggee that was accepted unasked, who it is is found out behind its first bytes. */
   #accept(service: Service, stream: Duplex, peer: Peer): void {
     const session = service.accept(stream, peer);
-    void this.#options.dispatcher?.identify(peer).then((process) => {
-      if (process !== undefined) session.label(describeProcess(process));
-    });
+    const label = (process: ProcessFacts | undefined): unknown => process && session.label(describeProcess(process));
+    void this.#options.dispatcher?.identify(peer).then(label);
   }
 
   async #dispatch(stream: Duplex, peer: Peer): Promise<void> {
@@ -59,18 +62,21 @@ export class Port {
     const found = await dispatcher?.dispatch(stream, peer);
     if (stream.destroyed) return;
     const service = services.find(({ plan }) => plan.name === found?.service);
-    (service ?? unmatched(noMatch(found?.process && describeProcess(found.process), services))).accept(
-      stream,
-      peer,
-      found?.process,
-    );
+    (service ?? unmatched(noMatch(found?.process, services))).accept(stream, peer, found?.process);
   }
 }
 
-function noMatch(process: string | undefined, services: readonly Service[]): DebugtapError {
+/** What the sessions of a debuggee that is none of these wait for. */
+function noMatch(process: ProcessFacts | undefined, services: readonly Service[]): DebugtapError {
   const names = services.map(({ plan }) => plan.name).join(", ");
-  return new DebugtapError("DT_UNMATCHED", `${process ?? "an unknown process"} is none of ${names}`, {
-    why: process === undefined ? "its process could not be found on the host" : "no `match` of theirs holds for it",
-    fix: "add a service whose `match` holds for it, or: debugtap release unmatched",
+  if (process === undefined) {
+    return new DebugtapError("DT_PROCESS_UNKNOWN", `it is not known which of ${names} it is`, {
+      why: "its process could not be found on the host",
+      fix: "debugtap release unmatched",
+    });
+  }
+  return new DebugtapError("DT_PROCESS_UNMATCHED", `${describeProcess(process)} is none of ${names}`, {
+    why: "no `match` of theirs holds for it",
+    fix: `add a service with ${suggestMatch(process) ?? "another port"}, or: debugtap release unmatched`,
   });
 }
