@@ -20,7 +20,7 @@ import { HostRecords, defaultStateDir } from "./host-records.ts";
 import { Latency } from "./latency.ts";
 import { watchNetwork } from "./network.ts";
 import { RemoteForwards } from "./remote-forwards.ts";
-import type { ForwardAddress } from "./remote-forwards.ts";
+import type { ForwardAddress, Freeing } from "./remote-forwards.ts";
 import type { ExecOptions, ExecResult } from "./remote-exec.ts";
 import { settingsFingerprint } from "./settings-files.ts";
 import type { Prompt } from "./ssh-auth.ts";
@@ -273,13 +273,13 @@ class Supervisor implements HostLink {
     this.#tunnel = tunnel;
     this.#watch = this.#guard(tunnel);
     const evict = this.#left;
-    const learnt = tunnel.learnFacts(evict);
-    // A process that died by itself may hold its ports a moment longer, too.
-    const freeing = learnt.then(
-      () => evict.length > 0,
-      () => false,
-    );
-    await Promise.all([learnt, this.#forwards.restore(tunnel, freeing)]);
+    // Also for a process that died by itself: it may hold its ports a moment longer.
+    let freeing: Freeing = evict.length === 0 ? "no" : "under way";
+    const learn = async (): Promise<void> => {
+      await tunnel.learnFacts(evict);
+      if (freeing !== "no") freeing = "done";
+    };
+    await Promise.all([learn(), this.#forwards.restore(tunnel, () => freeing)]);
     if (tunnel.lost !== undefined) throw tunnel.lost;
     this.#facts = tunnel.facts;
     const own = sshdProcess(tunnel.facts);

@@ -17,11 +17,14 @@ export interface VmFacts {
   readonly kernel: string | undefined;
 }
 
-/** A script for `sh`, without single quotes. */
+/**
+ * A script for `sh`, without single quotes. It starts as few programs as it can: a link that comes back waits for it.
+ * `id` alone would look up the name of every group.
+ */
 export const factsScript =
-  "echo dt.sshdPid=$PPID; echo dt.uid=$(id -u); echo dt.user=$(id -un); echo dt.hostname=$(uname -n); " +
-  "echo dt.kernel=$(uname -sr); echo dt.bootId=$(cat /proc/sys/kernel/random/boot_id); " +
-  'echo dt.sshdStart=$(cut -d" " -f22 /proc/$PPID/stat)';
+  "echo dt.sshdPid=$PPID; b=; s=; read -r b </proc/sys/kernel/random/boot_id; echo dt.bootId=$b; " +
+  "read -r s </proc/$PPID/stat; set -- $s; echo dt.sshdStart=${22}; " +
+  "echo dt.uid=$(id -u); echo dt.user=$(id -un); echo dt.uname=$(uname -snr)";
 
 export function parseFacts(output: string): VmFacts {
   const facts = new Map([...output.matchAll(/^dt\.(\w+)=(.+?)\r?$/gm)].map(([, key, value]) => [key, value]));
@@ -29,13 +32,15 @@ export function parseFacts(output: string): VmFacts {
     const value = facts.get(key);
     return value !== undefined && /^\d+$/.test(value) ? Number(value) : undefined;
   };
+  // `Linux devstack 6.1.0-18-amd64`: system, name, release
+  const [system, hostname, ...release] = facts.get("uname")?.split(" ") ?? [];
   return {
     user: facts.get("user"),
-    hostname: facts.get("hostname"),
+    hostname,
     bootId: facts.get("bootId"),
     sshdPid: integer("sshdPid"),
     sshdStart: facts.get("sshdStart"),
     uid: integer("uid"),
-    kernel: facts.get("kernel"),
+    kernel: system === undefined ? undefined : [system, ...release].join(" "),
   };
 }

@@ -28,23 +28,35 @@ export function watchTunnel(tunnel: SupervisedTunnel, options: WatchOptions): Wa
     get written() {
       return tunnel.written;
     },
-    ping: () => tunnel.ping(answered),
+    ping: () => tunnel.ping(onAnswer),
   };
   const watchdog = new Watchdog(watched, busy, clock.now(), clock.wall());
   let cancel = ignore;
+  let stopped = false;
   const check = (): void => {
     const now = clock.now();
     const next = watchdog.check(now, clock.wall());
     if (next !== "dead") cancel = clock.after(next, check);
     else tunnel.abandon(`nothing came from it for ${Math.round(watchdog.silentMs(now))} ms, not even the answer to a ping`);
   };
+  const again = (): void => {
+    cancel();
+    check();
+  };
+  // Seen now and not at the next check, or the silence after it would count from then.
+  const onAnswer = (rttMs: number): void => {
+    if (!stopped) again();
+    answered(rttMs);
+  };
   check();
   return {
     suspect: () => {
       watchdog.suspect(clock.now());
-      cancel();
-      check();
+      again();
     },
-    stop: () => cancel(),
+    stop: () => {
+      stopped = true;
+      cancel();
+    },
   };
 }

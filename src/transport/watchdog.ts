@@ -7,13 +7,12 @@
 //   time, at 100 kB/s; else a large upload on a slow line would look dead.
 // - A check that comes more than 3 s late, by either clock, means that the machine slept: ping now, 1 s to answer.
 // - A ping at least every 5 s even while bytes come, for the round trip time.
-const withSession = { idleMs: 1000, graceMs: 1500 };
-const withoutSession = { idleMs: 5000, graceMs: 5000 };
+/** `checkMs`: how exactly it is known when a byte came, and how soon after waking a sleep is noticed. */
+const withSession = { idleMs: 1000, graceMs: 1500, checkMs: 100 };
+const withoutSession = { idleMs: 5000, graceMs: 5000, checkMs: 1000 };
 const sleepMs = 3000;
 const wokenGraceMs = 1000;
 const probeMs = 5000;
-/** Sleep is noticed within this time of waking. */
-const longestCheckMs = 1000;
 const smallBytes = 64 * 1024;
 const slowBytesPerMs = 100;
 const longestQueueMs = 10_000;
@@ -61,7 +60,7 @@ export class Watchdog {
       this.#pingedAt === undefined
         ? Math.min(this.#heardAt + limits.idleMs, this.#probedAt + probeMs) - now
         : this.#left(now, limits.graceMs);
-    const next = Math.min(Math.max(Math.ceil(wait), 1), longestCheckMs);
+    const next = Math.min(Math.max(Math.ceil(wait), 1), limits.checkMs);
     this.#due = { now: now + next, wall: wall + next };
     return next;
   }
