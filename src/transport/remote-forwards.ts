@@ -97,7 +97,7 @@ export class RemoteForwards {
 
   async #bind(forward: Forward, connection: Connection): Promise<void> {
     const { tunnel, freeing } = connection;
-    for (let tries = 0; this.#wants(forward, connection); ) {
+    for (let tries = 0; this.#wants(forward, connection);) {
       let listener: Listener | undefined;
       try {
         listener = await tunnel.bind({ host: forward.host, port: forward.port }, forward.onStream);

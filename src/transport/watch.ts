@@ -14,13 +14,17 @@ export interface WatchOptions {
   readonly clock: Clock;
   /** Whether a silence matters now. */
   readonly busy: () => boolean;
+  /** A ping has had no answer for more than half its time. Called again and again until it has, or the tunnel is dead. */
+  readonly doubtful?: () => void;
   /** The round trip of each ping, ms. */
   readonly answered?: (rttMs: number) => void;
 }
 
+const doubtAfterMs = 800;
+
 /** Until it is stopped, or has abandoned the tunnel. */
 export function watchTunnel(tunnel: SupervisedTunnel, options: WatchOptions): Watch {
-  const { clock, busy, answered = ignore } = options;
+  const { clock, busy, answered = ignore, doubtful = ignore } = options;
   const watched = {
     get received() {
       return tunnel.received;
@@ -36,8 +40,13 @@ export function watchTunnel(tunnel: SupervisedTunnel, options: WatchOptions): Wa
   const check = (): void => {
     const now = clock.now();
     const next = watchdog.check(now, clock.wall());
-    if (next !== "dead") cancel = clock.after(next, check);
-    else tunnel.abandon(`nothing came from it for ${Math.round(watchdog.silentMs(now))} ms, not even the answer to a ping`);
+    if (next !== "dead") {
+      cancel = clock.after(next, check);
+      if (watchdog.unansweredMs(now) >= doubtAfterMs) doubtful();
+    } else
+      tunnel.abandon(
+        `nothing came from it for ${Math.round(watchdog.silentMs(now))} ms, not even the answer to a ping`,
+      );
   };
   const again = (): void => {
     cancel();

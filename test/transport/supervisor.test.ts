@@ -30,7 +30,11 @@ interface Watched {
 
 async function supervised(
   t: Tap,
-  options: Partial<SupervisorOptions> & { settings?: Record<string, string>; through?: number; sshd?: ThrowawaySshd } = {},
+  options: Partial<SupervisorOptions> & {
+    settings?: Record<string, string>;
+    through?: number;
+    sshd?: ThrowawaySshd;
+  } = {},
 ): Promise<Watched> {
   const { settings, through, sshd: given, ...rest } = options;
   const sshd = given ?? (await ThrowawaySshd.start(settings === undefined ? {} : { settings }));
@@ -41,7 +45,10 @@ async function supervised(
   if (through !== undefined) {
     configFile = join(sshd.dir, `ssh_config_${through}`);
     const own = await readFile(sshd.sshConfig, "utf8");
-    await writeFile(configFile, own.replace(`Port ${sshd.port}`, `Port ${through}\n  HostKeyAlias [${loopback}]:${sshd.port}`));
+    await writeFile(
+      configFile,
+      own.replace(`Port ${sshd.port}`, `Port ${through}\n  HostKeyAlias [${loopback}]:${sshd.port}`),
+    );
   }
   const states: LinkState[] = [];
   const wakes = new Set<() => void>();
@@ -81,6 +88,14 @@ function isGone(pid: number): boolean {
   }
 }
 
+/** What a connection to the port is told. */
+async function hear(port: number): Promise<string> {
+  const socket = await dialLocal(port);
+  const text = await readAll(socket);
+  socket.end();
+  return text;
+}
+
 async function heldBy(port: number): Promise<string[]> {
   return (await listeners()).filter((address) => address.endsWith(`:${port}`));
 }
@@ -109,7 +124,7 @@ async function line(t: Tap, to: number): Promise<{ port: number; rate: number; f
       near.destroy();
       return;
     }
-    const far = connect({ host: loopback, port: to, allowHalfOpen: true, highWaterMark: 8192 });
+    const far = connect({ host: loopback, port: to, allowHalfOpen: true });
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on("error", () => {}).once("close", () => sockets.delete(socket));
@@ -130,50 +145,53 @@ async function line(t: Tap, to: number): Promise<{ port: number; rate: number; f
   return state;
 }
 
-t.test("a link that works: states, both forwards, commands on their own connection, nothing left after close", async (t) => {
-  const { sshd, link, states, stateDir, becomes } = await supervised(t);
-  const echo = await service();
-  t.teardown(async () => await echo.close());
-  const early = link.dial({ host: loopback, port: echo.port })(never);
-  const listener = await link.listen({ host: loopback, port: 0 })((stream) => stream.end("from the relay"));
-  const stream = await early;
-  stream.end("waited for the first connection");
-  t.equal(await readAll(stream), "waited for the first connection");
-  await becomes("up");
-  t.same(
-    states.map(({ state }) => state),
-    ["connecting", "up"],
-  );
-  t.equal(await readAll(await dialLocal(listener.port)), "from the relay");
-  t.same(await heldBy(listener.port), [`${loopback}:${listener.port}`], "loopback only");
-  const pid = known(link.facts.sshdPid);
-  t.ok(sshd.sessions().includes(pid));
-  t.match(await codeOf(link.dial({ host: loopback, port: 1 })(never)), { code: "DT_SERVICE_DOWN" });
+t.test(
+  "a link that works: states, both forwards, commands on their own connection, nothing left after close",
+  async (t) => {
+    const { sshd, link, states, stateDir, becomes } = await supervised(t);
+    const echo = await service();
+    t.teardown(async () => await echo.close());
+    const early = link.dial({ host: loopback, port: echo.port })(never);
+    const listener = await link.listen({ host: loopback, port: 0 })((stream) => stream.end("from the relay"));
+    const stream = await early;
+    stream.end("waited for the first connection");
+    t.equal(await readAll(stream), "waited for the first connection");
+    await becomes("up");
+    t.same(
+      states.map(({ state }) => state),
+      ["connecting", "up"],
+    );
+    t.equal(await hear(listener.port), "from the relay");
+    t.same(await heldBy(listener.port), [`${loopback}:${listener.port}`], "loopback only");
+    const pid = known(link.facts.sshdPid);
+    t.ok(sshd.sessions().includes(pid));
+    t.match(await codeOf(link.dial({ host: loopback, port: 1 })(never)), { code: "DT_SERVICE_DOWN" });
 
-  const parents = await Promise.all([link.exec("echo $PPID"), link.exec("echo $PPID")]);
-  const [lane] = parents.map(({ stdout }) => Number(stdout));
-  t.equal(Number(parents[1]?.stdout), lane, "one connection for all commands");
-  t.not(lane, pid, "and not the debug lane");
-  const pending = codeOf(link.exec("sleep 60"));
-  await until(() => sshd.sessions().length > 2);
-  process.kill(known(lane), "SIGKILL");
-  t.equal((await pending).code, "DT_LINK_LOST");
-  t.not(Number((await link.exec("echo $PPID")).stdout), lane, "the next command has a new one");
-  t.equal(link.facts.sshdPid, pid);
-  t.equal(states.length, 2, "the debug lane did not notice");
+    const parents = await Promise.all([link.exec("echo $PPID"), link.exec("echo $PPID")]);
+    const [lane] = parents.map(({ stdout }) => Number(stdout));
+    t.equal(Number(parents[1]?.stdout), lane, "one connection for all commands");
+    t.not(lane, pid, "and not the debug lane");
+    const pending = codeOf(link.exec("sleep 60"));
+    await until(() => sshd.sessions().length > 2);
+    process.kill(known(lane), "SIGKILL");
+    t.equal((await pending).code, "DT_LINK_LOST");
+    t.not(Number((await link.exec("echo $PPID")).stdout), lane, "the next command has a new one");
+    t.equal(link.facts.sshdPid, pid);
+    t.equal(states.length, 2, "the debug lane did not notice");
 
-  const [record] = await readdir(stateDir);
-  t.equal((await stat(join(stateDir, known(record)))).mode & 0o777, 0o600);
-  t.match(JSON.parse(await readFile(join(stateDir, known(record)), "utf8")), { sshdPid: pid, relayPid: process.pid });
-  await until(() => link.state.state === "up" && link.state.rtt !== undefined);
-  await link.close();
-  await until(() => sshd.sessions().length === 0);
-  t.same(await heldBy(listener.port), []);
-  t.same(await readdir(stateDir), [], "an orderly end leaves no record");
-  t.equal((await codeOf(link.dial({ host: loopback, port: echo.port })(never))).code, "DT_LINK_LOST");
-  t.equal((await codeOf(link.listen({ host: loopback, port: 0 })(() => {}))).code, "DT_LINK_LOST");
-  t.equal((await codeOf(link.exec("true"))).code, "DT_LINK_LOST");
-});
+    const [record] = await readdir(stateDir);
+    t.equal((await stat(join(stateDir, known(record)))).mode & 0o777, 0o600);
+    t.match(JSON.parse(await readFile(join(stateDir, known(record)), "utf8")), { sshdPid: pid, relayPid: process.pid });
+    await until(() => link.state.state === "up" && link.state.rtt !== undefined);
+    await link.close();
+    await until(() => sshd.sessions().length === 0);
+    t.same(await heldBy(listener.port), []);
+    t.same(await readdir(stateDir), [], "an orderly end leaves no record");
+    t.equal((await codeOf(link.dial({ host: loopback, port: echo.port })(never))).code, "DT_LINK_LOST");
+    t.equal((await codeOf(link.listen({ host: loopback, port: 0 })(() => {}))).code, "DT_LINK_LOST");
+    t.equal((await codeOf(link.exec("true"))).code, "DT_LINK_LOST");
+  },
+);
 
 t.test("the sshd child is killed: streams are lost, forwards are back on their ports, dials wait", async (t) => {
   const { link, states, becomes } = await supervised(t);
@@ -274,16 +292,21 @@ t.test("the daemon stops and starts again", async (t) => {
   const { sshd, link, states, becomes } = await supervised(t, { waitMs: 300 });
   const { port } = await link.listen({ host: loopback, port: 0 })(() => {});
   await becomes("up");
-  const daemon = Number(readFileSync(`/proc/${known(link.facts.sshdPid)}/status`, "utf8").match(/^PPid:\s+(\d+)/m)?.[1]);
+  const daemon = Number(
+    readFileSync(`/proc/${known(link.facts.sshdPid)}/status`, "utf8").match(/^PPid:\s+(\d+)/m)?.[1],
+  );
   const root = sshd.sessions().includes(daemon)
     ? Number(readFileSync(`/proc/${daemon}/status`, "utf8").match(/^PPid:\s+(\d+)/m)?.[1])
     : daemon;
   process.kill(root, "SIGKILL");
   await until(() => isGone(root));
   process.kill(known(link.facts.sshdPid), "SIGKILL");
-  const refused = codeOf(link.dial({ host: loopback, port: 9 })(never));
   await until(() => states.some((state) => state.state === "down" && state.reason.code === "DT_SSH_UNREACHABLE"));
-  t.equal((await refused).code, "DT_SSH_UNREACHABLE", "a dial waits its time, then has the reason");
+  t.equal(
+    (await codeOf(link.dial({ host: loopback, port: 9 })(never))).code,
+    "DT_SSH_UNREACHABLE",
+    "a dial waits its time, then has the reason",
+  );
   const whole = states.filter((state) => state.state === "down");
   t.equal(new Set(whole.map(({ since }) => since)).size, 1, "down since one and the same moment");
   const { uid, gid } = await stat(sshd.dir);
@@ -346,7 +369,9 @@ t.test("a server that hangs up before its banner is left alone", async (t) => {
   t.ok(known((link.state as { retryAt?: number }).retryAt) - Date.now() > 14_000);
   t.equal(states.filter(({ state }) => state === "connecting").length, 2, "tried twice");
   t.match(link.state, { reason: { code: "DT_SSH_UNREACHABLE", why: /hang|closed/ } });
-  const dial = link.dial({ host: loopback, port: 1 })(never).catch((error: DebugtapError) => error.code);
+  const dial = link
+    .dial({ host: loopback, port: 1 })(never)
+    .catch((error: DebugtapError) => error.code);
   t.equal(states.length, 4, "a dial does not change that");
   way.refuse = false;
   network = "wireless";
@@ -400,7 +425,7 @@ t.test("a relay that crashed: what it left is ended; a relay that lives keeps wh
   t.equal(listener.port, port);
   await until(() => isGone(crashed.sshdPid));
   await first.becomes("up");
-  t.equal(await readAll(await dialLocal(port)), "this relay");
+  t.equal(await hear(port), "this relay");
   await first.link.close();
   t.same(await readdir(stateDir), [], "and its record is gone as well");
 
@@ -410,7 +435,7 @@ t.test("a relay that crashed: what it left is ended; a relay that lives keeps wh
   t.match(taken, { code: "DT_REMOTE_PORT", why: new RegExp(`another debugtap \\(pid ${living.pid} `) });
   await second.becomes("up");
   t.notOk(isGone(living.sshdPid));
-  t.equal(await readAll(await dialLocal(port)), "other relay");
+  t.equal(await hear(port), "other relay");
   await living.kill();
 });
 
@@ -440,11 +465,11 @@ t.test("a port that somebody took during the outage is told, and taken back when
   link.poke("the line is back");
   await becomes("up");
   t.same(problems, ["DT_REMOTE_PORT"]);
-  t.equal(await readAll(await dialLocal(port)), "theirs", "and we are nowhere else");
+  t.equal(await hear(port), "theirs", "and we are nowhere else");
   await new Promise((resolve) => thief.close(resolve));
   await until(() => problems.length === 2);
   t.same(problems, ["DT_REMOTE_PORT", undefined]);
-  t.equal(await readAll(await dialLocal(port)), "ours");
+  t.equal(await hear(port), "ours");
 });
 
 t.test("a slow line that is full both ways is not dead; one that falls silent is", async (t) => {
