@@ -166,7 +166,12 @@ class SshTunnel implements SupervisedTunnel {
 
   /** A login that may not run commands still forwards, without facts. */
   async learnFacts(evict: readonly SshdProcess[] = []): Promise<void> {
+    // Until this command runs, sshd keeps each small packet back until the one before it is acknowledged, which our side does
+    // 40 ms late unless it has something to say. So it says something.
+    const acknowledge = (): void => this.#send(ignore, () => this.#client.unforwardIn("127.0.0.1", 1));
+    this.#socket.on("data", acknowledge);
     const answer = await this.exec(firstCommand(evict), { timeoutMs: factsTimeoutMs }).catch(ignore);
+    this.#socket.off("data", acknowledge);
     if (this.#lost !== undefined) throw this.#lost;
     this.#facts = parseFacts(answer?.stdout ?? "");
   }

@@ -18,13 +18,16 @@ export interface VmFacts {
 }
 
 /**
- * A script for `sh`, without single quotes. It starts as few programs as it can: a link that comes back waits for it.
- * `id` alone would look up the name of every group.
+ * A script for `sh`. Where there is /proc it starts no program at all: a link that comes back waits for it, and on a VM that
+ * is busy each program costs more than the login.
  */
 export const factsScript =
-  "echo dt.sshdPid=$PPID; b=; s=; read -r b </proc/sys/kernel/random/boot_id; echo dt.bootId=$b; " +
-  "read -r s </proc/$PPID/stat; set -- $s; echo dt.sshdStart=${22}; " +
-  "echo dt.uid=$(id -u); echo dt.user=$(id -un); echo dt.uname=$(uname -snr)";
+  "u= s= b= n= o= r=; " +
+  "while read -r k v x; do case $k in Uid:) u=$v;; esac; done </proc/$$/status; read -r s </proc/$PPID/stat; " +
+  "read -r b </proc/sys/kernel/random/boot_id; read -r n </proc/sys/kernel/hostname; " +
+  "read -r o </proc/sys/kernel/ostype; read -r r </proc/sys/kernel/osrelease; set -- $s; r=${r:+$o $r}; " +
+  "echo dt.sshdPid=$PPID; echo dt.sshdStart=${22}; echo dt.bootId=$b; echo dt.hostname=${n:-$(uname -n)}; " +
+  "echo dt.kernel=${r:-$(uname -sr)}; echo dt.uid=${u:-$(id -u)}; echo dt.user=${LOGNAME:-$(id -un)}";
 
 export function parseFacts(output: string): VmFacts {
   const facts = new Map([...output.matchAll(/^dt\.(\w+)=(.+?)\r?$/gm)].map(([, key, value]) => [key, value]));
@@ -32,15 +35,13 @@ export function parseFacts(output: string): VmFacts {
     const value = facts.get(key);
     return value !== undefined && /^\d+$/.test(value) ? Number(value) : undefined;
   };
-  // `Linux devstack 6.1.0-18-amd64`: system, name, release
-  const [system, hostname, ...release] = facts.get("uname")?.split(" ") ?? [];
   return {
     user: facts.get("user"),
-    hostname,
+    hostname: facts.get("hostname"),
     bootId: facts.get("bootId"),
     sshdPid: integer("sshdPid"),
     sshdStart: facts.get("sshdStart"),
     uid: integer("uid"),
-    kernel: system === undefined ? undefined : [system, ...release].join(" "),
+    kernel: facts.get("kernel"),
   };
 }

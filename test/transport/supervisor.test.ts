@@ -25,7 +25,7 @@ interface Watched {
   readonly states: LinkState[];
   readonly stateDir: string;
   /** Waits until the last state is this. */
-  becomes(state: State): Promise<LinkState>;
+  readonly becomes: (state: State) => Promise<LinkState>;
 }
 
 async function supervised(

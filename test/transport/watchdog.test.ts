@@ -16,6 +16,11 @@ import { known, until } from "./vm.ts";
 
 const run = promisify(execFile);
 
+async function startOf(pid: number): Promise<string> {
+  const text = await readFile(`/proc/${pid}/stat`, "utf8");
+  return known(text.slice(text.lastIndexOf(")") + 2).split(" ")[19]);
+}
+
 /** A connection on paper: time goes on by `run`, and each check happens when the watchdog asked for it. */
 class Paper {
   received = 0;
@@ -196,12 +201,8 @@ t.test("eviction: only the process that was written down, and only if it is an s
   const own = parseFacts((await run("sh", ["-c", firstCommand([])])).stdout);
   t.match(own, { bootId: /^[\w-]{36}$/, kernel: /^Linux \d/, user: /./, uid: process.getuid?.() });
   const bootId = known(own.bootId);
-  const startOf = async (pid: number): Promise<string> => {
-    const text = await readFile(`/proc/${pid}/stat`, "utf8");
-    return known(text.slice(text.lastIndexOf(")") + 2).split(" ")[19]);
-  };
   // bash, because dash cannot name a program otherwise than it is: `exec -a`.
-  const process_ = async (name: string): Promise<ReturnType<typeof spawn>> => {
+  const program = async (name: string): Promise<ReturnType<typeof spawn>> => {
     const child = spawn("bash", ["-c", `exec -a '${name}' sleep 60`], { stdio: "ignore" });
     t.teardown(() => child.kill("SIGKILL"));
     await once(child, "spawn");
@@ -217,7 +218,7 @@ t.test("eviction: only the process that was written down, and only if it is an s
     }
   };
   for (const name of ["sshd: u@notty", "sshd-session: u@notty"]) {
-    const child = await process_(name);
+    const child = await program(name);
     const sshdPid = known(child.pid);
     const sshdStart = await startOf(sshdPid);
     await evict({ bootId: "0000", sshdPid, sshdStart });
@@ -228,7 +229,7 @@ t.test("eviction: only the process that was written down, and only if it is an s
     t.same(await ended, [null, "SIGKILL"]);
     await evict({ bootId, sshdPid, sshdStart });
   }
-  const innocent = await process_("postgres: sshd: x");
+  const innocent = await program("postgres: sshd: x");
   await evict({ bootId, sshdPid: known(innocent.pid), sshdStart: await startOf(known(innocent.pid)) });
   t.equal(innocent.exitCode ?? innocent.signalCode, null, "no sshd");
   for (const bad of [
@@ -271,7 +272,11 @@ t.test("records of hosts: mode, what is ours, what is dead, what lives, what is 
   await put(23, JSON.stringify({ ...dead, bootId: "$(reboot)" }));
   await put(24, "null");
   const found = await records.find();
-  t.same(found.left.map(({ sshdPid }) => sshdPid).sort(), [11, 13], "dead by pid, dead by start time");
+  t.same(
+    found.left.map(({ sshdPid }) => sshdPid).sort((a, b) => a - b),
+    [11, 13],
+    "dead by pid, dead by start time",
+  );
   t.same(
     found.live.map(({ sshdPid }) => sshdPid),
     [12],
