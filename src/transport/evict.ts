@@ -32,18 +32,13 @@ export function firstCommand(evict: readonly SshdProcess[]): string {
   return `exec sh -c '${evict.map(evictScript).join("")}${factsScript}'`;
 }
 
-/** Whether the output says that a process was ended. */
-export function didEvict(output: string): boolean {
-  return /^dt\.evicted=\d+\r?$/m.test(output);
-}
-
-/** `[ … ] && …` for one process; without /proc nothing is ended. */
+/** For one process; without /proc nothing is ended. */
 function evictScript({ bootId, sshdPid, sshdStart }: SshdProcess): string {
   const proc = `/proc/${sshdPid}`;
   return (
-    `if [ "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)" = "${bootId}" ] && ` +
-    `[ "$(cut -d" " -f22 ${proc}/stat 2>/dev/null)" = "${sshdStart}" ]; then ` +
+    `b=; s=; { read -r b </proc/sys/kernel/random/boot_id; read -r s <${proc}/stat; } 2>/dev/null; set -- $s; ` +
+    `if [ "$b" = "${bootId}" ] && [ "\${22}" = "${sshdStart}" ]; then ` +
     `case "$(tr -d "\\000" <${proc}/cmdline)" in "sshd: "*|"sshd-session: "*) ` +
-    `kill -KILL ${sshdPid} && echo dt.evicted=${sshdPid};; esac; fi; `
+    `kill -KILL ${sshdPid};; esac; fi; `
   );
 }

@@ -39,10 +39,12 @@ interface Forward {
   problem: boolean;
 }
 
-/** A connection, and whether something was ended there that may have held our ports. */
+/** Something of ours may still hold our ports there, and is being ended; or was. */
+export type Freeing = "no" | "under way" | "done";
+
 interface Connection {
   readonly tunnel: SupervisedTunnel;
-  readonly freeing: Promise<boolean>;
+  readonly freeing: () => Freeing;
 }
 
 export class RemoteForwards {
@@ -70,7 +72,7 @@ export class RemoteForwards {
   }
 
   /** A connection is there: binds all. Resolves when each has its port, or its error. */
-  async restore(tunnel: SupervisedTunnel, freeing: Promise<boolean>): Promise<void> {
+  async restore(tunnel: SupervisedTunnel, freeing: () => Freeing): Promise<void> {
     const connection = { tunnel, freeing };
     this.#connection = connection;
     await Promise.all([...this.#forwards].map(async (forward) => await this.#bind(forward, connection)));
@@ -95,7 +97,7 @@ export class RemoteForwards {
 
   async #bind(forward: Forward, connection: Connection): Promise<void> {
     const { tunnel, freeing } = connection;
-    for (let tries = 0; this.#wants(forward, connection); tries++) {
+    for (let tries = 0; this.#wants(forward, connection);) {
       let listener: Listener | undefined;
       try {
         listener = await tunnel.bind({ host: forward.host, port: forward.port }, forward.onStream);
@@ -106,7 +108,8 @@ export class RemoteForwards {
         await this.#bound(forward, connection, listener);
         return;
       }
-      if (tries >= freeingTries || !(await freeing)) break;
+      if (freeing() !== "under way") tries++;
+      if (freeing() === "no" || tries > freeingTries) break;
       await this.#pause(freeingMs);
     }
     if (this.#wants(forward, connection)) await this.#refused(forward, connection);

@@ -6,6 +6,8 @@
 // - The first command of a connection ends what the last one left on the VM, brings the facts, and goes out together with
 //   all remote forwards. `up` means that all of them have their ports, or that it was told which have not.
 // - The state is what is known: a link that is silent is found out within seconds, and its streams are lost at once.
+// - While a session is live, the next connection is begun as soon as this one is in doubt: when it is found dead, the other
+//   is logged in already; when it answers after all, the other is closed again, and nobody noticed.
 // - Settings are read anew (`ssh -G`) for each attempt but the first after a link was lost: that one is in a hurry.
 import { DebugtapError, asDebugtapError } from "../../protocol/errors.ts";
 import type { ErrorCode } from "../../protocol/errors.ts";
@@ -20,7 +22,7 @@ import { HostRecords, defaultStateDir } from "./host-records.ts";
 import { Latency } from "./latency.ts";
 import { watchNetwork } from "./network.ts";
 import { RemoteForwards } from "./remote-forwards.ts";
-import type { ForwardAddress } from "./remote-forwards.ts";
+import type { ForwardAddress, Freeing } from "./remote-forwards.ts";
 import type { ExecOptions, ExecResult } from "./remote-exec.ts";
 import { settingsFingerprint } from "./settings-files.ts";
 import type { Prompt } from "./ssh-auth.ts";
@@ -121,6 +123,7 @@ class Supervisor implements HostLink {
   #resolved: SshTarget | undefined;
   #tunnel: SupervisedTunnel | undefined;
   #watch: Watch | undefined;
+  #spare: Promise<SupervisedTunnel> | undefined;
   /** sshd processes of ours that may still run. */
   #left: SshdProcess[] = [];
   /** The settings of the last attempt, to see when they change. */
@@ -189,15 +192,16 @@ class Supervisor implements HostLink {
 
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     const deadline = this.#clock.now() + (this.#options.waitMs ?? waitMs);
-    await this.#ready(deadline, this.#stopped.signal, "a command");
+    await this.#ready(deadline, undefined, "a command");
     return await this.#lane.run(command, options);
   }
 
   poke(why: string): void {
     this.#backoff.reset();
     this.#watch?.suspect();
-    if (this.#state.state !== "down") return;
+    if (this.#state.state !== "down" || this.#stopped.signal.aborted) return;
     this.#poked = why;
+    this.#hope(this.#state.reason);
     this.#wake?.();
   }
 
@@ -209,7 +213,8 @@ class Supervisor implements HostLink {
     this.#wake?.();
     this.#waiters.because(closed, true);
     this.#forwards.setFinal(closed);
-    const [clean] = await Promise.all([this.#tunnel?.close(), this.#lane.close()]);
+    const spare = this.#takeSpare()?.then((tunnel) => tunnel.close(), ignore);
+    const [clean] = await Promise.all([this.#tunnel?.close(), this.#lane.close(), spare]);
     await this.#running;
     // What could not be told goodbye still runs there: the next relay needs to know.
     if (clean === true) await this.#records.remove();
@@ -239,7 +244,7 @@ class Supervisor implements HostLink {
       this.#settings = this.#look(undefined);
       this.#resolved ??= await resolveSshTarget(this.#target);
       this.#settings = this.#look(this.#resolved);
-      tunnel = await this.#connect();
+      tunnel = await (this.#takeSpare() ?? this.#connect());
       if (this.#stopped.signal.aborted) {
         await tunnel.close();
         return { reason: this.#closedError(), wasUp: false };
@@ -273,13 +278,13 @@ class Supervisor implements HostLink {
     this.#tunnel = tunnel;
     this.#watch = this.#guard(tunnel);
     const evict = this.#left;
-    const learnt = tunnel.learnFacts(evict);
-    // A process that died by itself may hold its ports a moment longer, too.
-    const freeing = learnt.then(
-      () => evict.length > 0,
-      () => false,
-    );
-    await Promise.all([learnt, this.#forwards.restore(tunnel, freeing)]);
+    // Also for a process that died by itself: it may hold its ports a moment longer.
+    let freeing: Freeing = evict.length === 0 ? "no" : "under way";
+    const learn = async (): Promise<void> => {
+      await tunnel.learnFacts(evict);
+      if (freeing !== "no") freeing = "done";
+    };
+    await Promise.all([learn(), this.#forwards.restore(tunnel, () => freeing)]);
     if (tunnel.lost !== undefined) throw tunnel.lost;
     this.#facts = tunnel.facts;
     const own = sshdProcess(tunnel.facts);
@@ -292,13 +297,30 @@ class Supervisor implements HostLink {
     this.#rtt = undefined;
     const answered = (rtt: number): void => {
       if (this.#tunnel !== tunnel) return;
+      this.#dropSpare();
       this.#rtt = rtt;
       if (latency.observe(rtt) && this.#state.state !== "connecting") {
         const since = this.#clock.wall();
         this.#become(latency.degraded ? { state: "degraded", since, rtt } : { state: "up", since, rtt });
       }
     };
-    return watchTunnel(tunnel, { clock: this.#clock, busy: this.#options.busy, answered });
+    const { busy } = this.#options;
+    const doubtful = (): void => {
+      if (!busy() || this.#spare !== undefined) return;
+      this.#spare = this.#connect();
+      this.#spare.catch(ignore);
+    };
+    return watchTunnel(tunnel, { clock: this.#clock, busy, answered, doubtful });
+  }
+
+  #takeSpare(): Promise<SupervisedTunnel> | undefined {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    return spare;
+  }
+
+  #dropSpare(): void {
+    this.#takeSpare()?.then((tunnel) => tunnel.close(), ignore);
   }
 
   #up(tunnel: SupervisedTunnel): void {
@@ -329,9 +351,14 @@ class Supervisor implements HostLink {
       break;
     }
     if (this.#stopped.signal.aborted) return;
+    this.#hope(reason);
+    this.#backoff.reset();
+  }
+
+  /** What failed for good may not fail again: those who come from now on wait. */
+  #hope(reason: DebugtapError): void {
     this.#waiters.because(reason, false);
     this.#forwards.setFinal(undefined);
-    this.#backoff.reset();
   }
 
   /** False if it was woken, or does not sleep because there is already a reason to go on. */
@@ -353,11 +380,11 @@ class Supervisor implements HostLink {
     return { target, fingerprint: settingsFingerprint(this.#target.configFile, target) };
   }
 
-  async #ready(deadline: number, signal: AbortSignal, what: string): Promise<SupervisedTunnel> {
+  async #ready(deadline: number, signal: AbortSignal | undefined, what: string): Promise<SupervisedTunnel> {
     this.#hurry();
     return await this.#waiters.wait({
       deadline,
-      signal,
+      ...(signal === undefined ? {} : { signal }),
       timeout: () =>
         new DebugtapError("DT_LINK_LOST", `${this.#target.name} is not connected yet`, {
           why: `${what} waited ${this.#options.waitMs ?? waitMs} ms for it`,

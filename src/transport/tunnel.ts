@@ -23,7 +23,7 @@ import type { SshTarget } from "./ssh-config.ts";
 import { connectSsh } from "./ssh-connect.ts";
 import type { CountedStream, SshConnectOptions } from "./ssh-connect.ts";
 import { hostPort, ignore } from "./tcp.ts";
-import { didEvict, firstCommand } from "./evict.ts";
+import { firstCommand } from "./evict.ts";
 import { parseFacts } from "./vm-facts.ts";
 import type { VmFacts } from "./vm-facts.ts";
 
@@ -59,9 +59,9 @@ export interface SupervisedTunnel extends Tunnel {
   readonly written: number;
   /**
    * The first command: ends `evict`, brings the facts. Remote forwards may be asked for at the same time.
-   * Rejects with DT_LINK_LOST only. True if it did end one of them.
+   * Rejects with DT_LINK_LOST only.
    */
-  learnFacts(evict?: readonly SshdProcess[]): Promise<boolean>;
+  learnFacts(evict?: readonly SshdProcess[]): Promise<void>;
   /** Asks what every server answers; calls `answered` with the round trip's time, ms, or never. */
   ping(answered: (rttMs: number) => void): void;
   /** As listen, but undefined when sshd would not; {@link explainPort} then tells why. Rejects with DT_LINK_LOST. */
@@ -165,12 +165,15 @@ class SshTunnel implements SupervisedTunnel {
   }
 
   /** A login that may not run commands still forwards, without facts. */
-  async learnFacts(evict: readonly SshdProcess[] = []): Promise<boolean> {
+  async learnFacts(evict: readonly SshdProcess[] = []): Promise<void> {
+    // Until this command runs, sshd keeps each small packet back until the one before it is acknowledged, which our side does
+    // 40 ms late unless it has something to say. So it says something.
+    const acknowledge = (): void => this.#send(ignore, () => this.#client.unforwardIn("127.0.0.1", 1));
+    this.#socket.on("data", acknowledge);
     const answer = await this.exec(firstCommand(evict), { timeoutMs: factsTimeoutMs }).catch(ignore);
+    this.#socket.off("data", acknowledge);
     if (this.#lost !== undefined) throw this.#lost;
-    const stdout = answer?.stdout ?? "";
-    this.#facts = parseFacts(stdout);
-    return didEvict(stdout);
+    this.#facts = parseFacts(answer?.stdout ?? "");
   }
 
   ping(answered: (rttMs: number) => void): void {

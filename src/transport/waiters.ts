@@ -11,7 +11,7 @@ interface Waiter {
 export interface WaitOptions {
   /** By the clock's `now`. */
   readonly deadline: number;
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
   /** The error when time is over and no reason is known. */
   readonly timeout: () => DebugtapError;
 }
@@ -29,14 +29,14 @@ export class Waiters {
 
   /** Rejects with the reason of the outage: at once if it is final, else when time is over. */
   async wait({ deadline, signal, timeout }: WaitOptions): Promise<SupervisedTunnel> {
-    if (signal.aborted) throw stopped();
+    if (signal?.aborted === true) throw stopped();
     if (this.#tunnel !== undefined && this.#tunnel.lost === undefined) return this.#tunnel;
     if (this.#final && this.#reason !== undefined) throw this.#reason;
     return await new Promise((resolve, reject) => {
       const settle = (): void => {
         this.#waiting.delete(waiter);
         cancel();
-        signal.removeEventListener("abort", onAbort);
+        signal?.removeEventListener("abort", onAbort);
       };
       const waiter: Waiter = {
         resolve: (tunnel) => {
@@ -51,7 +51,7 @@ export class Waiters {
       const onAbort = (): void => waiter.reject(stopped());
       const left = Math.max(0, deadline - this.#clock.now());
       const cancel = this.#clock.after(left, () => waiter.reject(this.#reason ?? timeout()));
-      signal.addEventListener("abort", onAbort, { once: true });
+      signal?.addEventListener("abort", onAbort, { once: true });
       this.#waiting.add(waiter);
     });
   }

@@ -14,13 +14,17 @@ export interface WatchOptions {
   readonly clock: Clock;
   /** Whether a silence matters now. */
   readonly busy: () => boolean;
+  /** A ping has had no answer for more than half its time. Called again and again until it has, or the tunnel is dead. */
+  readonly doubtful?: () => void;
   /** The round trip of each ping, ms. */
   readonly answered?: (rttMs: number) => void;
 }
 
+const doubtAfterMs = 800;
+
 /** Until it is stopped, or has abandoned the tunnel. */
 export function watchTunnel(tunnel: SupervisedTunnel, options: WatchOptions): Watch {
-  const { clock, busy, answered = ignore } = options;
+  const { clock, busy, answered = ignore, doubtful = ignore } = options;
   const watched = {
     get received() {
       return tunnel.received;
@@ -28,26 +32,40 @@ export function watchTunnel(tunnel: SupervisedTunnel, options: WatchOptions): Wa
     get written() {
       return tunnel.written;
     },
-    ping: () => tunnel.ping(answered),
+    ping: () => tunnel.ping(onAnswer),
   };
   const watchdog = new Watchdog(watched, busy, clock.now(), clock.wall());
   let cancel = ignore;
+  let stopped = false;
   const check = (): void => {
     const now = clock.now();
     const next = watchdog.check(now, clock.wall());
-    if (next !== "dead") cancel = clock.after(next, check);
-    else
+    if (next !== "dead") {
+      cancel = clock.after(next, check);
+      if (watchdog.unansweredMs(now) >= doubtAfterMs) doubtful();
+    } else
       tunnel.abandon(
         `nothing came from it for ${Math.round(watchdog.silentMs(now))} ms, not even the answer to a ping`,
       );
+  };
+  const again = (): void => {
+    cancel();
+    check();
+  };
+  // Seen now and not at the next check, or the silence after it would count from then.
+  const onAnswer = (rttMs: number): void => {
+    if (!stopped) again();
+    answered(rttMs);
   };
   check();
   return {
     suspect: () => {
       watchdog.suspect(clock.now());
-      cancel();
-      check();
+      again();
     },
-    stop: () => cancel(),
+    stop: () => {
+      stopped = true;
+      cancel();
+    },
   };
 }

@@ -6,14 +6,12 @@
 // - A ping stands in line behind what was written before it. So what was written since the last byte came gives it more
 //   time, at 100 kB/s; else a large upload on a slow line would look dead.
 // - A check that comes more than 3 s late, by either clock, means that the machine slept: ping now, 1 s to answer.
-// - A ping at least every 5 s even while bytes come, for the round trip time.
-const withSession = { idleMs: 1000, graceMs: 1500 };
-const withoutSession = { idleMs: 5000, graceMs: 5000 };
+// - A ping every 2 s (5 s) even while bytes come, for the round trip time.
+/** `checkMs`: how exactly it is known when a byte came, and how soon after waking a sleep is noticed. */
+const withSession = { idleMs: 1000, graceMs: 1500, checkMs: 100, probeMs: 2000 };
+const withoutSession = { idleMs: 5000, graceMs: 5000, checkMs: 1000, probeMs: 5000 };
 const sleepMs = 3000;
 const wokenGraceMs = 1000;
-const probeMs = 5000;
-/** Sleep is noticed within this time of waking. */
-const longestCheckMs = 1000;
 const smallBytes = 64 * 1024;
 const slowBytesPerMs = 100;
 const longestQueueMs = 10_000;
@@ -55,13 +53,14 @@ export class Watchdog {
     if (this.#watched.received !== this.#received) this.#heard(now);
     if (slept) this.#ping(now, wokenGraceMs);
     else if (this.#pingedAt === undefined) {
-      if (now - this.#heardAt >= limits.idleMs || now - this.#probedAt >= probeMs) this.#ping(now, limits.graceMs);
+      if (now - this.#heardAt >= limits.idleMs || now - this.#probedAt >= limits.probeMs)
+        this.#ping(now, limits.graceMs);
     } else if (this.#left(now, limits.graceMs) <= 0) return "dead";
     const wait =
       this.#pingedAt === undefined
-        ? Math.min(this.#heardAt + limits.idleMs, this.#probedAt + probeMs) - now
+        ? Math.min(this.#heardAt + limits.idleMs, this.#probedAt + limits.probeMs) - now
         : this.#left(now, limits.graceMs);
-    const next = Math.min(Math.max(Math.ceil(wait), 1), longestCheckMs);
+    const next = Math.min(Math.max(Math.ceil(wait), 1), limits.checkMs);
     this.#due = { now: now + next, wall: wall + next };
     return next;
   }
@@ -74,6 +73,11 @@ export class Watchdog {
 
   silentMs(now: number): number {
     return now - this.#heardAt;
+  }
+
+  /** How long a ping has had no answer, nor anything else come. */
+  unansweredMs(now: number): number {
+    return this.#pingedAt === undefined ? 0 : now - this.#pingedAt;
   }
 
   #heard(now: number): void {
