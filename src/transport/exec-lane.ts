@@ -48,6 +48,12 @@ export class ExecLane {
     }
   }
 
+  /** The other connection was lost: is this one still there? */
+  async suspect(): Promise<void> {
+    const lane = await this.#lane?.catch(ignore);
+    if (lane?.tunnel.lost === undefined) lane?.watch.suspect();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelIdle();

@@ -23,6 +23,10 @@ export interface HostRecord extends SshdProcess {
   readonly relayHost: string;
 }
 
+export interface LeftRecord extends HostRecord {
+  readonly file: string;
+}
+
 export interface HostKey {
   readonly name: string;
   readonly destination: string;
@@ -31,7 +35,7 @@ export interface HostKey {
 
 export interface FoundRecords {
   /** Of relays that are no more. */
-  readonly left: readonly HostRecord[];
+  readonly left: readonly LeftRecord[];
   /** Of relays that run now, besides us. */
   readonly live: readonly HostRecord[];
 }
@@ -45,8 +49,6 @@ export function defaultStateDir(): string {
 export class HostRecords {
   readonly #dir: string;
   readonly #prefix: string;
-  /** Files of relays that are no more, to be removed once their sshd is. */
-  readonly #stale = new Set<string>();
   #writing: Promise<void> = Promise.resolve();
 
   constructor(dir: string, host: HostKey) {
@@ -57,7 +59,7 @@ export class HostRecords {
   }
 
   async find(): Promise<FoundRecords> {
-    const left: HostRecord[] = [];
+    const left: LeftRecord[] = [];
     const live: HostRecord[] = [];
     const names = await readdir(this.#dir).catch(() => []);
     for (const name of names) {
@@ -67,15 +69,12 @@ export class HostRecords {
       if (record === undefined || record.relayHost !== hostname()) continue;
       if (isSelf(record)) continue;
       if (processStart(record.relayPid) === record.relayStart) live.push(record);
-      else {
-        left.push(record);
-        this.#stale.add(file);
-      }
+      else left.push({ ...record, file });
     }
     return { left, live };
   }
 
-  /** Writes down who serves us now; what {@link find} found left behind has been dealt with. */
+  /** Writes down who serves us now. */
   async write(sshd: SshdProcess): Promise<void> {
     const record: HostRecord = {
       bootId: sshd.bootId,
@@ -91,8 +90,13 @@ export class HostRecords {
       // Renamed, so that a crash leaves the old record or the new one, never half of one.
       await writeFile(`${file}.new`, `${JSON.stringify(record)}\n`, { mode: 0o600 });
       await rename(`${file}.new`, file);
-      for (const stale of this.#stale) if (stale !== file) await rm(stale, { force: true });
-      this.#stale.clear();
+    });
+  }
+
+  /** What was left behind has been ended. */
+  async forget(left: readonly LeftRecord[]): Promise<void> {
+    await this.#inTurn(async () => {
+      for (const { file } of left) if (file !== this.#own()) await rm(file, { force: true });
     });
   }
 

@@ -26,6 +26,8 @@ export interface RemoteForwardsOptions {
   readonly clock: Clock;
   /** A registered port that was lost (with why), or is back. */
   readonly onProblem: (at: ForwardAddress, problem: DebugtapError | undefined) => void;
+  /** Looks for what may hold our ports, and ends it: true if there was something. */
+  readonly free: (tunnel: SupervisedTunnel) => Promise<boolean>;
   readonly explain: (tunnel: SupervisedTunnel, at: ForwardAddress) => Promise<DebugtapError>;
 }
 
@@ -96,7 +98,9 @@ export class RemoteForwards {
   }
 
   async #bind(forward: Forward, connection: Connection): Promise<void> {
-    const { tunnel, freeing } = connection;
+    const { tunnel } = connection;
+    let { freeing } = connection;
+    let looked = false;
     for (let tries = 0; this.#wants(forward, connection);) {
       let listener: Listener | undefined;
       try {
@@ -109,7 +113,12 @@ export class RemoteForwards {
         return;
       }
       if (freeing() !== "under way") tries++;
-      if (freeing() === "no" || tries > freeingTries) break;
+      if (freeing() === "no" || tries > freeingTries) {
+        if (looked || !(await this.#options.free(tunnel))) break;
+        looked = true;
+        tries = 0;
+        freeing = () => "done";
+      }
       await this.#pause(freeingMs);
     }
     if (this.#wants(forward, connection)) await this.#refused(forward, connection);

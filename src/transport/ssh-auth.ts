@@ -138,7 +138,9 @@ export class SshAuth {
       this.#tried.push(`${file}: ${error instanceof Error ? error.message : String(error)}`);
     });
     if (data === undefined) return undefined;
-    const key = await this.#parse(file, data);
+    // Another connection may have had it opened while we read: nobody need be asked twice.
+    const meanwhile = openedKeys.get(file);
+    const key = meanwhile?.changed === changed ? meanwhile.key : await this.#parse(file, data);
     if (key === undefined || isOffered(key.getPublicSSH())) return undefined;
     openedKeys.set(file, { changed, key });
     return key;

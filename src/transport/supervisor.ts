@@ -15,10 +15,11 @@ import type { Dial, Listen } from "../duplex.ts";
 import { Backoff } from "./backoff.ts";
 import { systemClock } from "./clock.ts";
 import type { Clock } from "./clock.ts";
-import { sshdProcess } from "./evict.ts";
+import { firstCommand, sshdProcess } from "./evict.ts";
 import type { SshdProcess } from "./evict.ts";
 import { ExecLane } from "./exec-lane.ts";
 import { HostRecords, defaultStateDir } from "./host-records.ts";
+import type { LeftRecord } from "./host-records.ts";
 import { Latency } from "./latency.ts";
 import { watchNetwork } from "./network.ts";
 import { RemoteForwards } from "./remote-forwards.ts";
@@ -126,6 +127,8 @@ class Supervisor implements HostLink {
   #spare: Promise<SupervisedTunnel> | undefined;
   /** sshd processes of ours that may still run. */
   #left: SshdProcess[] = [];
+  /** Those of them that earlier relays wrote down. */
+  #inherited: readonly LeftRecord[] = [];
   /** The settings of the last attempt, to see when they change. */
   #settings: { readonly target: SshTarget | undefined; readonly fingerprint: Promise<string> } | undefined;
   #wake: (() => void) | undefined;
@@ -144,6 +147,7 @@ class Supervisor implements HostLink {
     this.#forwards = new RemoteForwards({
       clock: this.#clock,
       onProblem: (at, problem) => options.onForward?.(at, problem),
+      free: async (tunnel) => await this.#free(tunnel),
       explain: async (tunnel, at) => await tunnel.explainPort(at, (await this.#records.find()).live),
     });
     this.#lane = new ExecLane(async () => await this.#connect(), this.#clock);
@@ -223,7 +227,7 @@ class Supervisor implements HostLink {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
-    this.#left.push(...(await this.#records.find()).left);
+    this.#inherited = (await this.#records.find()).left;
     for (let attempt = 1; !signal.aborted; attempt++) {
       const why = this.#poked;
       this.#poked = undefined;
@@ -261,6 +265,7 @@ class Supervisor implements HostLink {
       this.#watch = undefined;
       this.#tunnel = undefined;
       this.#forwards.lost();
+      void this.#lane.suspect();
       if (upAt !== undefined && this.#clock.now() - upAt >= steadyMs) this.#backoff.reset();
     }
   }
@@ -277,7 +282,7 @@ class Supervisor implements HostLink {
   async #restore(tunnel: SupervisedTunnel): Promise<void> {
     this.#tunnel = tunnel;
     this.#watch = this.#guard(tunnel);
-    const evict = this.#left;
+    const evict = [...this.#left, ...this.#inherited];
     // Also for a process that died by itself: it may hold its ports a moment longer.
     let freeing: Freeing = evict.length === 0 ? "no" : "under way";
     const learn = async (): Promise<void> => {
@@ -289,7 +294,19 @@ class Supervisor implements HostLink {
     this.#facts = tunnel.facts;
     const own = sshdProcess(tunnel.facts);
     this.#left = own === undefined ? [] : [own];
-    if (own !== undefined) void this.#records.write(own);
+    if (own === undefined) return;
+    void this.#records.write(own);
+    void this.#records.forget(this.#inherited);
+    this.#inherited = [];
+  }
+
+  /** A relay beside us may have crashed since. */
+  async #free(tunnel: SupervisedTunnel): Promise<boolean> {
+    const { left } = await this.#records.find();
+    if (left.length === 0) return false;
+    const answer = await tunnel.exec(firstCommand(left)).catch(ignore);
+    if (answer !== undefined) await this.#records.forget(left);
+    return answer !== undefined;
   }
 
   #guard(tunnel: SupervisedTunnel): Watch {

@@ -436,7 +436,12 @@ t.test("a relay that crashed: what it left is ended; a relay that lives keeps wh
   await second.becomes("up");
   t.notOk(isGone(living.sshdPid));
   t.equal(await hear(port), "other relay");
+  process.kill(living.sshdPid, "SIGSTOP");
   await living.kill();
+  await second.link.listen({ host: loopback, port })((stream) => stream.end("second relay"));
+  t.equal(await hear(port), "second relay", "until it crashes too");
+  await second.link.close();
+  t.same(await readdir(stateDir), []);
 });
 
 t.test("a port that somebody took during the outage is told, and taken back when it is free", async (t) => {
