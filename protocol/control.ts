@@ -56,6 +56,8 @@ export interface SessionView {
   /** Counts by the side that sent them. */
   readonly bytes: Readonly<Record<Side, number>>;
   readonly frames: Readonly<Record<Side, number>>;
+  /** Threads that are stopped now, and since when (epoch ms) the first of them is. */
+  readonly stopped?: { readonly threads: number; readonly since: number };
   /** Why it is held, or how it ended. */
   readonly reason?: string;
 }

@@ -41,7 +41,7 @@ export const errorTable = {
   DT_FORWARD_DENIED: { exit: 3, meaning: "the SSH server does not allow this forward" },
   DT_REMOTE_PORT: { exit: 3, meaning: "the SSH server cannot listen on the port that the service dials" },
   DT_SERVICE_DOWN: { exit: 4, meaning: "the service does not listen on its debug port" },
-  DT_HELD: { exit: 4, meaning: "a debuggee waits because no IDE listens on the service's IDE port" },
+  DT_NOT_HELD: { exit: 4, meaning: "a debuggee was to be released that does not wait for an IDE" },
   DT_FRAME_GARBAGE: {
     exit: 4,
     meaning: "a peer sent bytes that are not its wire's; the session goes on in opaque mode",

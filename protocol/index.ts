@@ -33,3 +33,4 @@ export { parsePydevdXml } from "./pydevd-xml.ts";
 export type { PydevdFrame, PydevdThread, PydevdVariable, PydevdXml } from "./pydevd-xml.ts";
 export { maxStoredLength, Rewriter } from "./rewriter.ts";
 export type { RewriterOptions } from "./rewriter.ts";
+export { stopNames, Stops } from "./stops.ts";

@@ -27,3 +27,20 @@ export function reset(stream: Duplex): void {
   if (typeof socket.resetAndDestroy === "function") socket.resetAndDestroy();
   else socket.destroy();
 }
+
+/** Ends a stream, after `last` if given, and waits until it is closed; after `within` ms it is reset. */
+export function endWithin(stream: Duplex, within: number, last?: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => reset(stream), within);
+    const closed = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    stream.on("error", () => undefined);
+    stream.once("close", closed);
+    stream.resume();
+    if (last === undefined) stream.end();
+    else stream.end(last);
+    if (stream.closed) closed();
+  });
+}

@@ -1,46 +1,119 @@
-// Dialling an IDE that may not listen yet: again and again, while the debuggee is held.
+// A debuggee on its way to an IDE that may not listen yet, or serve others first: held, but never dropped.
 //
 // Rules
-// - The first try is at once; then 50 ms, doubling to 1 s: an IDE that starts to listen is found within a second.
-// - It ends when a dial succeeds, when `releaseAfter` is over (the last error is the result), or when the signal is aborted.
+// - Its turn first (turnstile.ts); then the IDE is dialled: at once, after 50 ms, doubling to 1 s, so that an IDE that starts
+//   to listen is found within a second.
+// - Connected is not answered: an IDE that serves one at a time leaves the next in its backlog. The turn is given back when
+//   the IDE has spoken, or is gone.
+// - It ends by a release, by hand or because `releaseAfter` is over; that time runs while the debuggee is held.
 import type { Duplex } from "node:stream";
-import { asDebugtapError, DebugtapError } from "../protocol/errors.ts";
+import { asDebugtapError } from "../protocol/errors.ts";
 import type { Dial } from "./duplex.ts";
+import type { SessionFacts } from "./observer.ts";
+import type { Turn, Turnstile } from "./turnstile.ts";
 
 const firstWait = 50;
 const longestWait = 1000;
+/** An IDE that keeps leaving before it lets the debuggee run is dialled again at this pace, ms. */
+const againAfter = 250;
+/** An IDE that has accepted and says nothing for this long is busy with another, ms. PyDev speaks after a second. */
+const silentAfter = 2000;
 
 export interface HoldOptions {
+  readonly facts: SessionFacts;
   readonly dial: Dial;
-  readonly signal: AbortSignal;
-  /** ms; 0 = one try, Infinity = for ever. */
+  readonly turnstile: Turnstile;
+  /** ms; 0 = not at all, Infinity = for ever. */
   readonly releaseAfter: number;
-  /** Called after the first try that failed. */
-  readonly onHeld: (error: DebugtapError) => void;
+  /** The session is over. */
+  readonly over: AbortSignal;
+  /** Called whenever the reason to wait changes. */
+  readonly onHeld: (reason: string) => void;
 }
 
-/** A stream to the other side; a DebugtapError when there was none in time; undefined when aborted. */
-export async function dialHeld(options: HoldOptions): Promise<Duplex | DebugtapError | undefined> {
-  const { dial, signal, releaseAfter, onHeld } = options;
-  const started = Date.now();
-  for (let wait = firstWait, held = false; !signal.aborted; wait = Math.min(wait * 2, longestWait)) {
-    try {
-      return await dial(signal);
-    } catch (thrown) {
-      if (signal.aborted) return undefined;
-      const error = asDebugtapError(thrown);
-      const left = started + releaseAfter - Date.now();
-      if (left <= 0) return error;
-      if (!held) onHeld(error);
-      held = true;
-      await pause(Math.min(wait, left), signal);
-    }
+export class Hold {
+  readonly #options: HoldOptions;
+  readonly #released = new AbortController();
+  /** The session is over, or released. */
+  readonly #done: AbortSignal;
+  #turn: Turn | undefined;
+  #silence: NodeJS.Timeout | undefined;
+  #patience: NodeJS.Timeout | undefined;
+  #tries = 0;
+
+  constructor(options: HoldOptions) {
+    this.#options = options;
+    this.#done = AbortSignal.any([options.over, this.#released.signal]);
+    this.#done.addEventListener("abort", () => {
+      this.left();
+      clearTimeout(this.#patience);
+    });
   }
-  return undefined;
+
+  /** Why it was released; undefined while it was not. */
+  get released(): string | undefined {
+    return this.#released.signal.aborted ? String(this.#released.signal.reason) : undefined;
+  }
+
+  release(why: string): void {
+    this.#released.abort(why);
+  }
+
+  /** A stream to the IDE; undefined when the session is over or released. May be called again when the IDE has left. */
+  async reach(): Promise<Duplex | undefined> {
+    const { dial, facts, turnstile } = this.#options;
+    if (this.#tries++ > 0) await pause(againAfter, this.#done);
+    this.#turn = await turnstile.enter(facts.ordinal, this.#done, (behind) =>
+      this.held(`the IDE at ${facts.client} has not answered ${facts.service}#${behind} yet`),
+    );
+    for (let wait = firstWait; !this.#done.aborted; wait = Math.min(wait * 2, longestWait)) {
+      try {
+        const stream = await dial(this.#done);
+        this.#silence = setTimeout(() => this.#silent(), silentAfter);
+        return stream;
+      } catch (thrown) {
+        if (this.#done.aborted) break;
+        const error = asDebugtapError(thrown);
+        if (wait === firstWait) this.held(`${error.code}: ${error.message}`);
+        await pause(wait, this.#done);
+      }
+    }
+    this.left();
+    return undefined;
+  }
+
+  /** The IDE has spoken; true the first time. */
+  answered(): boolean {
+    if (this.#turn === undefined) return false;
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
+    this.left();
+    return true;
+  }
+
+  /** The IDE is gone, or has spoken: the next may go to it. */
+  left(): void {
+    clearTimeout(this.#silence);
+    this.#turn?.done();
+    this.#turn = undefined;
+  }
+
+  /** It has to wait. */
+  held(reason: string): void {
+    const { onHeld, releaseAfter } = this.#options;
+    if (this.#done.aborted) return;
+    onHeld(reason);
+    if (releaseAfter !== Infinity)
+      this.#patience ??= setTimeout(() => this.release("no IDE came in time"), releaseAfter);
+  }
+
+  #silent(): void {
+    this.held(`the IDE at ${this.#options.facts.client} has accepted but says nothing: it is busy with another`);
+  }
 }
 
 /** Waits, or returns at once when the signal is aborted. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer);

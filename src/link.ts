@@ -58,6 +58,11 @@ export class Link {
     reset(this.#options.ends.debuggee);
   }
 
+  /** Ends one side by a reset and leaves the other open, for another partner. */
+  drop(side: Side, end: SessionEnd): void {
+    if (!this.#over) this.#leave(side, end);
+  }
+
   /** Takes both sides off, open as they are; the caller ends them. */
   release(end: SessionEnd): void {
     if (!this.#over) this.#finish(end, undefined);
@@ -76,7 +81,7 @@ export class Link {
 
   #ended(side: Side): boolean {
     if (!this.#options.mayEnd(side)) {
-      this.#leave(side, "end", undefined);
+      this.#leave(side, { by: side, how: "end" });
       return false;
     }
     if (this.#lanes[other[side]].ended) queueMicrotask(() => this.#finish({ by: other[side], how: "end" }, undefined));
@@ -97,7 +102,7 @@ export class Link {
   #lost(side: Side, detail: string): void {
     if (this.#over) return;
     if (!this.#options.mayEnd(side)) {
-      this.#leave(side, "reset", detail);
+      this.#leave(side, { by: side, how: "reset", detail });
       return;
     }
     this.#finish({ by: side, how: "reset", detail }, undefined);
@@ -105,10 +110,9 @@ export class Link {
     reset(this.#options.ends[other[side]]);
   }
 
-  #leave(side: Side, how: "end" | "reset", detail: string | undefined): void {
-    const survivor = this.#options.ends[other[side]];
+  #leave(side: Side, end: SessionEnd): void {
     reset(this.#options.ends[side]);
-    this.#finish({ by: side, how, ...(detail === undefined ? {} : { detail }) }, survivor);
+    this.#finish(end, this.#options.ends[other[side]]);
   }
 
   #finish(end: SessionEnd, survivor: Duplex | undefined): void {

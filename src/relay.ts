@@ -5,7 +5,6 @@
 // sessions, tunnels, trace, so that the last byte of every session is in the trace.
 import { asDebugtapError, DebugtapError } from "../protocol/errors.ts";
 import { childConnectNames, childConnectRewrite } from "../protocol/dap-endpoint.ts";
-import { Rewriter } from "../protocol/rewriter.ts";
 import type { RelayEvent, RelayView } from "../protocol/control.ts";
 import { Recorder } from "./addons/recorder.ts";
 import type { Config, HostConfig, ServiceConfig } from "./config.ts";
@@ -72,6 +71,12 @@ export class Relay {
       ...(this.#trace === undefined ? {} : { trace: this.#trace.dir }),
       ...this.#registry.views(),
     };
+  }
+
+  /** Lets debuggees that wait for an IDE run on: one session by `service#ordinal`, or all of a service. Their names. */
+  release(name: string): string[] {
+    const named = this.#registry.sessions().filter(({ facts }) => facts.name === name || facts.service === name);
+    return named.filter((session) => session.release("released by hand")).map(({ facts }) => facts.name);
   }
 
   /** Ends everything in order; the debuggees run on, the trace is complete. Safe to call twice. */
@@ -190,8 +195,7 @@ function planOf(config: ServiceConfig, tunnel: Tunnel | undefined): ServicePlan 
   const dialVm = tunnel === undefined ? dialTcp(vm) : tunnel.dial(vm);
   // debugpy tells its client the address of a child session: its own, which is not where this machine reaches it.
   const childAddress = config.wire === "dap" && vm.port !== ide.port;
-  const rewriteChild = (): Rewriter =>
-    new Rewriter({ wire: "dap", names: childConnectNames, rewrite: childConnectRewrite({ from: vm, to: ide }) });
+  const rewriteChild = { names: childConnectNames, frame: childConnectRewrite({ from: vm, to: ide }) };
   return {
     ...identity(config),
     comes: dials ? "debuggee" : "client",

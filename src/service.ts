@@ -1,10 +1,10 @@
 // One named thing to debug: its open port, and the sessions that come to it.
 import type { Wire, Side } from "../protocol/frame.ts";
 import type { Dial, Listen, Listener } from "./duplex.ts";
-import type { Transform } from "./lane.ts";
 import type { Observers } from "./observers.ts";
 import type { Registry } from "./registry.ts";
-import { Session } from "./session.ts";
+import { Session, type Rewrite } from "./session.ts";
+import { Turnstile } from "./turnstile.ts";
 
 /** A service with its ports as functions: `listen` is where one side comes, `dial` opens the other. */
 export interface ServicePlan {
@@ -19,13 +19,14 @@ export interface ServicePlan {
   readonly listen: Listen;
   readonly dial: Dial;
   readonly releaseAfter: number;
-  readonly rewrite: (() => Transform) | undefined;
+  readonly rewrite: Rewrite | undefined;
 }
 
 export class Service {
   readonly plan: ServicePlan;
   readonly #registry: Registry;
   readonly #observers: Observers;
+  readonly #turnstile = new Turnstile();
   #listener: Listener | undefined;
 
   constructor(plan: ServicePlan, registry: Registry, observers: Observers) {
@@ -53,6 +54,7 @@ export class Service {
         stream,
         dial: plan.dial,
         releaseAfter: plan.releaseAfter,
+        turnstile: this.#turnstile,
         rewrite: plan.rewrite,
         observer: this.#observers,
         changed: (changed) => this.#registry.session(changed),

@@ -1,7 +1,7 @@
 // One debuggee connection of a service with its client, first byte to last.
 //
 // Who comes first is accepted, the other is dialled:
-//   pydevd  the debuggee comes; the IDE is dialled, again and again while none listens (held), until `releaseAfter` is over
+//   pydevd  the debuggee comes; the IDE is dialled in turn, again and again while none listens (hold.ts), until it is released
 //   dap     the IDE comes; the service is dialled at its first byte, once; never as a probe
 //   raw     either, at once: a debuggee that came is held like pydevd's, an IDE that came is refused like DAP's
 // Rules
@@ -10,18 +10,26 @@
 // - The loss of the accepted end ends the session, in every state.
 import type { Duplex } from "node:stream";
 import type { SessionState, SessionView } from "../protocol/control.ts";
-import { DebugtapError } from "../protocol/errors.ts";
-import type { Side } from "../protocol/frame.ts";
-import { Framer } from "../protocol/framer.ts";
-import { reset, type Dial } from "./duplex.ts";
-import { dialHeld, pause } from "./hold.ts";
+import { asDebugtapError, type DebugtapError } from "../protocol/errors.ts";
+import type { Frame, Side } from "../protocol/frame.ts";
+import { Rewriter } from "../protocol/rewriter.ts";
+import { stopNames, Stops } from "../protocol/stops.ts";
+import { endWithin, reset, type Dial } from "./duplex.ts";
+import { Hold } from "./hold.ts";
 import { Inbox } from "./inbox.ts";
-import type { Transform } from "./lane.ts";
 import { Link } from "./link.ts";
 import type { Observer, SessionEnd, SessionFacts, SessionNote } from "./observer.ts";
 import { Prelude } from "./prelude.ts";
-import { refusal } from "./refusal.ts";
+import { refuse } from "./refusal.ts";
 import { release, releaseBytes } from "./release.ts";
+import { Traffic } from "./traffic.ts";
+import type { Turnstile } from "./turnstile.ts";
+
+/** What is changed in what the debuggee sends: messages whose beginning holds one of the names. */
+export interface Rewrite {
+  readonly names: readonly string[];
+  readonly frame: (frame: Frame) => Uint8Array | undefined;
+}
 
 export interface SessionOptions {
   readonly facts: SessionFacts;
@@ -31,25 +39,26 @@ export interface SessionOptions {
   readonly dial: Dial;
   /** How long a debuggee without an IDE is held, ms; Infinity = for ever. Only where the debuggee was accepted. */
   readonly releaseAfter: number;
-  /** What is changed in what the debuggee sends; made anew for each session. */
-  readonly rewrite: (() => Transform) | undefined;
+  /** The way of this service's debuggees to its IDE. */
+  readonly turnstile: Turnstile;
+  readonly rewrite: Rewrite | undefined;
   readonly observer: Required<Pick<Observer, "chunk" | "note">>;
-  /** Called at each change of state. */
+  /** Called at each change of what the view shows. */
   readonly changed: (session: Session) => void;
   readonly ended: (session: Session, end: SessionEnd) => void;
 }
 
-/** An IDE that keeps leaving before 101 is dialled again at this pace, ms. */
-const againAfter = 250;
 /** How long a stopping relay waits for the ends to take their last bytes, ms. */
 const stopWithin = 1000;
 
 export class Session {
   readonly facts: SessionFacts;
   readonly #options: SessionOptions;
-  readonly #stop = new AbortController();
-  readonly #framers: Partial<Record<Side, Framer>>;
-  readonly #bytes = { client: 0, debuggee: 0 };
+  readonly #over = new AbortController();
+  readonly #traffic: Traffic;
+  readonly #stops = new Stops();
+  /** Where the debuggee came. */
+  readonly #hold: Hold | undefined;
   #prelude: Prelude | undefined;
   #inbox: Inbox;
   #link: Link | undefined;
@@ -60,11 +69,15 @@ export class Session {
   #onBytes: () => void = () => undefined;
 
   constructor(options: SessionOptions) {
+    const { facts, accepted, dial, turnstile, releaseAfter } = options;
+    this.facts = facts;
     this.#options = options;
-    this.facts = options.facts;
-    const { wire } = options.facts;
-    this.#framers = wire === "raw" ? {} : { client: new Framer(wire), debuggee: new Framer(wire) };
-    if (wire === "pydevd") this.#prelude = new Prelude();
+    this.#traffic = new Traffic(facts.wire);
+    if (facts.wire === "pydevd") this.#prelude = new Prelude();
+    if (accepted === "debuggee") {
+      const onHeld = (reason: string): void => this.#held(reason);
+      this.#hold = new Hold({ facts, dial, turnstile, releaseAfter, over: this.#over.signal, onHeld });
+    }
     this.#inbox = this.#receive();
   }
 
@@ -73,40 +86,31 @@ export class Session {
   }
 
   view(): SessionView {
-    const { client, debuggee } = this.#framers;
-    const opaque = client === undefined || client.failure !== undefined || debuggee?.failure !== undefined;
+    const { threads } = this.#stops;
     return {
       ...this.facts,
+      ...this.#traffic.view(),
       state: this.#state,
       since: this.#since,
-      mode: opaque ? "opaque" : "cut-through",
-      bytes: { ...this.#bytes },
-      frames: { client: client?.frames ?? 0, debuggee: debuggee?.frames ?? 0 },
+      ...(threads.size === 0 ? {} : { stopped: { threads: threads.size, since: Math.min(...threads.values()) } }),
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
     };
   }
 
   /** Joins the two ends, and joins again when an IDE left before the debuggee ran. Returns when that is settled. */
   async run(): Promise<void> {
-    const { signal } = this.#stop;
-    if (this.facts.wire === "dap") await this.#firstByte();
-    while (!signal.aborted) {
-      if (this.#state !== "held") this.#become("attaching");
-      const stream = await dialHeld({
-        dial: this.#options.dial,
-        signal,
-        releaseAfter: this.#options.accepted === "debuggee" ? this.#options.releaseAfter : 0,
-        onHeld: (error) => this.#held(`${error.code}: ${error.message}`),
-      });
-      if (stream === undefined) return;
-      if (stream instanceof DebugtapError) {
-        this.#giveUp(stream);
-        return;
-      }
-      if (signal.aborted) reset(stream);
-      else await this.#join(stream);
-      await pause(againAfter, signal);
-    }
+    if (this.#hold !== undefined) await this.#reachClient(this.#hold);
+    else await this.#reachDebuggee().catch((thrown: unknown) => this.#giveUp(asDebugtapError(thrown)));
+  }
+
+  /** Lets a debuggee that waits for an IDE run on without one; false when this one does not wait. */
+  release(why: string): boolean {
+    const waits = this.#prelude === undefined ? this.#link === undefined : !this.#prelude.running;
+    if (this.#hold === undefined || this.#hold.released !== undefined || !waits || this.#over.signal.aborted)
+      return false;
+    this.#hold.release(why);
+    this.#link?.drop("client", { by: "relay", how: "released" });
+    return true;
   }
 
   /**
@@ -115,15 +119,35 @@ export class Session {
    */
   async stop(): Promise<void> {
     if (this.#state === "closed") return;
-    const { stream, accepted } = this.#options;
+    const { stream } = this.#options;
     this.#link?.release({ by: "relay", how: "stopped" });
-    if (accepted === "debuggee" && this.#state !== "released" && this.#prelude?.running === false) {
+    if (this.#hold !== undefined && this.#state !== "released" && this.#prelude?.running === false) {
       stream.write(releaseBytes);
       this.#note({ kind: "released", detail: "the relay stops" });
     }
     const ends = this.#dialled === undefined ? [stream] : [stream, this.#dialled];
     this.#finish({ by: "relay", how: "stopped" });
-    await Promise.all(ends.map((end) => endWithin(end)));
+    await Promise.all(ends.map((end) => endWithin(end, stopWithin)));
+  }
+
+  async #reachDebuggee(): Promise<void> {
+    if (this.facts.wire === "dap") await this.#firstByte();
+    const { signal } = this.#over;
+    if (signal.aborted) return;
+    this.#become("attaching");
+    const stream = await this.#options.dial(signal);
+    if (signal.aborted) reset(stream);
+    else await this.#join({ client: this.#options.stream, debuggee: stream }, stream);
+  }
+
+  async #reachClient(hold: Hold): Promise<void> {
+    this.#become("attaching");
+    for (let stream = await hold.reach(); stream !== undefined; stream = await hold.reach()) {
+      // Only pydevd's IDE speaks first.
+      if (this.facts.wire === "raw") this.#answered(hold);
+      await this.#join({ client: stream, debuggee: this.#options.stream }, stream);
+    }
+    if (hold.released !== undefined && !this.#over.signal.aborted) this.#letGo(hold.released);
   }
 
   #receive(): Inbox {
@@ -141,94 +165,119 @@ export class Session {
   #firstByte(): Promise<void> {
     return new Promise((resolve) => {
       this.#onBytes = resolve;
-      this.#stop.signal.addEventListener("abort", () => resolve(), { once: true });
+      this.#over.signal.addEventListener("abort", () => resolve(), { once: true });
     });
   }
 
   /** Resolves when the link is over; the session then is too, unless the debuggee is held again. */
-  #join(dialled: Duplex): Promise<void> {
-    const { accepted, stream, rewrite } = this.#options;
+  #join(ends: Record<Side, Duplex>, dialled: Duplex): Promise<void> {
     const early = this.#inbox.take();
-    const debuggeeCame = accepted === "debuggee";
-    const transform = rewrite?.();
+    const watch = this.#watch();
     this.#dialled = dialled;
     return new Promise((resolve) => {
       this.#link = new Link({
-        ends: debuggeeCame ? { client: dialled, debuggee: stream } : { client: stream, debuggee: dialled },
-        early: debuggeeCame ? { client: [], debuggee: early } : { client: early, debuggee: [] },
+        ends,
+        early: { client: [], debuggee: [], [this.#options.accepted]: early },
         transforms: {
           ...(this.#prelude === undefined ? {} : { client: this.#prelude }),
-          ...(transform === undefined ? {} : { debuggee: transform }),
+          ...(watch === undefined ? {} : { debuggee: watch }),
         },
         chunk: (side, bytes) => this.#chunk(side, bytes),
         mayEnd: (side) => side === "debuggee" || this.#prelude?.running !== false,
         over: (end, survivor) => {
           this.#link = undefined;
+          this.#dialled = undefined;
+          this.#hold?.left();
           if (survivor === undefined) this.#finish(end);
           else this.#holdAgain();
           resolve();
         },
       });
-      this.#become("open");
-      this.#note({ kind: "attached", detail: `${this.facts.client} and ${this.facts.debuggee} are joined` });
+      if (this.#hold === undefined) this.#attached();
       this.#link.start();
     });
   }
 
+  /** Looks at the few messages of the debuggee that stop a thread, or that are to be changed. */
+  #watch(): Rewriter | undefined {
+    const { wire } = this.facts;
+    const { rewrite } = this.#options;
+    if (wire === "raw") return undefined;
+    return new Rewriter({
+      wire,
+      names: [...stopNames(wire), ...(rewrite?.names ?? [])],
+      rewrite: (frame) => {
+        if (this.#stops.see(frame, Date.now())) this.#options.changed(this);
+        return rewrite?.frame(frame);
+      },
+    });
+  }
+
+  /** The IDE left before it let the debuggee run. */
   #holdAgain(): void {
-    this.#dialled = undefined;
     this.#prelude = new Prelude();
     // Answers to the IDE that has left are not for the next one.
     this.#onBytes = () => {
       for (const chunk of this.#inbox.clear()) this.#chunk("debuggee", chunk);
     };
     this.#inbox = this.#receive();
-    this.#held("the IDE left before it let the debuggee run (101)");
+    this.#hold?.held("the IDE left before it let the debuggee run (101)");
   }
 
-  #held(reason: string): void {
-    this.#become("held", reason);
-    this.#note({ kind: "held", detail: reason });
-  }
-
-  /** The other side cannot be had: a debuggee runs on without it, an IDE is told why in its own words. */
-  #giveUp(error: DebugtapError): void {
-    const { stream, accepted } = this.#options;
-    const { wire } = this.facts;
+  /** The debuggee runs on without an IDE; one that is not pydevd's cannot be told to, and is let go. */
+  #letGo(why: string): void {
+    const { stream } = this.#options;
     const early = this.#inbox.take();
-    if (accepted === "debuggee" && wire === "pydevd") {
-      release({
-        debuggee: stream,
-        early,
-        chunk: (bytes) => this.#chunk("debuggee", bytes),
-        over: (how, detail) => this.#finish({ by: "debuggee", how, ...(detail === undefined ? {} : { detail }) }),
-      });
-      this.#become("released", `no IDE listens at ${this.facts.client}`);
-      this.#note({ kind: "released", detail: error.message });
+    if (this.facts.wire !== "pydevd") {
+      for (const bytes of early) this.#chunk("debuggee", bytes);
+      void endWithin(stream, stopWithin);
+      this.#finish({ by: "relay", how: "released", detail: why });
       return;
     }
-    for (const bytes of early) this.#chunk(accepted, bytes);
-    const answer = wire === "dap" ? refusal(early, error) : undefined;
-    stream.on("error", () => undefined);
-    if (answer === undefined) reset(stream);
-    else void endWithin(stream.resume(), answer);
+    this.#prelude = undefined;
+    release({
+      debuggee: stream,
+      early,
+      chunk: (bytes) => this.#chunk("debuggee", bytes),
+      over: (how, detail) => this.#finish({ by: "debuggee", how, ...(detail === undefined ? {} : { detail }) }),
+    });
+    this.#become("released", why);
+    this.#note({ kind: "released", detail: why });
+  }
+
+  /** The service cannot be reached: its IDE is told why, in its own words where the wire has some. */
+  #giveUp(error: DebugtapError): void {
+    if (this.#state === "closed") return;
+    const { stream } = this.#options;
+    const early = this.#inbox.take();
+    for (const bytes of early) this.#chunk("client", bytes);
+    refuse(stream, this.facts.wire, early, error);
     this.#finish({ by: "relay", how: "failed", detail: error.format() });
   }
 
   /** On the hot path, after the bytes were forwarded. */
   #chunk(side: Side, bytes: Uint8Array): void {
-    this.#bytes[side] += bytes.length;
-    const framer = this.#framers[side];
-    if (framer !== undefined && framer.failure === undefined) {
-      framer.follow(bytes);
-      if (framer.failure !== undefined) this.#opaque(side, framer.failure);
+    if (this.#state !== "open" && side === "client" && this.#hold !== undefined) this.#answered(this.#hold);
+    const failure = this.#traffic.count(side, bytes);
+    if (failure !== undefined) {
+      this.#note({ kind: "opaque", side, detail: failure.format() });
+      this.#options.changed(this);
     }
     this.#options.observer.chunk(this.facts.id, side, bytes);
   }
 
-  #opaque(side: Side, failure: DebugtapError): void {
-    this.#note({ kind: "opaque", side, detail: failure.format() });
-    this.#options.changed(this);
+  #answered(hold: Hold): void {
+    if (hold.answered()) this.#attached();
+  }
+
+  #attached(): void {
+    this.#become("open");
+    this.#note({ kind: "attached", detail: `${this.facts.client} and ${this.facts.debuggee} are joined` });
+  }
+
+  #held(reason: string): void {
+    this.#become("held", reason);
+    this.#note({ kind: "held", detail: reason });
   }
 
   #note(note: SessionNote): void {
@@ -244,24 +293,10 @@ export class Session {
 
   #finish(end: SessionEnd): void {
     if (this.#state === "closed") return;
-    this.#become("closed", `${end.how} by ${end.by}${end.detail === undefined ? "" : `: ${end.detail}`}`);
-    this.#stop.abort();
+    const { threads } = this.#stops;
+    const stopped = threads.size === 0 || end.how === "end" ? "" : `; ${threads.size} stopped threads run on`;
+    this.#become("closed", `${end.how} by ${end.by}${end.detail === undefined ? "" : `: ${end.detail}`}${stopped}`);
+    this.#over.abort();
     this.#options.ended(this, end);
   }
-}
-
-/** Ends a stream and waits until it is closed; after `stopWithin` it is reset. */
-function endWithin(stream: Duplex, last?: Uint8Array): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => reset(stream), stopWithin);
-    stream.on("error", () => undefined);
-    stream.once("close", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    stream.resume();
-    if (last === undefined) stream.end();
-    else stream.end(last);
-    if (stream.destroyed) stream.emit("close");
-  });
 }

@@ -20,6 +20,7 @@ const verbs: readonly Verb[] = [
   ["up", running, async () => (await import("./up.ts")).upCommand()],
   ["relay", running, async () => (await import("./relay.ts")).relayCommand()],
   ["ps", running, async () => (await import("./ps.ts")).psCommand()],
+  ["release", running, async () => (await import("./release.ts")).releaseCommand()],
   ["down", running, async () => (await import("./down.ts")).downCommand()],
   ["show", reading, async () => (await import("./show.ts")).showCommand()],
   ["export", reading, async () => (await import("./export.ts")).exportCommand()],

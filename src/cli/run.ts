@@ -56,7 +56,11 @@ export async function runRelay({ config, traceDir, json }: RunOptions): Promise<
   try {
     await Promise.race([relay.start(), stop.requested]);
     board?.start();
-    const control = await startControl({ view: () => relay.view(), stop: stop.request }).catch(tellError);
+    const control = await startControl({
+      view: () => relay.view(),
+      stop: stop.request,
+      release: (name) => relay.release(name),
+    }).catch(tellError);
     await stop.requested;
     await control?.close();
   } finally {

@@ -39,6 +39,13 @@ export async function askToStop(relay: FoundRelay): Promise<boolean> {
   );
 }
 
+/** Asks one relay to release what waits under this name; the sessions that it released. Rejects when it does not answer. */
+export async function askToRelease(relay: FoundRelay, name: string): Promise<readonly string[]> {
+  const answer = await ask("POST", relay.path, `/release?session=${encodeURIComponent(name)}`);
+  const released: unknown = Reflect.get(Object(answer), "released");
+  return Array.isArray(released) ? released.map(String) : [];
+}
+
 /** The relay is of this user, and of this version or near: its answer is checked for what readers walk through. */
 function isView(value: unknown): value is RelayView {
   if (typeof value !== "object" || value === null) return false;

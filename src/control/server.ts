@@ -2,6 +2,7 @@
 //
 //   GET /view   200 RelayView
 //   POST /stop  202 {"stopping":true}, then the relay is asked to stop
+//   POST /release?session=NAME  200 {"released":[NAME,…]}: a service's debuggees that wait for an IDE, or one, run on
 //
 // Rules
 // - No client can crash or hold the relay: bodies are thrown away, one request a connection, few connections, short timeouts.
@@ -17,6 +18,8 @@ export interface ControlOptions {
   readonly view: () => RelayView;
   /** Called once at most, after the client has its answer. */
   readonly stop: () => void;
+  /** Releases what waits under this name, of a service or a session; the sessions that it released. */
+  readonly release: (name: string) => readonly string[];
   /** Directory of the sockets, in place of the user's own. */
   readonly dir?: string;
 }
@@ -28,7 +31,7 @@ export interface Control {
 
 /** Opens the socket of this process. Rejects with DT_CONTROL_SOCKET; a relay can go on without it. */
 export async function startControl(options: ControlOptions): Promise<Control> {
-  const { view, stop, dir = defaultSocketDir() } = options;
+  const { stop, dir = defaultSocketDir() } = options;
   const path = socketPath(dir, process.pid);
   await ensureSocketDir(dir);
   await relaySockets(dir);
@@ -39,9 +42,12 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   const server = createServer(
     { keepAlive: false, headersTimeout: 2000, requestTimeout: 5000, maxHeaderSize: 8192 },
     (request, response) => {
-      answer(request, response, view, () => {
-        if (!stopping) stop();
-        stopping = true;
+      answer(request, response, {
+        ...options,
+        stop: () => {
+          if (!stopping) stop();
+          stopping = true;
+        },
       });
     },
   );
@@ -62,7 +68,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, view: () => RelayView, stop: () => void): void {
+function answer(request: IncomingMessage, response: ServerResponse, options: ControlOptions): void {
   request.on("error", () => undefined);
   response.on("error", () => undefined);
   request.resume();
@@ -70,17 +76,25 @@ function answer(request: IncomingMessage, response: ServerResponse, view: () => 
     response.writeHead(status, { "content-type": "application/json", connection: "close" });
     response.end(JSON.stringify(body));
   };
-  const wanted = `${request.method} ${request.url}`;
-  if (wanted === "GET /view") {
-    try {
-      send(200, view());
-    } catch (error) {
-      send(500, { error: error instanceof Error ? error.message : String(error) });
+  const url = new URL(request.url ?? "/", "http://relay");
+  try {
+    switch (`${request.method} ${url.pathname}`) {
+      case "GET /view":
+        send(200, options.view());
+        return;
+      case "POST /stop":
+        response.once("close", options.stop);
+        send(202, { stopping: true });
+        return;
+      case "POST /release":
+        send(200, { released: options.release(url.searchParams.get("session") ?? "") });
+        return;
+      default:
+        send(404, { error: "there is GET /view, POST /stop and POST /release" });
     }
-  } else if (wanted === "POST /stop") {
-    response.once("close", stop);
-    send(202, { stopping: true });
-  } else send(404, { error: "there is GET /view and POST /stop" });
+  } catch (error) {
+    send(500, { error: error instanceof Error ? error.message : String(error) });
+  }
 }
 
 function listen(server: Server, path: string): Promise<void> {

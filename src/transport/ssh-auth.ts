@@ -8,7 +8,6 @@
 // - ssh2 can use neither certificates nor FIDO keys: said by name, not skipped in silence.
 import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import ssh2 from "ssh2";
 import type {
   AnyAuthMethod,
   NextAuthHandler,
@@ -18,10 +17,10 @@ import type {
   SignCallback,
 } from "ssh2";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { BaseAgent, createAgent, utils } from "./ssh2.ts";
 import { shellQuote, sshLine } from "./ssh-config.ts";
 import type { SshTarget } from "./ssh-config.ts";
 
-const { BaseAgent, createAgent, utils } = ssh2;
 const passphraseTries = 3;
 const agentTimeoutMs = 3000;
 

@@ -7,13 +7,13 @@
 // - ssh2 reports one failure in several ways (`error`, then `close`, in its own words). The first cause is kept.
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
-import ssh2 from "ssh2";
-import type { Algorithms, Client } from "ssh2";
+import type { Algorithms, Client as ClientType } from "ssh2";
 import { DebugtapError, asDebugtapError } from "../../protocol/errors.ts";
 import { KnownHosts } from "./known-hosts.ts";
 import { ProxyStream, openProxy } from "./proxy.ts";
 import { SshAuth, askOnce } from "./ssh-auth.ts";
 import type { Prompt } from "./ssh-auth.ts";
+import { Client } from "./ssh2.ts";
 import { sshLine } from "./ssh-config.ts";
 import type { SshTarget } from "./ssh-config.ts";
 import { errnoOf, hostPort, ignore } from "./tcp.ts";
@@ -22,7 +22,7 @@ const defaultTimeoutMs = 8000;
 const keepAliveMs = 5000;
 
 export interface SshConnection {
-  readonly client: Client;
+  readonly client: ClientType;
   readonly socket: Duplex;
 }
 
@@ -45,7 +45,7 @@ export async function connectSsh(target: SshTarget, options: SshConnectOptions =
   if (options.signal?.aborted === true) throw stoppedError(target);
   const proxy = openProxy(target, options.prompt !== undefined);
   const socket = proxy ?? openSocket(target);
-  const client = new ssh2.Client();
+  const client = new Client();
   client.on("error", ignore);
   socket.on("error", ignore);
   const attempt = new Attempt(target, auth, proxy);

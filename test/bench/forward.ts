@@ -9,7 +9,8 @@ import { machine, type Machine } from "./machine.ts";
 import type { BenchOptions } from "./options.ts";
 import { openPaths, type Path, type Paths } from "./paths.ts";
 import { cpuOfMainThread } from "./program.ts";
-import { workloads, type Figures, type Workload } from "./workloads.ts";
+import { recorderCost } from "./recorder-cost.ts";
+import { recordedSizes, workloads, type Figures, type Workload } from "./workloads.ts";
 
 /** By workload, path and metric: one figure for each repetition. */
 export type Samples = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>>>;
@@ -21,6 +22,8 @@ export interface ForwardResult {
   readonly repetitions: number;
   readonly machine: Machine;
   readonly samples: Samples;
+  /** CPU that recording adds to the forwarding thread, us per message; by workload, one figure for each repetition. */
+  readonly recorder: Readonly<Record<string, readonly number[]>>;
   /** By path. */
   readonly idle: Readonly<Record<string, IdleMemory>>;
 }
@@ -36,7 +39,7 @@ export async function runForward(options: BenchOptions, say: (text: string) => v
     repetitions: options.reps,
     machine: machine(),
   } as const;
-  const chosen = workloads.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
+  const chosen = workloads.filter(({ name }) => wants(options, name));
   const paths = await openPaths(options.paths);
   try {
     say(`${paths.all.length} paths open, ${chosen.length} workloads, ${options.reps} repetitions`);
@@ -44,15 +47,17 @@ export async function runForward(options: BenchOptions, say: (text: string) => v
       chosen.map(({ name }) => name),
       paths.all.map(({ name }) => name),
     );
-    for (let repetition = 0; repetition <= options.reps; repetition++) {
+    // A single repetition is for trying the bench, not for its figures.
+    for (let repetition = options.reps === 1 ? 1 : 0; repetition <= options.reps; repetition++) {
       for (const workload of chosen) {
         const figures = await repeat(workload, paths.all, options.measure);
         if (repetition > 0) samples.add(workload.name, figures);
       }
       if (repetition > 0) say(`repetition ${repetition} of ${options.reps}`);
     }
+    const recorder = await measureRecorder(options, say);
     const idle = await measureIdle(paths, options, say);
-    return { ...result, seconds: Math.round((performance.now() - began) / 1000), samples: samples.all, idle };
+    return { ...result, seconds: Math.round((performance.now() - began) / 1000), samples: samples.all, recorder, idle };
   } finally {
     await paths.close();
   }
@@ -79,18 +84,30 @@ async function repeat(workload: Workload, paths: readonly Path[], milliseconds: 
   return new Map(figures);
 }
 
+function wants({ only }: BenchOptions, name: string): boolean {
+  return only.length === 0 || only.includes(name);
+}
+
+async function measureRecorder(options: BenchOptions, say: (text: string) => void): Promise<ForwardResult["recorder"]> {
+  if (!wants(options, "recorder")) return {};
+  const figures: Record<string, number[]> = {};
+  for (const [name, size] of Object.entries(recordedSizes))
+    figures[name] = await recorderCost(size, options.reps, 2 * options.measure);
+  say("the recorder alone");
+  return figures;
+}
+
 async function measureIdle(
   paths: Paths,
   options: BenchOptions,
   say: (text: string) => void,
 ): Promise<ForwardResult["idle"]> {
-  const wanted = options.only.length === 0 || options.only.includes("idle");
-  if (!wanted || !options.paths.includes("debugtap")) return {};
-  const idle: Record<string, IdleMemory> = {};
-  for (const host of ["vm", "local"] as const) {
-    idle[idlePaths[host]] = await idleMemory(paths, host, options.idle);
-    say(`${options.idle} idle sessions, ${idlePaths[host]}`);
-  }
+  if (!wants(options, "idle") || !options.paths.includes("debugtap")) return {};
+  const measured = Object.entries(idlePaths).map(async ([host, path]): Promise<[string, IdleMemory]> => {
+    return [path, await idleMemory(paths, host === "vm" ? "vm" : "local", options.idle)];
+  });
+  const idle = Object.fromEntries(await Promise.all(measured));
+  say(`${options.idle} idle sessions`);
   return idle;
 }
 

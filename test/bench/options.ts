@@ -17,7 +17,7 @@ export interface BenchOptions {
   readonly markdown: boolean;
 }
 
-const workloadNames = [...workloads.map(({ name }) => name), "idle"];
+const workloadNames = [...workloads.map(({ name }) => name), "recorder", "idle"];
 
 export const usage = `npm run bench -- [SUITE] [options]
   SUITE             forward (default)

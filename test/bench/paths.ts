@@ -46,8 +46,7 @@ export type PathKind = (typeof pathKinds)[number];
 export async function openPaths(kinds: readonly PathKind[]): Promise<Paths> {
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
-    for (const closer of closers.reverse()) await closer();
-    closers.length = 0;
+    await Promise.all(closers.map((closer) => closer()));
   };
   const own = <Thing extends { stop(): Promise<void> }>(thing: Thing): Thing => {
     closers.push(() => thing.stop());

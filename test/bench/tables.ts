@@ -15,22 +15,22 @@ export function fullTables(result: ForwardResult, targets: readonly TargetLine[]
     if (paths === undefined) return [];
     const base = baseOf(Object.keys(paths));
     const columns = workload.metrics.filter((metric) => Object.values(paths).some((figures) => metric in figures));
-    const rows = Object.entries(paths).map(([path, figures]): Row => [
-      path,
-      ...columns.map((metric) => {
+    const rows = Object.entries(paths).map(([path, figures]) => {
+      const cells = columns.map((metric) => {
         const values = figures[metric];
         if (values === undefined) return "";
         if (metric === "stalls") return `${values.reduce((sum, count) => sum + count, 0)}`;
         const { median, spread } = summarize(values);
         return `${short(median)} ±${Math.round(spread * 100)}% ${ratio(result, workload.name, metric, path, base)}`;
-      }),
-    ]);
+      });
+      return [path].concat(cells);
+    });
     return [
       `${workload.title} (median, (max-min)/median, ratio to ${base})`,
       plain([["", ...columns.map((name) => metrics[name])], ...rows]),
     ];
   });
-  return [...parts, ...idleText(result), plain(targetRows(targets))].join("\n\n");
+  return [...parts, ...idleText(result), targetText(targets)].join("\n\n");
 }
 
 /** For the README: the machine, one table of ratios, the targets. */
@@ -39,21 +39,20 @@ export function shortMarkdown(result: ForwardResult, targets: readonly TargetLin
   const columns = shortColumns.filter(({ workload }) => result.samples[workload] !== undefined);
   const base = baseOf(Object.keys(result.samples[columns[0]?.workload ?? ""] ?? {}));
   const paths = [...new Set(Object.values(result.samples).flatMap((byPath) => Object.keys(byPath)))];
-  const rows = paths.map((path): Row => [
-    path,
-    ...columns.map(({ workload, metric }) => {
+  const rows = paths.map((path) => {
+    const cells = columns.map(({ workload, metric }) => {
       const values = result.samples[workload]?.[path]?.[metric];
-      return values === undefined
-        ? ""
-        : `${short(summarize(values).median)} ${ratio(result, workload, metric, path, base)}`;
-    }),
-  ]);
+      if (values === undefined) return "";
+      return `${short(summarize(values).median)} ${ratio(result, workload, metric, path, base)}`;
+    });
+    return [path].concat(cells);
+  });
   const head = columns.map(({ title }) => title);
   return [
     `${started.slice(0, 10)}, ${machine.cores} cores of ${machine.cpu}, ${machine.kernel}, Node ${machine.node}, ${machine.openssh}, load before ${machine.load}; median of ${repetitions} repetitions (ratio to ${base}).`,
     markdown([["", ...head], ...rows]),
     ...idleText(result),
-    markdown(targetRows(targets)),
+    targetTable(targets),
   ].join("\n\n");
 }
 
@@ -69,15 +68,31 @@ const shortColumns: readonly { workload: string; metric: MetricName; title: stri
   { workload: "connect", metric: "p50", title: "connect us" },
 ];
 
-function targetRows(targets: readonly TargetLine[]): Row[] {
-  const rows = targets.map(({ target, unit, reached, verdict }): Row => {
-    const parts = reached.map(({ path, value, min, max }) => {
-      const range = min === max ? "" : ` (${short(min)} to ${short(max)})`;
-      return `${path}: ${short(value)}${unit === "x" ? "x" : unit === "" ? "" : ` ${unit}`}${range}`;
-    });
-    return [target, parts.join("; "), verdict];
+type Reached = TargetLine["reached"][number];
+
+function targetText(targets: readonly TargetLine[]): string {
+  const rows = targets.flatMap(({ target, unit, reached, verdict }) => {
+    const first = [target, "", "", verdict];
+    const each = reached.map((one): Row => [`  ${one.path}`, withUnit(one.value, unit), range(one), ""]);
+    return [first, ...each];
   });
-  return [["target", "reached: median (lowest to highest)", "verdict"], ...rows];
+  return plain([["target", "reached", "lowest to highest", "verdict"], ...rows]);
+}
+
+function targetTable(targets: readonly TargetLine[]): string {
+  const rows = targets.map(({ target, unit, reached, verdict }): Row => {
+    const parts = reached.map((one) => `${one.path}: ${withUnit(one.value, unit)} ${range(one)}`.trimEnd());
+    return [target, parts.join("<br>"), verdict];
+  });
+  return markdown([["target", "reached: median (lowest to highest)", "verdict"], ...rows]);
+}
+
+function withUnit(value: number, unit: TargetLine["unit"]): string {
+  return unit === "x" ? `${short(value)}x` : `${short(value)} ${unit}`.trimEnd();
+}
+
+function range({ min, max }: Reached): string {
+  return min === max ? "" : `(${short(min)} to ${short(max)})`;
 }
 
 function idleText({ idle }: ForwardResult): string[] {

@@ -37,9 +37,11 @@ export const metrics = {
 } as const;
 export type MetricName = keyof typeof metrics;
 
-export const stallMs = 36;
+const stallMs = 36;
 const small = 200;
 const large = 20 * 1024;
+/** Of the messages of the workloads that the recorder's cost is told for. */
+export const recordedSizes = { "200B": small, "20KB": large } as const;
 const channels = 64;
 const warmUps = 20;
 /** Bulk of this many bytes is some 1 ms of work. */

@@ -110,7 +110,7 @@ async function fakeRelay(t: { teardown(action: () => void): void }, stop: string
     import { startControl } from ${JSON.stringify(server)};
     const service = { name: "api", wire: "dap", host: "local", state: "listening", since: 0, ide: "127.0.0.1:5711", vm: "127.0.0.1:5678", sessions: 0 };
     const view = () => ({ pid: process.pid, started: Date.now(), version: "1.2.3", hosts: [], services: [service], sessions: [] });
-    const control = await startControl({ view, stop: () => { ${stop} } });
+    const control = await startControl({ view, stop: () => { ${stop} }, release: (name) => name === "svc" ? ["svc#1"] : [] });
     process.on("SIGUSR2", () => {
       console.log("busy");
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30_000);
@@ -144,6 +144,10 @@ t.test("ps shows what runs, down ends it and waits until it is gone", async (t) 
     status: 3,
     stderr: /no debugtap runs with the process id 1\n {2}why: running: \d+, \d+\n {2}fix: debugtap down \d+ \d+\n/,
   });
+
+  const [released, nothing] = several(["release", "svc"], ["release", "svc#9"]);
+  t.match(released, { status: 0, stdout: /^svc#1 runs on$/m });
+  t.match(nothing, { status: 4, stderr: /^DT_NOT_HELD: no debuggee waits under the name svc#9/ });
 
   const [one, left, all, none] = several(["down", String(first), "--json"], ["ps", "--json"], ["down"], ["ps"]);
   t.same(JSON.parse(one?.stdout ?? ""), { stopped: [first] });

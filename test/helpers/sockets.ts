@@ -78,6 +78,8 @@ export function read(socket: net.Socket, until: number | string): Promise<string
 /** How a socket's peer went: `end` (clean) or `reset`. */
 export function gone(socket: net.Socket): Promise<"end" | "reset"> {
   return new Promise((resolve) => {
+    if (socket.errored !== null) resolve("reset");
+    else if (socket.readableEnded) resolve("end");
     socket.once("end", () => resolve("end"));
     socket.once("error", () => resolve("reset"));
     socket.resume();

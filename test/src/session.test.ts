@@ -49,21 +49,24 @@ async function serve(t: Test, wire: Wire, comes: Side, to: number, releaseAfter 
     await service.close();
     await Promise.all(registry.sessions().map((session) => session.stop()));
   });
-  /** Resolves when session `id` has been in `state`. */
-  const reached = (state: SessionState, id = 1): Promise<void> =>
+  const seen = (accepts: (event: RelayEvent) => boolean): Promise<void> =>
     new Promise((resolve) => {
       const look = (): void => {
-        if (
-          !events.some((event) => event.type === "session" && event.session.id === id && event.session.state === state)
-        )
-          return;
+        if (!events.some(accepts)) return;
         wakers.delete(look);
         resolve();
       };
       wakers.add(look);
       look();
     });
-  return { port, registry, events, bytes, ends, notes, reached };
+  /** Resolves when session `id` has been in `state`. */
+  const reached = (state: SessionState, id = 1): Promise<void> =>
+    seen((event) => event.type === "session" && event.session.id === id && event.session.state === state);
+  const held = (id: number, reason: string): Promise<void> =>
+    seen(
+      (event) => event.type === "session" && event.session.id === id && event.session.reason?.includes(reason) === true,
+    );
+  return { port, registry, bytes, ends, notes, reached, held };
 }
 
 t.test("pydevd: bytes cross both ways as they came, and half-closes pass on", async (t) => {
@@ -97,9 +100,9 @@ t.test("pydevd: a debuggee is held until an IDE listens, then joined", async (t)
   const ide = await listen(port0);
   t.teardown(() => ide.close());
   const client = await ide.next();
-  await reached("open");
   client.write("101\t1\t\n");
   t.equal(await read(debuggee, "\n"), "101\t1\t\n");
+  await reached("open");
   t.same(notes, ["held", "attached"]);
   debuggee.resetAndDestroy();
   t.equal(await gone(client), "reset", "a reset is passed on as a reset");
@@ -140,6 +143,55 @@ t.test("pydevd: hold: 50ms releases a debuggee that no IDE wants, and resumes it
   t.match(bytes.debuggee, /^105\t6/);
   t.same(ends, [{ by: "debuggee", how: "end" }]);
 });
+
+t.test("pydevd: an IDE that serves one at a time gets the oldest first; the rest queue in view", async (t) => {
+  const ide = await listen();
+  t.teardown(() => ide.close());
+  const { port, reached, held } = await serve(t, "pydevd", "debuggee", ide.port);
+  const [first, second, third] = [await connect(port), await connect(port), await connect(port)];
+  const one = await ide.next();
+  one.write("101\t1\t\n");
+  t.equal(await read(first, "\n"), "101\t1\t\n");
+  // Like PyCharm: the second is accepted by the backlog and not spoken to; the third is not dialled.
+  const two = await ide.next();
+  await held(3, "has not answered svc#2 yet");
+  await held(2, "busy with another");
+  one.end();
+  two.write("101\t1\t\n");
+  t.equal(await read(second, "\n"), "101\t1\t\n");
+  const three = await ide.next();
+  three.write("101\t1\t\n");
+  t.equal(await read(third, "\n"), "101\t1\t\n");
+  await reached("open", 3);
+  for (const debuggee of [first, second, third]) debuggee.resetAndDestroy();
+  await Promise.all([1, 2, 3].map((id) => reached("closed", id)));
+});
+
+t.test(
+  "pydevd: release lets one that waits run on, in every way of waiting; one that runs is left alone",
+  async (t) => {
+    const ide = await listen();
+    t.teardown(() => ide.close());
+    const { port, reached, registry } = await serve(t, "pydevd", "debuggee", ide.port);
+    const [silent, behind] = [await connect(port), await connect(port)];
+    const atIde = await ide.next();
+    await reached("held", 2);
+    const [first, second] = registry.sessions();
+    t.equal(second?.release("by hand"), true, "one that queues");
+    t.equal(await read(behind, "101\t3\t\n"), "501\t1\t1.1\tUNIX\tID\n101\t3\t\n");
+    t.equal(first?.release("by hand"), true, "one that the IDE has accepted and not spoken to");
+    t.equal(await read(silent, "101\t3\t\n"), "501\t1\t1.1\tUNIX\tID\n101\t3\t\n");
+    t.equal(await gone(atIde), "reset");
+    await reached("released", 1);
+    t.equal(first?.release("again"), false);
+    const running = await connect(port);
+    (await ide.next()).write("101\t1\t\n");
+    t.equal(await read(running, "\n"), "101\t1\t\n");
+    t.equal(registry.sessions()[2]?.release("by hand"), false);
+    for (const debuggee of [silent, behind, running]) debuggee.resetAndDestroy();
+    await Promise.all([1, 2, 3].map((id) => reached("closed", id)));
+  },
+);
 
 t.test("pydevd: a relay that stops releases those that wait, and ends the others cleanly", async (t) => {
   const { port, reached, registry } = await serve(t, "pydevd", "debuggee", await freePort());
@@ -223,9 +275,9 @@ t.test("many sessions of one service at once, each with a number of its own", as
   t.teardown(() => ide.close());
   const { port, registry, reached } = await serve(t, "pydevd", "debuggee", ide.port);
   const debuggees = await Promise.all(Array.from({ length: 20 }, () => connect(port)));
-  const clients = await Promise.all(debuggees.map(() => ide.next()));
+  // One after the other: the next is not dialled before the IDE has spoken to the one before.
+  for (const i of debuggees.keys()) (await ide.next()).write(`101\t${i}\t\n`);
   await Promise.all(debuggees.map((_, i) => reached("open", i + 1)));
-  for (const [i, client] of clients.entries()) client.write(`101\t${i}\t\n`);
   const heard = await Promise.all(debuggees.map((debuggee) => read(debuggee, "\n")));
   t.same(new Set(heard).size, 20);
   t.same(
