@@ -19,7 +19,7 @@ export interface Route {
 }
 
 /** ms between two messages */
-const pace = 2;
+const pace = 10;
 
 export class Talker {
   readonly sent: Buffer[] = [];
@@ -51,7 +51,7 @@ export class Talker {
     this.#socket.write(bytes);
   }
 
-  /** A message every 2 ms, as far as they are taken. */
+  /** A message every 10 ms, as far as they are taken. */
   start(): void {
     this.#timer = setInterval(() => this.say(), pace);
   }
