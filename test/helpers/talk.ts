@@ -31,6 +31,7 @@ export class Talker {
   #count = 0;
   #said = 0;
   #heard = 0;
+  #left = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(socket: net.Socket, message: (n: number) => Uint8Array) {
@@ -40,7 +41,11 @@ export class Talker {
       this.got.push(chunk);
       this.#heard += chunk.length;
     });
-    this.gone = peerEnd(socket).finally(() => clearInterval(this.#timer));
+    this.gone = peerEnd(socket).then((how) => {
+      clearInterval(this.#timer);
+      this.#left = true;
+      return how;
+    });
   }
 
   say(): void {
@@ -60,7 +65,7 @@ export class Talker {
   flood(bytes: number): void {
     const enough = this.#said + bytes;
     const go = (): void => {
-      while (this.#said < enough && !this.#socket.writableNeedDrain) this.say();
+      while (this.#said < enough && this.#socket.writable && !this.#socket.writableNeedDrain) this.say();
       if (this.#said >= enough) this.#socket.off("drain", go);
     };
     this.#socket.on("drain", go);
@@ -78,10 +83,13 @@ export class Talker {
     this.#socket.destroy();
   }
 
-  /** Resolves when so many more bytes came. */
+  /** Resolves when so many more bytes came. Rejects when the other side leaves before. */
   async hears(more: number): Promise<void> {
     const enough = this.#heard + more;
-    while (this.#heard < enough) await pause(pace);
+    while (this.#heard < enough) {
+      if (this.#left) throw new Error(`the other side left after ${this.#heard} bytes`);
+      await pause(pace);
+    }
   }
 }
 
