@@ -19,6 +19,8 @@ export interface Contender {
   readonly ports: Readonly<Record<Way, number>>;
   /** What debugtap says of its link: `[epoch ms, state]`; others say nothing. */
   states(): readonly (readonly [number, string])[];
+  /** What somebody would do who finds that it does not come back by itself. */
+  help(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -49,7 +51,14 @@ export async function startDebugtap(to: number, remote: number): Promise<Contend
     await stop();
     throw error;
   }
-  return { name: "debugtap", vm, ports: { "-L": local, "-R": dials }, states: () => hostStates(relay), stop };
+  return {
+    name: "debugtap",
+    vm,
+    ports: { "-L": local, "-R": dials },
+    states: () => hostStates(relay),
+    help: async () => vm.signalLogins("SIGKILL"),
+    stop,
+  };
 }
 
 /** Undefined when it is not installed. */
@@ -59,19 +68,26 @@ export async function startAutossh(to: number): Promise<Contender | undefined> {
   const [local = 0, remote = 0] = await freePorts(2);
   const vm = await FaultyVm.start();
   const options = ["ServerAliveInterval=1", "ServerAliveCountMax=2", "ExitOnForwardFailure=yes"];
-  const program = new Program(
-    "autossh",
-    ["-M", "0", "-N", "-F", vm.sshConfig, ...options.flatMap((option) => ["-o", option])].concat(
-      ["-L", `${local}:127.0.0.1:${to}`, "-R", `${remote}:127.0.0.1:${to}`],
-      "vm",
-    ),
-    { AUTOSSH_GATETIME: "0" },
-  );
-  const stop = async (): Promise<void> => {
-    await program.stop();
-    await vm.stop();
+  const forwards = ["-L", `${local}:127.0.0.1:${to}`, "-R", `${remote}:127.0.0.1:${to}`];
+  const args = ["-M", "0", "-N", "-F", vm.sshConfig, ...options.flatMap((option) => ["-o", option]), ...forwards, "vm"];
+  const start = (): Program => new Program("autossh", args, { AUTOSSH_GATETIME: "0" });
+  let program = start();
+  return {
+    name: "autossh",
+    vm,
+    ports: { "-L": local, "-R": remote },
+    states: () => [],
+    // After a few failures in a row it waits for minutes.
+    help: async () => {
+      await program.stop();
+      vm.signalLogins("SIGKILL");
+      program = start();
+    },
+    stop: async () => {
+      await program.stop();
+      await vm.stop();
+    },
   };
-  return { name: "autossh", vm, ports: { "-L": local, "-R": remote }, states: () => [], stop };
 }
 
 function hostStates({ events }: RelayProcess): (readonly [number, string])[] {

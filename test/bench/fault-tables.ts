@@ -40,7 +40,9 @@ export function faultTables(result: FaultsResult, targets: readonly TargetLine[]
     ...(Object.keys(times).length === 0
       ? []
       : [`ms from the fault, lowest / median / highest; ${result.rounds} rounds`, plain(timesRows(result))]),
-    ...(mixed.length === 0 ? [] : ["200 B to and fro beside bulk at 8 Mbit/s", plain(mixedRows(result))]),
+    ...(mixed.length === 0
+      ? []
+      : ["200 B to and fro beside bulk at 8 Mbit/s, connections taking turns", plain(mixedRows(result))]),
     ...(slow.length === 0 ? [] : ["bulk both ways on a link of 400 kB/s each way", plain(slowRows(result))]),
     targetText(targets),
   ];

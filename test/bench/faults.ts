@@ -5,7 +5,7 @@
 // - Contenders meet each fault at the same moment, each with a VM of its own.
 // - `told`: when the local end of a connection through the forward is closed. `back`: when a new connection to the same port is
 //   answered. Both from the fault on; after a restart `back` counts from when sshd accepts connections again.
-// - Who is not back after 10 s is helped (its frozen sshd is ended), and counted as not back.
+// - Who is not back after 10 s is helped (its frozen sshd is ended, autossh started again), and counted as not back.
 import { setTimeout as pause } from "node:timers/promises";
 import { startAutossh, startDebugtap, ways, type Contender, type Way } from "./contenders.ts";
 import { besideBulk, type BesideBulk } from "./beside-bulk.ts";
@@ -48,9 +48,9 @@ const faults: readonly Fault[] = [
   {
     name: "sshd restarted",
     strike: async ({ vm }) => {
-      await vm.sshd.halt();
+      await vm.halt();
       await pause(outageMs);
-      await vm.sshd.resume();
+      await vm.resume();
     },
   },
 ];
@@ -120,7 +120,7 @@ async function meet(
   fault: Fault,
   echoOf: (contender: Contender, way: Way) => Echo,
 ): Promise<Record<string, Met>> {
-  const { ports, vm } = contender;
+  const { ports } = contender;
   const never = new AbortController().signal;
   await ready(contender, echoOf);
   const open = await Promise.all(ways.map((way) => echoOf(contender, way).ask(ports[way], never)));
@@ -147,7 +147,7 @@ async function meet(
   const offset = Math.max(0, reachable - began);
   if (down !== undefined)
     met["state"] = { told: down[0] - beganAt, back: up === undefined ? undefined : up[0] - beganAt - offset };
-  if (back.includes(undefined)) vm.signalLogins("SIGKILL");
+  if (back.includes(undefined)) await contender.help();
   return met;
 }
 

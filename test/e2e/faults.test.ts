@@ -172,8 +172,8 @@ const loud: readonly Loss[] = [
   {
     name: "sshd restarted on the same port",
     fault: async ({ vm }) => {
-      await vm.sshd.halt();
-      await vm.sshd.resume();
+      await vm.halt();
+      await vm.resume();
     },
   },
 ];
@@ -215,10 +215,10 @@ t.test("a link that breaks loudly, again and again", { buffered: true }, async (
 
   await t.test("an outage: a new connection of the IDE waits for the link", async (t) => {
     const since = Date.now();
-    await world.vm.sshd.halt();
+    await world.vm.halt();
     await world.relay.event("host", ({ at, host }) => at >= since && host.state === "down");
     const waiting = openTalk(world.forth);
-    await world.vm.sshd.resume();
+    await world.vm.resume();
     await finish(t, [await waiting]);
     await well(t, world);
   });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
 import { Shim } from "./shim.ts";
 
-/** `sshd: user [priv]` is the monitor of a login, `sshd: user@notty` carries it. */
+/** `sshd: user [priv]` is the monitor of a login; `sshd: user`, or `sshd: user@notty` once it runs a command, carries it. */
 const title = /^sshd(-session)?: /;
 
 export class FaultyVm {
@@ -45,7 +45,18 @@ export class FaultyVm {
 
   /** To those that carry the logins' bytes, not to their monitors. */
   signalLogins(signal: NodeJS.Signals): void {
-    for (const pid of this.logins()) if (commandLine(pid).includes("@")) process.kill(pid, signal);
+    for (const pid of this.logins()) if (!commandLine(pid).includes("[priv]")) process.kill(pid, signal);
+  }
+
+  /** Its power goes: who was connected is told by the kernel, who comes is refused. */
+  async halt(): Promise<void> {
+    await this.shim.refuse();
+    await this.sshd.halt();
+  }
+
+  async resume(): Promise<void> {
+    await this.sshd.resume();
+    await this.shim.accept();
   }
 
   async stop(): Promise<void> {
