@@ -19,14 +19,14 @@ module.exports = {
     ),
     only(
       "core-is-plain",
-      "^src/(?!relay|index|config|suggest)[^/]+\\.ts$",
+      "^src/(?!relay|host|plan|index|config|suggest)[^/]+\\.ts$",
       ["^protocol/", "^src/[^/]+\\.ts$", node("stream")],
       "the core knows streams, not sockets or files",
     ),
     {
       name: "relay-alone-builds",
       severity: "error",
-      from: { path: "^src/(?!relay|index)[^/]+\\.ts$" },
+      from: { path: "^src/(?!relay|host|plan|index)[^/]+\\.ts$" },
       to: { path: "^src/(transport|addons|trace|control|cli|demo)/" },
     },
     {

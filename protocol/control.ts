@@ -15,9 +15,13 @@ export interface HostView {
   readonly name: string;
   /** The SSH destination, or `local`. */
   readonly target: string;
-  readonly state: "local" | "connecting" | "up" | "down";
+  readonly state: "local" | "connecting" | "up" | "degraded" | "down";
   /** Epoch milliseconds of the last change of state. */
   readonly since: number;
+  /** Milliseconds of the last round trip, where it is known. */
+  readonly rtt?: number;
+  /** When it is tried again, epoch milliseconds; a `down` without it stays until something changes. */
+  readonly retryAt?: number;
   readonly reason?: Reason;
 }
 
@@ -25,7 +29,8 @@ export interface ServiceView {
   readonly name: string;
   readonly wire: Wire;
   readonly host: string;
-  readonly state: "starting" | "listening" | "failed" | "closed";
+  /** `waiting`: its host is not reachable now; new connections wait for it. */
+  readonly state: "starting" | "listening" | "waiting" | "failed";
   readonly since: number;
   /** Where the IDE is: `127.0.0.1:5711`. The relay dials it (pydevd) or listens there (dap). */
   readonly ide: string;
@@ -50,6 +55,8 @@ export interface SessionView {
   readonly wire: Wire;
   readonly debuggee: string;
   readonly client: string;
+  /** The debuggee's process: `pid 4711 cinder-scheduler (devstack@c-sch)`. */
+  readonly process?: string;
   readonly state: SessionState;
   readonly since: number;
   readonly mode: "cut-through" | "opaque";

@@ -40,6 +40,8 @@ export const errorTable = {
   DT_HOSTKEY_REVOKED: { exit: 3, meaning: "the host key of the SSH server is marked @revoked in known_hosts" },
   DT_FORWARD_DENIED: { exit: 3, meaning: "the SSH server does not allow this forward" },
   DT_REMOTE_PORT: { exit: 3, meaning: "the SSH server cannot listen on the port that the service dials" },
+  DT_PROCESS_UNKNOWN: { exit: 4, meaning: "the process at the far end of a connection was not found" },
+  DT_PROCESS_UNMATCHED: { exit: 4, meaning: "a process dialled a shared port, and no service's `match` means it" },
   DT_SERVICE_DOWN: { exit: 4, meaning: "the service does not listen on its debug port" },
   DT_NOT_HELD: { exit: 4, meaning: "a debuggee was to be released that does not wait for an IDE" },
   DT_FRAME_GARBAGE: {

@@ -41,14 +41,27 @@ function step(name, program, args, env = {}) {
 function test(name, program, args, env = {}) {
   const tap = join(work, "output.tap");
   rmSync(tap, { force: true });
-  const failures = broken;
+  const before = broken;
   const passed = step(`tests on ${name}`, program, [...args, "--reporter=terse", `--output-file=${tap}`], env);
   const text = existsSync(tap) ? readFileSync(tap, "utf8") : "";
   const summary = [...text.matchAll(/^# \{ total: .*\}$/gm)].at(-1)?.[0] ?? "";
   const count = (key) => Number(new RegExp(`\\b${key}: (\\d+)`).exec(summary)?.[1] ?? 0);
   for (const key of ["pass", "fail", "skip"]) total[key] += count(key);
   total.skip += count("todo");
+  if (!passed) process.stdout.write(failures(text));
   // Counted as tests already, or a run that tells of none.
-  if (!passed && count("fail") > 0) broken = failures;
+  if (!passed && count("fail") > 0) broken = before;
   if (passed && count("pass") === 0) broken += 1;
+}
+
+/** Every failed assertion of raw TAP with its diagnostics. */
+function failures(text) {
+  const lines = text.split("\n");
+  const shown = [];
+  for (const [at, line] of lines.entries()) {
+    if (!/^\s*not ok /.test(line)) continue;
+    const end = lines.findIndex((other, i) => i > at + 1 && other.trim() === "...");
+    shown.push(...lines.slice(at, Math.min(end === -1 ? at + 1 : end + 1, at + 40)));
+  }
+  return `${shown.join("\n")}\n`;
 }

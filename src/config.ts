@@ -32,7 +32,7 @@ export interface HostConfig {
 }
 
 /** Which processes are a service; all that is named must hold. */
-interface ProcessMatch {
+export interface ProcessMatch {
   readonly unit?: string;
   readonly argv?: string;
   readonly cwd?: string;

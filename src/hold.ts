@@ -74,7 +74,9 @@ export class Hold {
       } catch (thrown) {
         if (this.#done.aborted) break;
         const error = asDebugtapError(thrown);
-        if (wait === firstWait) this.held(`${error.code}: ${error.message}`);
+        const closed = error.code === "DT_DIAL_REFUSED";
+        if (wait === firstWait)
+          this.held(closed ? `waits for your IDE to listen on ${facts.client}` : `${error.code}: ${error.message}`);
         await pause(wait, this.#done);
       }
     }

@@ -19,6 +19,8 @@ export interface SessionFacts {
   readonly debuggee: string;
   /** Address of the IDE's end, e.g. `127.0.0.1:5711`. */
   readonly client: string;
+  /** The debuggee's process, where it is known at the start: `pid 4711 cinder-scheduler (devstack@c-sch)`. */
+  readonly process?: string;
 }
 
 /** Why a session ended: who ended it and how. */

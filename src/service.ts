@@ -1,12 +1,15 @@
-// One named thing to debug: its open port, and the sessions that come to it.
+// One named thing to debug, and the sessions that are its.
+import type { Duplex } from "node:stream";
 import type { Wire, Side } from "../protocol/frame.ts";
-import type { Dial, Listen, Listener } from "./duplex.ts";
+import type { Identity } from "../protocol/identity.ts";
+import type { Dial, Peer } from "./duplex.ts";
 import type { Observers } from "./observers.ts";
+import { describeProcess, type ProcessFacts } from "./process.ts";
 import type { Registry } from "./registry.ts";
 import { Session, type Rewrite } from "./session.ts";
 import { Turnstile } from "./turnstile.ts";
 
-/** A service with its ports as functions: `listen` is where one side comes, `dial` opens the other. */
+/** A service with its other end as a function: `dial` opens it. */
 export interface ServicePlan {
   readonly name: string;
   readonly wire: Wire;
@@ -16,10 +19,11 @@ export interface ServicePlan {
   /** Addresses for display: the IDE's, and the service's on its host. */
   readonly ide: string;
   readonly vm: string;
-  readonly listen: Listen;
   readonly dial: Dial;
   readonly releaseAfter: number;
   readonly rewrite: Rewrite | undefined;
+  /** Finds out more about a debuggee than it says of itself. */
+  readonly lookupPid: (pid: number) => Promise<ProcessFacts | undefined>;
 }
 
 export class Service {
@@ -27,7 +31,6 @@ export class Service {
   readonly #registry: Registry;
   readonly #observers: Observers;
   readonly #turnstile = new Turnstile();
-  #listener: Listener | undefined;
 
   constructor(plan: ServicePlan, registry: Registry, observers: Observers) {
     this.plan = plan;
@@ -35,40 +38,43 @@ export class Service {
     this.#observers = observers;
   }
 
-  /** Opens the port; rejects with the DebugtapError of `listen`. */
-  async open(): Promise<void> {
-    this.#listener = await this.plan.listen((stream, peer) => {
-      const { plan } = this;
-      const identity = this.#registry.identify(plan.name);
-      const came = `${peer.address}:${peer.port}`;
-      const on = plan.host === "local" ? "" : `${plan.host} `;
-      const session = new Session({
-        facts: {
-          ...identity,
-          service: plan.name,
-          wire: plan.wire,
-          debuggee: `${on}${plan.comes === "debuggee" ? came : plan.vm}`,
-          client: plan.comes === "client" ? came : plan.ide,
-        },
-        accepted: plan.comes,
-        stream,
-        dial: plan.dial,
-        releaseAfter: plan.releaseAfter,
-        turnstile: this.#turnstile,
-        rewrite: plan.rewrite,
-        observer: this.#observers,
-        changed: (changed) => this.#registry.session(changed),
-        ended: (ended, end) => this.#observers.sessionClosed(ended.facts.id, end),
-      });
-      this.#observers.sessionOpened(session.facts);
-      this.#registry.session(session);
-      void session.run();
+  /** Begins a session with a stream that came. `process` is the debuggee's, where it is known already. */
+  accept(stream: Duplex, peer: Peer, process?: ProcessFacts): Session {
+    const { plan } = this;
+    const identity = this.#registry.identify(plan.name);
+    const came = `${peer.address}:${peer.port}`;
+    const on = plan.host === "local" ? "" : `${plan.host} `;
+    const session: Session = new Session({
+      facts: {
+        ...identity,
+        service: plan.name,
+        wire: plan.wire,
+        debuggee: `${on}${plan.comes === "debuggee" ? came : plan.vm}`,
+        client: plan.comes === "client" ? came : plan.ide,
+        ...(process === undefined ? {} : { process: describeProcess(process) }),
+      },
+      accepted: plan.comes,
+      stream,
+      dial: plan.dial,
+      releaseAfter: plan.releaseAfter,
+      turnstile: this.#turnstile,
+      rewrite: plan.rewrite,
+      observer: this.#observers,
+      changed: (changed) => this.#registry.session(changed),
+      identified: (who) => void this.#label(session, who),
+      ended: (ended, end) => this.#observers.sessionClosed(ended.facts.id, end),
     });
+    this.#observers.sessionOpened(session.facts);
+    this.#registry.session(session);
+    void session.run();
+    return session;
   }
 
-  /** Closes the port; sessions go on. */
-  async close(): Promise<void> {
-    await this.#listener?.close();
-    this.#listener = undefined;
+  /** What the debuggee says of itself names it at once; what its host knows of that process replaces it. */
+  async #label(session: Session, { pid, name }: Identity): Promise<void> {
+    if (pid === undefined) return;
+    session.label(describeProcess({ pid, argv: name === undefined ? [] : [name] }));
+    const facts = await this.plan.lookupPid(pid).catch(() => undefined);
+    if (facts !== undefined) session.label(describeProcess(facts));
   }
 }

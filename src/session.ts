@@ -12,6 +12,7 @@ import type { Duplex } from "node:stream";
 import type { SessionState, SessionView } from "../protocol/control.ts";
 import { asDebugtapError, type DebugtapError } from "../protocol/errors.ts";
 import type { Frame, Side } from "../protocol/frame.ts";
+import { identityNames, identityOf, type Identity } from "../protocol/identity.ts";
 import { Rewriter } from "../protocol/rewriter.ts";
 import { stopNames, Stops } from "../protocol/stops.ts";
 import { endWithin, reset, type Dial } from "./duplex.ts";
@@ -43,6 +44,8 @@ export interface SessionOptions {
   readonly turnstile: Turnstile;
   readonly rewrite: Rewrite | undefined;
   readonly observer: Required<Pick<Observer, "chunk" | "note">>;
+  /** Called when the debuggee first says which process it is. */
+  readonly identified: (who: Identity) => void;
   /** Called at each change of what the view shows. */
   readonly changed: (session: Session) => void;
   readonly ended: (session: Session, end: SessionEnd) => void;
@@ -66,11 +69,14 @@ export class Session {
   #state: SessionState = "waiting";
   #since = Date.now();
   #reason: string | undefined;
+  #process: string | undefined;
+  #identified = false;
   #onBytes: () => void = () => undefined;
 
   constructor(options: SessionOptions) {
     const { facts, accepted, dial, turnstile, releaseAfter } = options;
     this.facts = facts;
+    this.#process = facts.process;
     this.#options = options;
     this.#traffic = new Traffic(facts.wire);
     if (facts.wire === "pydevd") this.#prelude = new Prelude();
@@ -92,6 +98,7 @@ export class Session {
       ...this.#traffic.view(),
       state: this.#state,
       since: this.#since,
+      ...(this.#process === undefined ? {} : { process: this.#process }),
       ...(threads.size === 0 ? {} : { stopped: { threads: threads.size, since: Math.min(...threads.values()) } }),
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
     };
@@ -101,6 +108,14 @@ export class Session {
   async run(): Promise<void> {
     if (this.#hold !== undefined) await this.#reachClient(this.#hold);
     else await this.#reachDebuggee().catch((thrown: unknown) => this.#giveUp(asDebugtapError(thrown)));
+  }
+
+  /** Names the debuggee's process, as far as it is known. */
+  label(process: string): void {
+    this.#identified = true;
+    if (process === this.#process || this.#state === "closed") return;
+    this.#process = process;
+    this.#options.changed(this);
   }
 
   /** Lets a debuggee that waits for an IDE run on without one; false when this one does not wait. */
@@ -205,12 +220,21 @@ export class Session {
     if (wire === "raw") return undefined;
     return new Rewriter({
       wire,
-      names: [...stopNames(wire), ...(rewrite?.names ?? [])],
+      names: [...stopNames(wire), ...identityNames(wire), ...(rewrite?.names ?? [])],
       rewrite: (frame) => {
+        this.#identify(frame);
         if (this.#stops.see(frame, Date.now())) this.#options.changed(this);
         return rewrite?.frame(frame);
       },
     });
+  }
+
+  #identify(frame: Frame): void {
+    if (this.#identified) return;
+    const who = identityOf(frame, this.facts.wire);
+    if (who?.pid === undefined) return;
+    this.#identified = true;
+    this.#options.identified(who);
   }
 
   /** The IDE left before it let the debuggee run. */

@@ -58,7 +58,13 @@ function hosts(views: readonly HostView[], width: number, now: number, paint: Pa
     const state =
       host.state === "local" ? (name === "local" ? "" : "local") : `${host.state} ${span(now - host.since)}`;
     const text = clip(`${name}${target} ${state}`.trimEnd(), width - 7);
-    const color = host.state === "down" ? paint.red : host.state === "connecting" ? paint.yellow : paint.green;
+    const color = {
+      local: paint.green,
+      up: paint.green,
+      connecting: paint.yellow,
+      degraded: paint.yellow,
+      down: paint.red,
+    }[host.state];
     if (used + gap.length + text.length > width) {
       lines.push(`${lines.length === 0 ? "hosts" : "     "}${gap}${color(text)}`);
       used = 5 + gap.length + text.length;
@@ -103,7 +109,7 @@ function services(view: RelayView, width: number, now: number, paint: Paint): st
     const held = own.filter((session) => session.state === "held").length;
     const count =
       service.sessions === 0 ? "-" : held === 0 ? `${service.sessions}` : `${service.sessions}, ${held} held`;
-    const color = { starting: paint.yellow, listening: paint.green, failed: paint.red, closed: paint.dim }[
+    const color = { starting: paint.yellow, listening: paint.green, waiting: paint.yellow, failed: paint.red }[
       service.state
     ];
     const cells = [clean(service.name), service.wire, ideOf(service), vmOf(service)] as const;
@@ -137,16 +143,14 @@ function sessionLines(session: SessionView, width: number, now: number, paint: P
   const start = `  ${fit(`#${session.ordinal}`, 4)} `;
   const sizes = `ide ${fit(size(session.bytes.client), 6)}  vm ${fit(size(session.bytes.debuggee), 6)}`;
   const mode = session.mode === "opaque" ? "opaque, " : "";
-  const tail = `${" ".repeat(10 - session.state.length)}${fit(span(now - session.since), 8)}${sizes}  ${mode}${clean(session.debuggee)}`;
+  const tail = `${" ".repeat(10 - session.state.length)}${fit(span(now - session.since), 8)}${sizes}  ${mode}${clean(session.process ?? session.debuggee)}`;
   const room = width - start.length - session.state.length;
   const lines = [`${start}${colors[session.state](session.state)}${clip(tail, room).trimEnd()}`];
   const indent = " ".repeat(7);
-  const notes =
-    session.state === "held"
-      ? [`waits for your IDE to listen on ${clean(session.client)}`]
-      : session.reason === undefined
-        ? []
-        : [clean(session.reason)];
+  const notes = [
+    ...(session.stopped === undefined ? [] : [stoppedText(session.stopped, now)]),
+    ...(session.reason === undefined ? [] : [clean(session.reason)]),
+  ];
   for (const note of notes) lines.push(...wrap(note, width, indent, indent).map((line) => paint.dim(line)));
   return lines;
 }
@@ -169,4 +173,8 @@ function reasons(view: RelayView, width: number, paint: Paint): string[] {
     if (reason.fix !== undefined) lines.push(`  fix: ${paint.bold(clean(reason.fix))}`);
   }
   return lines;
+}
+
+function stoppedText({ threads, since }: { readonly threads: number; readonly since: number }, now: number): string {
+  return `${threads === 1 ? "a thread is" : `${threads} threads are`} stopped, for ${span(now - since)}`;
 }

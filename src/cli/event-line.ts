@@ -33,9 +33,11 @@ function describe(event: RelayEvent): string | undefined {
   }
 }
 
-function hostText({ name, target, state, reason }: HostView): string | undefined {
+function hostText({ name, target, state, rtt, retryAt, reason }: HostView): string | undefined {
   if (state === "local") return undefined;
-  return `host ${clean(name)} ${state} (${clean(target)})${reasonText(reason)}`;
+  const slow = state === "degraded" && rtt !== undefined ? `, ${Math.round(rtt)} ms a round trip` : "";
+  const again = state === "down" ? (retryAt === undefined ? ", until something changes" : ", tried again") : "";
+  return `host ${clean(name)} ${state}${slow}${again} (${clean(target)})${reasonText(reason)}`;
 }
 
 function serviceText(service: ServiceView): string | undefined {
@@ -65,9 +67,9 @@ function sessionText(session: SessionView): string | undefined {
     case "attaching":
       return undefined;
     case "open":
-      return `${name} open: ${clean(session.debuggee)} with ${clean(session.client)}`;
+      return `${name} ${session.stopped === undefined ? "open" : "stopped"}: ${clean(session.process ?? session.debuggee)} with ${clean(session.client)}`;
     case "held":
-      return `${name} held: it waits for your IDE to listen on ${clean(session.client)}`;
+      return `${name} held${session.process === undefined ? "" : ` (${clean(session.process)})`}${why}`;
     case "closed":
       return `${name} closed (ide ${size(session.bytes.client)}, vm ${size(session.bytes.debuggee)})${why}`;
     default:

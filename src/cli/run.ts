@@ -73,9 +73,23 @@ function isLoud(event: RelayEvent): boolean {
   return event.type === "error" || event.type === "trace" || (event.type === "note" && event.kind === "opaque");
 }
 
+/** What was last said of each host, service and session: a change that says nothing new is not printed. */
+const said = new Map<string, string>();
+
 function printEvent(event: RelayEvent, write: (text: string) => void): void {
   const line = eventLine(event);
-  if (line !== undefined) write(line);
+  if (line === undefined) return;
+  const [time = ""] = line.split(" ", 1);
+  const text = line.slice(time.length);
+  const about = "session" in event && typeof event.session !== "string" ? event.session.name : undefined;
+  const subject = about ?? ("service" in event ? event.service.name : "host" in event ? event.host.name : undefined);
+  if (subject !== undefined) {
+    const key = `${event.type} ${subject}`;
+    if (said.get(key) === text) return;
+    if (event.type === "session" && event.session.state === "closed") said.delete(key);
+    else said.set(key, text);
+  }
+  write(line);
 }
 
 /** Everything that asks this process to stop. */

@@ -51,6 +51,8 @@ export class ProxyStream extends Duplex {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   #stderr = "";
   #ended = false;
+  #bytesRead = 0;
+  #bytesWritten = 0;
 
   constructor(program: string, programArguments: readonly string[], interactive: boolean) {
     super({ allowHalfOpen: false });
@@ -63,6 +65,7 @@ export class ProxyStream extends Duplex {
     child.on("error", (error) => this.destroy(error));
     child.stdin.on("error", ignore);
     child.stdout.on("data", (chunk: Buffer) => {
+      this.#bytesRead += chunk.length;
       if (!this.#ended && !this.push(chunk)) child.stdout.pause();
     });
     // Its last words come on stderr, maybe after stdout's end. A master process that it leaves behind (ControlPersist) keeps
@@ -72,6 +75,14 @@ export class ProxyStream extends Duplex {
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-stderrLimit);
     });
+  }
+
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  get bytesWritten(): number {
+    return this.#bytesWritten;
   }
 
   /** The last lines that the child said. */
@@ -91,6 +102,7 @@ export class ProxyStream extends Duplex {
 
   // A write to a child that is gone fails in silence: what it said, and its end, follow.
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#bytesWritten += chunk.length;
     this.#child.stdin.write(chunk, () => done());
   }
 
@@ -98,6 +110,7 @@ export class ProxyStream extends Duplex {
     const { stdin } = this.#child;
     stdin.cork();
     for (const [index, { chunk }] of chunks.entries()) {
+      this.#bytesWritten += chunk.length;
       stdin.write(chunk, index === chunks.length - 1 ? () => done() : ignore);
     }
     stdin.uncork();

@@ -80,7 +80,8 @@ export class ExecQueue {
   }
 }
 
-function collect(stream: NodeJS.ReadableStream): () => string {
+/** Keeps the first 1 MB of a stream and gives it as text. */
+export function collect(stream: NodeJS.ReadableStream): () => string {
   const chunks: Buffer[] = [];
   let size = 0;
   stream.on("data", (chunk: Buffer) => {

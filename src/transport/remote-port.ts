@@ -5,12 +5,19 @@ import { hostPort } from "./tcp.ts";
 
 const firstFreePort = 1024;
 
+/** A debugtap that runs on this machine and is connected to the same VM. */
+export interface OtherRelay {
+  readonly relayPid: number;
+  readonly sshdPid: number;
+}
+
 export interface RemotePortQuestion {
   readonly vm: string;
   readonly host: string;
   readonly port: number;
   readonly uid: number | undefined;
   readonly sshdPid: number | undefined;
+  readonly others: readonly OtherRelay[];
   /** Runs a command on the VM and gives its output, "" if it failed. */
   ask(command: string): Promise<string>;
   /** `ssh … REST`, to be pasted. */
@@ -27,6 +34,13 @@ export async function explainRemotePort(question: RemotePortQuestion): Promise<D
       return new DebugtapError("DT_REMOTE_PORT", what, {
         why: "this same debugtap has it listen there already",
         fix: "give each service its own port in debugtap.yml",
+      });
+    }
+    const other = question.others.find(({ sshdPid }) => pid === undefined || sshdPid === Number(pid));
+    if (other !== undefined) {
+      return new DebugtapError("DT_REMOTE_PORT", what, {
+        why: `another debugtap (pid ${other.relayPid} on this machine) has it listen there: sshd pid ${other.sshdPid} on the VM`,
+        fix: `kill ${other.relayPid}`,
       });
     }
     // sshd hides its sockets from others, so a nameless holder may well be the sshd of a connection that was lost.

@@ -204,6 +204,13 @@ async function identities(agent: Agent): Promise<ParsedKey[]> {
   });
 }
 
+/** The keys that an agent has now, as text; none if there is no agent. */
+export async function agentKeys(path: string | undefined): Promise<string[]> {
+  if (path === undefined || path === "") return [];
+  const keys = await identities(createAgent(path)).catch(() => []);
+  return keys.map((key) => key.getPublicSSH().toString("base64"));
+}
+
 type AgentKey = string | Buffer | ParsedKey | PublicKeyEntry | PublicKeyEntry["pubKey"];
 
 function parsedKeys(key: AgentKey): ParsedKey[] {

@@ -20,10 +20,18 @@ import { errnoOf, hostPort, ignore } from "./tcp.ts";
 
 const defaultTimeoutMs = 8000;
 const keepAliveMs = 5000;
+const barredWhy =
+  "it closed the connection before it said anything: it is overloaded, or bars this address for a while";
+
+/** A socket, or what stands for one, that counts its bytes. */
+export interface CountedStream extends Duplex {
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+}
 
 export interface SshConnection {
   readonly client: ClientType;
-  readonly socket: Duplex;
+  readonly socket: CountedStream;
 }
 
 export interface SshConnectOptions {
@@ -98,7 +106,7 @@ export async function connectSsh(target: SshTarget, options: SshConnectOptions =
   });
 }
 
-function openSocket(target: SshTarget): Duplex {
+function openSocket(target: SshTarget): CountedStream {
   return connect({
     host: target.hostname,
     port: target.port,
@@ -138,6 +146,10 @@ class Attempt {
     if (error?.level === "client-authentication" || message.includes("Too many authentication failures")) {
       return this.#auth.failure();
     }
+    // What OpenSSH says in place of a banner: MaxStartups, and PerSourcePenalties since 9.8.
+    if (/^(Exceeded MaxStartups|Not allowed at this time)/.test(this.firstBytes?.toString("latin1") ?? "")) {
+      return this.#unreachable(address, undefined, message);
+    }
     const isSsh = this.firstBytes?.toString("latin1").startsWith("SSH-") === true;
     if (this.firstBytes === undefined) {
       const said = this.#proxy?.said() ?? "";
@@ -167,7 +179,7 @@ class Attempt {
         : errno === "ENOTFOUND" || errno === "EAI_AGAIN"
           ? `there is no host ${this.#target.hostname}`
           : errno === undefined || errno === "ECONNRESET"
-            ? "it closed the connection before it said anything: it is overloaded, or bars this address for a while"
+            ? barredWhy
             : message;
     return new DebugtapError("DT_SSH_UNREACHABLE", `the SSH server ${address} cannot be reached`, {
       why,
@@ -175,6 +187,11 @@ class Attempt {
       ...(error === undefined ? {} : { cause: error }),
     });
   }
+}
+
+/** Whether the server hung up before its banner: every further try may prolong that. */
+export function isBarred(error: DebugtapError): boolean {
+  return error.why === barredWhy;
 }
 
 function stoppedError(target: SshTarget): DebugtapError {

@@ -9,21 +9,26 @@
 import type { Duplex } from "node:stream";
 import type { Client, ClientChannel } from "ssh2";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { reset } from "../duplex.ts";
 import type { Dial, Listen, Listener, Peer } from "../duplex.ts";
 import { corkPerTurn } from "./cork.ts";
 import { ForwardStream, WriteGate } from "./forward.ts";
+import type { SshdProcess } from "./evict.ts";
 import { explainRemotePort } from "./remote-port.ts";
+import type { OtherRelay } from "./remote-port.ts";
 import { ExecQueue } from "./remote-exec.ts";
 import type { ExecOptions, ExecResult } from "./remote-exec.ts";
 import { resolveSshTarget, sshLine } from "./ssh-config.ts";
 import type { SshTarget } from "./ssh-config.ts";
 import { connectSsh } from "./ssh-connect.ts";
-import type { SshConnectOptions } from "./ssh-connect.ts";
+import type { CountedStream, SshConnectOptions } from "./ssh-connect.ts";
 import { hostPort, ignore } from "./tcp.ts";
-import { factsCommand, parseFacts } from "./vm-facts.ts";
+import { firstCommand } from "./evict.ts";
+import { parseFacts } from "./vm-facts.ts";
 import type { VmFacts } from "./vm-facts.ts";
 
 const closeTimeoutMs = 1000;
+const factsTimeoutMs = 5000;
 
 export interface TunnelTarget {
   /** The Host's name in debugtap.yml, for messages. */
@@ -41,14 +46,40 @@ export interface Tunnel {
   /** Runs a command of the user's shell on the VM. Rejects with DT_SSH_TIMEOUT or DT_LINK_LOST. */
   exec(command: string, options?: ExecOptions): Promise<ExecResult>;
   readonly closed: Promise<DebugtapError | undefined>;
-  close(): Promise<void>;
+  /** True if the far side closed too, so that nothing of it is left there. */
+  close(): Promise<boolean>;
+}
+
+/** What the supervisor needs besides. */
+export interface SupervisedTunnel extends Tunnel {
+  /** Why it is no more. */
+  readonly lost: DebugtapError | undefined;
+  /** Bytes that came and that were written, since the connection began. */
+  readonly received: number;
+  readonly written: number;
+  /**
+   * The first command: ends `evict`, brings the facts. Remote forwards may be asked for at the same time.
+   * Rejects with DT_LINK_LOST only.
+   */
+  learnFacts(evict?: readonly SshdProcess[]): Promise<void>;
+  /** Asks what every server answers; calls `answered` with the round trip's time, ms, or never. */
+  ping(answered: (rttMs: number) => void): void;
+  /** As listen, but undefined when sshd would not; {@link explainPort} then tells why. Rejects with DT_LINK_LOST. */
+  bind(
+    at: { readonly host: string; readonly port: number },
+    onStream: (stream: Duplex, peer: Peer) => void,
+  ): Promise<Listener | undefined>;
+  explainPort(
+    at: { readonly host: string; readonly port: number },
+    others?: readonly OtherRelay[],
+  ): Promise<DebugtapError>;
+  /** The other end is gone, as far as can be told: everything here is lost at once, without a goodbye. */
+  abandon(why: string): void;
 }
 
 /** Rejects with DT_SSH_*, DT_HOSTKEY_*. */
 export async function openTunnel(target: TunnelTarget, options: SshConnectOptions = {}): Promise<Tunnel> {
-  const resolved = await resolveSshTarget(target);
-  const { client, socket } = await connectSsh(resolved, options);
-  const tunnel = new SshTunnel(target.name, resolved, client, socket);
+  const tunnel = await connectTunnel(target.name, await resolveSshTarget(target), options);
   try {
     await tunnel.learnFacts();
     return tunnel;
@@ -58,12 +89,22 @@ export async function openTunnel(target: TunnelTarget, options: SshConnectOption
   }
 }
 
-class SshTunnel implements Tunnel {
+/** Without facts, so without a session: run a command before anything else. Rejects with DT_SSH_*, DT_HOSTKEY_*. */
+export async function connectTunnel(
+  name: string,
+  target: SshTarget,
+  options: SshConnectOptions,
+): Promise<SupervisedTunnel> {
+  const { client, socket } = await connectSsh(target, options);
+  return new SshTunnel(name, target, client, socket);
+}
+
+class SshTunnel implements SupervisedTunnel {
   readonly closed: Promise<DebugtapError | undefined>;
   readonly #name: string;
   readonly #target: SshTarget;
   readonly #client: Client;
-  readonly #socket: Duplex;
+  readonly #socket: CountedStream;
   readonly #gate: WriteGate;
   readonly #commands: ExecQueue;
   readonly #streams = new Set<ForwardStream>();
@@ -71,9 +112,11 @@ class SshTunnel implements Tunnel {
   readonly #listeners = new Map<string, (stream: Duplex, peer: Peer) => void>();
   #facts: VmFacts = parseFacts("");
   #closing = false;
+  #farSideEnded = false;
+  #abandoned: string | undefined;
   #lost: DebugtapError | undefined;
 
-  constructor(name: string, target: SshTarget, client: Client, socket: Duplex) {
+  constructor(name: string, target: SshTarget, client: Client, socket: CountedStream) {
     this.#name = name;
     this.#target = target;
     this.#client = client;
@@ -83,7 +126,10 @@ class SshTunnel implements Tunnel {
     corkPerTurn(socket);
     let cause: Error | undefined;
     client.on("error", (error) => (cause ??= error));
-    client.once("end", () => socket.destroy()); // what we may still have to say, nobody would read
+    client.once("end", () => {
+      this.#farSideEnded = true;
+      socket.destroy(); // what we may still have to say, nobody would read
+    });
     client.on("tcp connection", ({ destIP, destPort, srcIP, srcPort }, accept, reject) => {
       const onStream = this.#listeners.get(hostPort(destIP, destPort));
       if (onStream === undefined) reject();
@@ -106,11 +152,38 @@ class SshTunnel implements Tunnel {
     return this.#facts;
   }
 
+  get lost(): DebugtapError | undefined {
+    return this.#lost;
+  }
+
+  get received(): number {
+    return this.#socket.bytesRead;
+  }
+
+  get written(): number {
+    return this.#socket.bytesWritten;
+  }
+
   /** A login that may not run commands still forwards, without facts. */
-  async learnFacts(): Promise<void> {
-    const answer = await this.exec(factsCommand).catch(ignore);
+  async learnFacts(evict: readonly SshdProcess[] = []): Promise<void> {
+    // Until this command runs, sshd keeps each small packet back until the one before it is acknowledged, which our side does
+    // 40 ms late unless it has something to say. So it says something.
+    const acknowledge = (): void => this.#send(ignore, () => this.#client.unforwardIn("127.0.0.1", 1));
+    this.#socket.on("data", acknowledge);
+    const answer = await this.exec(firstCommand(evict), { timeoutMs: factsTimeoutMs }).catch(ignore);
+    this.#socket.off("data", acknowledge);
     if (this.#lost !== undefined) throw this.#lost;
     this.#facts = parseFacts(answer?.stdout ?? "");
+  }
+
+  ping(answered: (rttMs: number) => void): void {
+    const sent = performance.now();
+    this.#send(ignore, () =>
+      // Nobody forwards port 1 to us: sshd says that it cannot cancel that, and does not log it as an error.
+      this.#client.unforwardIn("127.0.0.1", 1, () => {
+        if (this.#lost === undefined) answered(performance.now() - sent);
+      }),
+    );
   }
 
   dial(to: { readonly host: string; readonly port: number }): Dial {
@@ -133,34 +206,48 @@ class SshTunnel implements Tunnel {
 
   listen(at: { readonly host: string; readonly port: number }): Listen {
     return async (onStream) => {
-      const port = await new Promise<number | undefined>((resolve, reject) => {
-        const answered = (error: Error | undefined, bound: number): void => {
-          if (this.#lost !== undefined) reject(this.#lost);
-          else if (error) resolve(undefined);
-          else {
-            // Here and not after the await: the first connection may be in the same packet as this answer.
-            this.#listeners.set(hostPort(at.host, bound), onStream);
-            resolve(bound);
-          }
-        };
-        this.#send(reject, () => this.#client.forwardIn(at.host, at.port, answered));
-      });
-      if (port === undefined) throw await this.#explainPort(at);
-      return this.#listener(at.host, port);
+      const listener = await this.bind(at, onStream);
+      if (listener === undefined) throw await this.explainPort(at);
+      return listener;
     };
+  }
+
+  async bind(
+    at: { readonly host: string; readonly port: number },
+    onStream: (stream: Duplex, peer: Peer) => void,
+  ): Promise<Listener | undefined> {
+    const port = await new Promise<number | undefined>((resolve, reject) => {
+      const answered = (error: Error | undefined, bound: number): void => {
+        if (this.#lost !== undefined) reject(this.#lost);
+        else if (error) resolve(undefined);
+        else {
+          // Here and not after the await: the first connection may be in the same packet as this answer.
+          this.#listeners.set(hostPort(at.host, bound), onStream);
+          resolve(bound);
+        }
+      };
+      this.#send(reject, () => this.#client.forwardIn(at.host, at.port, answered));
+    });
+    return port === undefined ? undefined : this.#listener(at.host, port);
   }
 
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     return await this.#commands.run(command, options);
   }
 
-  async close(): Promise<void> {
-    if (this.#lost !== undefined) return;
+  async close(): Promise<boolean> {
+    if (this.#lost !== undefined) return this.#farSideEnded;
     this.#closing = true;
     this.#client.end();
     const timer = setTimeout(() => this.#socket.destroy(), closeTimeoutMs);
     await this.closed;
     clearTimeout(timer);
+    return this.#farSideEnded;
+  }
+
+  abandon(why: string): void {
+    this.#abandoned ??= why;
+    reset(this.#socket);
   }
 
   #adopt(channel: ClientChannel): ForwardStream {
@@ -193,13 +280,17 @@ class SshTunnel implements Tunnel {
     return { address, port, close };
   }
 
-  async #explainPort(at: { readonly host: string; readonly port: number }): Promise<DebugtapError> {
+  async explainPort(
+    at: { readonly host: string; readonly port: number },
+    others: readonly OtherRelay[] = [],
+  ): Promise<DebugtapError> {
     return await explainRemotePort({
       vm: this.#name,
       host: at.host,
       port: at.port,
       uid: this.#facts.uid,
       sshdPid: this.#facts.sshdPid,
+      others,
       ask: async (command) => {
         const answer = await this.exec(command).catch(ignore);
         return answer?.stdout ?? "";
@@ -237,7 +328,7 @@ class SshTunnel implements Tunnel {
 
   #linkLost(cause: Error | undefined): DebugtapError {
     return new DebugtapError("DT_LINK_LOST", `the SSH connection to ${this.#name} was lost`, {
-      why: this.#closing ? "debugtap closed it" : (cause?.message ?? "the other side closed it"),
+      why: this.#closing ? "debugtap closed it" : (this.#abandoned ?? cause?.message ?? "the other side closed it"),
       fix: sshLine(this.#target, "true"),
       ...(cause === undefined ? {} : { cause }),
     });

@@ -17,11 +17,17 @@ export interface VmFacts {
   readonly kernel: string | undefined;
 }
 
-// `exec sh -c` is understood alike by sh, bash, zsh, fish and csh, and leaves $PPID as it is.
-export const factsCommand =
-  "exec sh -c 'echo dt.sshdPid=$PPID; echo dt.uid=$(id -u); echo dt.user=$(id -un); echo dt.hostname=$(uname -n); " +
-  "echo dt.kernel=$(uname -sr); echo dt.bootId=$(cat /proc/sys/kernel/random/boot_id); " +
-  'echo dt.sshdStart=$(cut -d" " -f22 /proc/$PPID/stat)\'';
+/**
+ * A script for `sh`. Where there is /proc it starts no program at all: a link that comes back waits for it, and on a VM that
+ * is busy each program costs more than the login.
+ */
+export const factsScript =
+  "u= s= b= n= o= r=; " +
+  "while read -r k v x; do case $k in Uid:) u=$v;; esac; done </proc/$$/status; read -r s </proc/$PPID/stat; " +
+  "read -r b </proc/sys/kernel/random/boot_id; read -r n </proc/sys/kernel/hostname; " +
+  "read -r o </proc/sys/kernel/ostype; read -r r </proc/sys/kernel/osrelease; set -- $s; r=${r:+$o $r}; " +
+  "echo dt.sshdPid=$PPID; echo dt.sshdStart=${22}; echo dt.bootId=$b; echo dt.hostname=${n:-$(uname -n)}; " +
+  "echo dt.kernel=${r:-$(uname -sr)}; echo dt.uid=${u:-$(id -u)}; echo dt.user=${LOGNAME:-$(id -un)}";
 
 export function parseFacts(output: string): VmFacts {
   const facts = new Map([...output.matchAll(/^dt\.(\w+)=(.+?)\r?$/gm)].map(([, key, value]) => [key, value]));

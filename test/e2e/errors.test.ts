@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
-import { program } from "../helpers/relay-process.ts";
+import { program, startRelay } from "../helpers/relay-process.ts";
 import { freePort, listen } from "../helpers/sockets.ts";
 
 interface Outcome {
@@ -59,18 +59,23 @@ t.test("a port in use: its owner's pid and name; exit 3", async (t) => {
   t.match(JSON.parse(json.stdout.trim().split("\n").at(-1) ?? ""), { error: { code: "DT_PORT_IN_USE" } });
 });
 
-t.test("a host that is down; exit 3", async (t) => {
+t.test("a host that is down is told, with the next try, and tried again", async (t) => {
   const dir = t.testdir();
-  writeFileSync(`${dir}/ssh_config`, `Host vm\n  HostName 127.0.0.1\n  Port ${await freePort()}\n`);
+  writeFileSync(`${dir}/ssh_config`, `Host vm\n  HostName 127.0.0.1\n  Port ${await freePort()}\n`, { mode: 0o600 });
   const file = config(dir, {
     hosts: { vm: { ssh: "vm", ssh_config: "ssh_config" } },
     services: { api: { host: "vm", wire: "dap", listens: 5678, ide: await freePort() } },
     record: { enabled: false },
   });
-  const { code, stderr, stdout } = await debugtap("up", "--config", file);
-  t.equal(code, 3);
-  t.match(stderr, /^DT_SSH_UNREACHABLE/m);
-  t.match(stdout, "api", "the service's own line says that it failed");
+  const relay = startRelay(["up", "--config", file]);
+  t.teardown(() => relay.kill("SIGKILL"));
+  const { host } = await relay.event("host", ({ host }) => host.state === "down");
+  t.equal(host.reason?.code, "DT_SSH_UNREACHABLE");
+  t.ok((host.retryAt ?? 0) > 0);
+  const { service } = await relay.event("service", ({ service }) => service.state === "waiting");
+  t.equal(service.reason?.code, "DT_SSH_UNREACHABLE", "the service says why it cannot be had");
+  relay.kill("SIGINT");
+  t.equal(await relay.exit, 0);
 });
 
 t.test("a wrong key, an unknown and a changed host key; exit 3, with the line to run", async (t) => {

@@ -1,45 +1,11 @@
 // The real program over a real sshd, with real debuggees, and what it recorded.
-import t, { type Test } from "tap";
-import { writeFileSync } from "node:fs";
-import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
+import t from "tap";
 import type { Side } from "../../protocol/frame.ts";
 import { breakpointOf, debuggeeFile, ide, python } from "../helpers/processes.ts";
 import { recordingPipe, type Conversation } from "../helpers/recording-pipe.ts";
-import { startRelay, type RelayProcess } from "../helpers/relay-process.ts";
+import { closed, up } from "../helpers/relay-on-vm.ts";
 import { freePort } from "../helpers/sockets.ts";
 import { recordedBytes } from "../helpers/recorded.ts";
-
-interface ServicePorts {
-  readonly wire: "pydevd" | "dap";
-  readonly dials?: number;
-  readonly listens?: number;
-  readonly ide: number;
-}
-
-/** `debugtap up` with one service `svc` on a throwaway VM; ended with the test. */
-async function up(t: Test, service: ServicePorts): Promise<RelayProcess & { trace(): Promise<string> }> {
-  const sshd = await ThrowawaySshd.start();
-  t.teardown(() => sshd.stop());
-  const dir = t.testdir({ traces: {} });
-  const config = {
-    hosts: { vm: { ssh: sshd.alias, ssh_config: sshd.sshConfig } },
-    services: { svc: { host: "vm", ...service } },
-    record: { dir: `${dir}/traces` },
-  };
-  writeFileSync(`${dir}/debugtap.yml`, JSON.stringify(config));
-  const relay = startRelay(["up", "--config", `${dir}/debugtap.yml`]);
-  t.teardown(async () => {
-    relay.kill("SIGKILL");
-    await relay.exit;
-  });
-  await relay.listening(["svc"]);
-  return { ...relay, trace: async () => (await relay.event("trace", ({ state }) => state === "open")).dir };
-}
-
-/** The end of session `ordinal`, when it came. */
-function closed(relay: RelayProcess, ordinal: number) {
-  return relay.event("session", ({ session }) => session.ordinal === ordinal && session.state === "closed");
-}
 
 /** What each side said, in one session. */
 function sidesOf(conversation: Conversation | undefined, connector: Side): Record<Side, string> {
@@ -57,7 +23,7 @@ t.test(
     const nearIde = await recordingPipe(idePort);
     const nearDebuggee = await recordingPipe(dials);
     t.teardown(() => Promise.all([nearIde.close(), nearDebuggee.close()]));
-    const relay = await up(t, { wire: "pydevd", dials, ide: nearIde.port });
+    const relay = await up(t, { svc: { wire: "pydevd", dials, ide: nearIde.port } });
     const breakpoint = breakpointOf(debuggeeFile("pydevd_fork.py"));
     const client = ide("ide-pydevd.mjs", "--listen", `${idePort}`, "--break", breakpoint, "--json");
     t.teardown(() => client.child.kill());
@@ -65,7 +31,7 @@ t.test(
     const debuggee = python("pydevd_fork.py", `${nearDebuggee.port}`);
     t.teardown(() => debuggee.child.kill());
     t.equal(await debuggee.exit, 0, debuggee.text());
-    await Promise.all([closed(relay, 1), closed(relay, 2)]);
+    await Promise.all([closed(relay, "svc#1"), closed(relay, "svc#2")]);
     const hits = client
       .text()
       .split("\n")
@@ -89,7 +55,7 @@ t.test(
 
 t.test("debugpy.listen over -L through sshd with a child process: the child's address is the relay's", async (t) => {
   const [listens, idePort] = [await freePort(), await freePort()];
-  const relay = await up(t, { wire: "dap", listens, ide: idePort });
+  const relay = await up(t, { svc: { wire: "dap", listens, ide: idePort } });
   const debuggee = python("debugpy_child.py", `${listens}`);
   t.teardown(() => debuggee.child.kill());
   await debuggee.prints("listening");
@@ -97,7 +63,7 @@ t.test("debugpy.listen over -L through sshd with a child process: the child's ad
   const client = ide("ide-dap.mjs", "--attach", `${idePort}`, "--break", breakpoint, "--json");
   t.teardown(() => client.child.kill());
   await debuggee.prints("done");
-  await Promise.all([closed(relay, 1), closed(relay, 2)]);
+  await Promise.all([closed(relay, "svc#1"), closed(relay, "svc#2")]);
   const hits = client
     .text()
     .split("\n")
@@ -119,7 +85,7 @@ t.test("debugpy.listen over -L through sshd with a child process: the child's ad
 
 t.test("a service whose settrace came before any IDE waits, and runs on when the relay stops", async (t) => {
   const [idePort, dials] = [await freePort(), await freePort()];
-  const relay = await up(t, { wire: "pydevd", dials, ide: idePort });
+  const relay = await up(t, { svc: { wire: "pydevd", dials, ide: idePort } });
   const debuggee = python("pydevd_suspend.py", `${dials}`);
   t.teardown(() => debuggee.child.kill());
   await relay.event("session", ({ session }) => session.state === "held");
@@ -134,7 +100,7 @@ t.test("a service whose settrace came before any IDE waits, and runs on when the
 
 t.test("kill -9 of the relay during a session: show reads all that was written", async (t) => {
   const [idePort, dials] = [await freePort(), await freePort()];
-  const relay = await up(t, { wire: "pydevd", dials, ide: idePort });
+  const relay = await up(t, { svc: { wire: "pydevd", dials, ide: idePort } });
   const nearDebuggee = await recordingPipe(dials);
   t.teardown(() => nearDebuggee.close());
   const breakpoint = breakpointOf(debuggeeFile("pydevd_fork.py"));

@@ -36,17 +36,17 @@ async function serve(t: Test, wire: Wire, comes: Side, to: number, releaseAfter 
       comes,
       ide: "ide",
       vm: "vm",
-      listen: listenTcp({ host: "127.0.0.1", port }),
       dial: dialTcp({ host: "127.0.0.1", port: to }),
       releaseAfter,
       rewrite: undefined,
+      lookupPid: () => Promise.resolve(undefined),
     },
     registry,
     observers,
   );
-  await service.open();
+  const listener = await listenTcp({ host: "127.0.0.1", port })((stream, peer) => service.accept(stream, peer));
   t.teardown(async () => {
-    await service.close();
+    await listener.close();
     await Promise.all(registry.sessions().map((session) => session.stop()));
   });
   const seen = (accepts: (event: RelayEvent) => boolean): Promise<void> =>

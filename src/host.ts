@@ -1,0 +1,153 @@
+// One host while the relay runs: its link, its ports, and what is told of both.
+//
+// Rules
+// - Ports here are open from the start and stay open through an outage; a port on the VM comes back with the link.
+// - A service is `listening` when its port is open and its host is reachable, `waiting` while its host is not, `failed` when its
+//   port cannot be had.
+import { asDebugtapError, type DebugtapError } from "../protocol/errors.ts";
+import type { HostConfig } from "./config.ts";
+import type { Port } from "./port.ts";
+import type { Registry } from "./registry.ts";
+import type { ServicePlan } from "./service.ts";
+import type { HostLink, LinkState, SupervisorOptions } from "./transport/supervisor.ts";
+
+type Shown = Pick<ServicePlan, "name" | "wire" | "host" | "ide" | "vm">;
+
+export interface OpenHostOptions {
+  readonly host: HostConfig;
+  readonly services: readonly Shown[];
+  readonly registry: Registry;
+  /** Absent: this machine. */
+  readonly connect: ((told: LinkEvents) => HostLink) | undefined;
+  readonly ports: (link: HostLink | undefined) => readonly Port[];
+}
+
+export type LinkEvents = Pick<SupervisorOptions, "onState" | "onForward">;
+
+/** What is known of a service's port. */
+type PortState = "opening" | "open" | DebugtapError;
+
+export class OpenHost {
+  readonly #options: OpenHostOptions;
+  readonly #link: HostLink | undefined;
+  readonly #ports: readonly Port[];
+  readonly #portStates = new Map<string, PortState>();
+  readonly #told = new Map<string, string>();
+  #state: LinkState | undefined;
+  #wasUp = false;
+  #onSettled: (() => void)[] = [];
+
+  constructor(options: OpenHostOptions) {
+    this.#options = options;
+    const { host, services, registry, connect, ports } = options;
+    for (const { name } of services) this.#portStates.set(name, "opening");
+    if (connect === undefined) registry.host({ name: host.name, target: "local", state: "local" });
+    this.#tellServices();
+    this.#link = connect?.({
+      onState: (state) => this.#linked(state),
+      onForward: (at, problem) => this.#bound(`${at.host}:${at.port}`, problem),
+    });
+    this.#ports = ports(this.#link);
+    for (const port of this.#ports) void this.#open(port);
+  }
+
+  /**
+   * Resolves when its first attempts have ended: with the error when nothing of it can be had and trying again would not
+   * change that, else with undefined.
+   */
+  async settled(): Promise<DebugtapError | undefined> {
+    while (!this.#isSettled()) await new Promise<void>((resolve) => this.#onSettled.push(resolve));
+    if (this.#state?.state === "down" && this.#state.retryAt === undefined) return this.#state.reason;
+    const states = [...this.#portStates.values()];
+    const failed = states.filter((state) => typeof state !== "string");
+    return failed.length === states.length ? failed[0] : undefined;
+  }
+
+  poke(why: string): void {
+    this.#link?.poke(why);
+  }
+
+  async closePorts(): Promise<void> {
+    await Promise.all(this.#ports.map((port) => port.close()));
+  }
+
+  async close(): Promise<void> {
+    await this.#link?.close();
+  }
+
+  /** A link that is down has had its attempt; one that is up has opened, or failed to open, every port. */
+  #isSettled(): boolean {
+    if (this.#options.connect !== undefined && (this.#state?.state ?? "connecting") === "connecting") return false;
+    return this.#state?.state === "down" || ![...this.#portStates.values()].includes("opening");
+  }
+
+  async #open(port: Port): Promise<void> {
+    const names = port.services.map(({ plan }) => plan.name);
+    const become = (state: PortState): void => {
+      for (const name of names) this.#portStates.set(name, state);
+      this.#changed();
+    };
+    try {
+      await port.open();
+      become("open");
+    } catch (thrown) {
+      become(asDebugtapError(thrown));
+    }
+  }
+
+  #linked(state: LinkState): void {
+    const { host, registry } = this.#options;
+    const came = state.state === "up" && this.#state?.state !== "degraded";
+    this.#wasUp ||= came;
+    this.#state = state;
+    // What could not be had while the link was down for good may be had now.
+    if (came) for (const port of this.#ports ?? []) if (this.#hasFailed(port)) void this.#open(port);
+    registry.host({
+      name: host.name,
+      target: host.ssh ?? "local",
+      state: state.state,
+      ...("rtt" in state && state.rtt !== undefined ? { rtt: state.rtt } : {}),
+      ...(state.state === "down" ? { reason: state.reason.toJSON() } : {}),
+      ...(state.state === "down" && state.retryAt !== undefined ? { retryAt: state.retryAt } : {}),
+    });
+    this.#changed();
+  }
+
+  /** A remote forward was lost, or is back. */
+  #bound(vm: string, problem: DebugtapError | undefined): void {
+    for (const service of this.#options.services)
+      if (service.vm === vm) this.#portStates.set(service.name, problem ?? "open");
+    this.#changed();
+  }
+
+  #hasFailed(port: Port): boolean {
+    return port.services.some(({ plan }) => typeof this.#portStates.get(plan.name) !== "string");
+  }
+
+  #changed(): void {
+    this.#tellServices();
+    const waiting = this.#onSettled;
+    this.#onSettled = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #tellServices(): void {
+    const { services, registry } = this.#options;
+    for (const service of services) {
+      const { state, reason } = this.#serviceState(service.name);
+      const told = `${state} ${reason?.code} ${reason?.message}`;
+      if (this.#told.get(service.name) === told) continue;
+      this.#told.set(service.name, told);
+      registry.service({ ...service, state, ...(reason === undefined ? {} : { reason: reason.toJSON() }) });
+    }
+  }
+
+  #serviceState(name: string): { state: "starting" | "listening" | "waiting" | "failed"; reason?: DebugtapError } {
+    const port = this.#portStates.get(name);
+    if (port !== undefined && typeof port !== "string") return { state: "failed", reason: port };
+    if (this.#state?.state === "down") return { state: "waiting", reason: this.#state.reason };
+    const isUp = this.#options.connect === undefined || (this.#state?.state ?? "connecting") !== "connecting";
+    if (port === "open" && isUp) return { state: "listening" };
+    return { state: this.#wasUp ? "waiting" : "starting" };
+  }
+}

@@ -1,0 +1,90 @@
+// From the configuration of a host's services to its open ports: who comes, who is dialled, who shares a port with whom.
+//
+//   dials     the VM's port is opened (ssh -R, or here without SSH); the IDE is dialled. Services may share that port
+//   listens   a port for the IDE is opened here; the VM's port is dialled (ssh -L, or directly)
+import { DebugtapError } from "../protocol/errors.ts";
+import { childConnectNames, childConnectRewrite } from "../protocol/dap-endpoint.ts";
+import type { ServiceConfig } from "./config.ts";
+import { Dispatcher } from "./dispatch.ts";
+import type { Observers } from "./observers.ts";
+import { Port } from "./port.ts";
+import { matchedVariables } from "./process.ts";
+import type { Registry } from "./registry.ts";
+import { Service, type ServicePlan } from "./service.ts";
+import { lookupPid, lookupProcess, type Run } from "./transport/process-lookup.ts";
+import type { HostLink } from "./transport/supervisor.ts";
+import { dialTcp, hostPort, listenTcp } from "./transport/tcp.ts";
+
+export interface PlanOptions {
+  readonly services: readonly ServiceConfig[];
+  /** Absent: the services run on this machine. */
+  readonly link: HostLink | undefined;
+  /** Runs a command on the host. */
+  readonly run: Run;
+  readonly registry: Registry;
+  readonly observers: Observers;
+}
+
+/** The ports of one host, closed as yet. */
+export function planPorts(options: PlanOptions): Port[] {
+  const shared = new Map<string, ServiceConfig[]>();
+  for (const service of options.services) {
+    const key = service.dials === undefined ? service.name : hostPort(service.address, service.dials);
+    shared.set(key, [...(shared.get(key) ?? []), service]);
+  }
+  return Array.from(shared.values(), (services) => portOf(services, options));
+}
+
+/** How a service is shown. */
+export function addressesOf(config: ServiceConfig): Pick<ServicePlan, "name" | "wire" | "host" | "ide" | "vm"> {
+  const { name, wire, host, bind, ide, address, dials, listens } = config;
+  return { name, wire, host, ide: hostPort(bind, ide), vm: hostPort(address, dials ?? listens) };
+}
+
+function portOf(configs: readonly ServiceConfig[], options: PlanOptions): Port {
+  const { link, run, registry, observers } = options;
+  const services = configs.map((config) => new Service(planOf(config, options), registry, observers));
+  const [first] = configs;
+  if (first?.dials === undefined) {
+    const ide = { host: first?.bind ?? "", port: first?.ide ?? 0 };
+    return new Port({ listen: listenTcp(ide), services, dispatcher: undefined, unmatched: never });
+  }
+  const vm = { host: first.address, port: first.dials };
+  const env = matchedVariables(configs.map(({ match }) => match));
+  return new Port({
+    listen: link === undefined ? listenTcp(vm) : link.listen(vm),
+    services,
+    dispatcher: new Dispatcher({
+      services: configs,
+      lookup: ({ port }) => lookupProcess(run, { srcPort: port, dstPort: vm.port }, { env }),
+    }),
+    unmatched: (why) => {
+      const shown = { ...addressesOf(first), name: "unmatched", ide: "no IDE" };
+      registry.service({ ...shown, state: "listening" });
+      const releaseAfter = Math.min(...configs.map(({ hold }) => hold));
+      const plan = { ...planOf(first, options), ...shown, dial: () => Promise.reject(why), releaseAfter };
+      return new Service(plan, registry, observers);
+    },
+  });
+}
+
+function planOf(config: ServiceConfig, { link, run }: PlanOptions): ServicePlan {
+  const ide = { host: config.bind, port: config.ide };
+  const vm = { host: config.address, port: config.dials ?? config.listens };
+  const dials = config.dials !== undefined;
+  // debugpy tells its client the address of a child session: its own, which is not where this machine reaches it.
+  const childAddress = config.wire === "dap" && vm.port !== ide.port;
+  const dialVm = link === undefined ? dialTcp(vm) : link.dial(vm);
+  return {
+    ...addressesOf(config),
+    comes: dials ? "debuggee" : "client",
+    dial: dials ? dialTcp(ide) : dialVm,
+    releaseAfter: config.hold,
+    rewrite: childAddress ? { names: childConnectNames, frame: childConnectRewrite({ from: vm, to: ide }) } : undefined,
+    lookupPid: (pid) => lookupPid(run, pid),
+  };
+}
+
+function never(why: DebugtapError): never {
+  throw why;
+}

@@ -1,0 +1,27 @@
+// Time as the supervisor of a Host sees it. Tests hand in their own.
+//
+// `now` stands still while the machine sleeps (CLOCK_MONOTONIC), `wall` does not: only the two together tell that it slept.
+export interface Clock {
+  /** Milliseconds that never jump. */
+  now(): number;
+  /** Epoch milliseconds. */
+  wall(): number;
+  /**
+   * Calls `run` once, after all input that was waiting by then has been read: a program that was kept from running must not
+   * take its own sleep for the other side's silence. Returns what cancels it.
+   */
+  after(ms: number, run: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  after: (ms, run) => {
+    let immediate: NodeJS.Immediate | undefined;
+    const timer = setTimeout(() => (immediate = setImmediate(run)), ms);
+    return () => {
+      clearTimeout(timer);
+      clearImmediate(immediate);
+    };
+  },
+};

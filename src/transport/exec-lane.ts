@@ -1,0 +1,83 @@
+// The second SSH connection to a Host: commands, and later files. On the debug lane they would stand before debug messages.
+//
+// Rules
+// - Opened at the first command, closed when idle for a minute. Whatever happens here, the debug lane goes on.
+// - It has its own watchdog, strict only while a command runs.
+import { DebugtapError } from "../../protocol/errors.ts";
+import type { Clock } from "./clock.ts";
+import type { ExecOptions, ExecResult } from "./remote-exec.ts";
+import { ignore } from "./tcp.ts";
+import type { SupervisedTunnel } from "./tunnel.ts";
+import { watchTunnel } from "./watch.ts";
+import type { Watch } from "./watch.ts";
+
+const idleMs = 60_000;
+
+interface Lane {
+  readonly tunnel: SupervisedTunnel;
+  readonly watch: Watch;
+}
+
+export class ExecLane {
+  readonly #open: () => Promise<SupervisedTunnel>;
+  readonly #clock: Clock;
+  #lane: Promise<Lane> | undefined;
+  #running = 0;
+  #cancelIdle: () => void = ignore;
+  #closed = false;
+
+  /** `open` rejects with DT_SSH_*, DT_HOSTKEY_*. */
+  constructor(open: () => Promise<SupervisedTunnel>, clock: Clock) {
+    this.#open = open;
+    this.#clock = clock;
+  }
+
+  /** Rejects as `open`, and with DT_SSH_TIMEOUT, DT_LINK_LOST. */
+  async run(command: string, options: ExecOptions): Promise<ExecResult> {
+    if (this.#closed) throw new DebugtapError("DT_LINK_LOST", "debugtap closed the connection for commands");
+    this.#cancelIdle();
+    this.#running++;
+    try {
+      this.#lane ??= this.#connect();
+      const { tunnel, watch } = await this.#lane;
+      watch.suspect();
+      return await tunnel.exec(command, options);
+    } finally {
+      this.#running--;
+      if (this.#running === 0) this.#cancelIdle = this.#clock.after(idleMs, () => void this.#end());
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelIdle();
+    await this.#end();
+  }
+
+  async #connect(): Promise<Lane> {
+    try {
+      const tunnel = await this.#open();
+      const watching = watchTunnel(tunnel, { clock: this.#clock, busy: () => this.#running > 0 });
+      const lane = { tunnel, watch: watching };
+      const opened = this.#lane;
+      void this.#forget(opened, lane);
+      return lane;
+    } catch (error) {
+      this.#lane = undefined;
+      throw error;
+    }
+  }
+
+  async #forget(opened: Promise<Lane> | undefined, { tunnel, watch }: Lane): Promise<void> {
+    await tunnel.closed;
+    watch.stop();
+    if (this.#lane === opened) this.#lane = undefined;
+  }
+
+  async #end(): Promise<void> {
+    const lane = await this.#lane?.catch(() => undefined);
+    this.#lane = undefined;
+    lane?.watch.stop();
+    await lane?.tunnel.close();
+  }
+}
