@@ -1,6 +1,7 @@
 // The load's end of a path.
 import { once } from "node:events";
 import net from "node:net";
+import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 
 const block = Buffer.alloc(64 * 1024, "a");
@@ -17,7 +18,7 @@ export async function connect(port: number): Promise<net.Socket> {
  * the round trip took.
  */
 export async function pingPong(
-  socket: net.Socket,
+  socket: Duplex,
   message: Uint8Array,
   more: (milliseconds: number) => boolean,
 ): Promise<void> {

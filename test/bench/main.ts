@@ -1,6 +1,8 @@
 // npm run bench: runs a suite, prints its tables and keeps its figures as JSON.
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { faultMarkdown, faultTables, faultTargets } from "./fault-tables.ts";
+import { runFaults } from "./faults.ts";
 import { runForward } from "./forward.ts";
 import { parseOptions, usage, type BenchOptions } from "./options.ts";
 import { fullTables, shortMarkdown } from "./tables.ts";
@@ -19,6 +21,12 @@ const suites: Readonly<Record<string, (options: BenchOptions, say: Say) => Promi
     const text = options.markdown ? shortMarkdown(result, targets) : fullTables(result, targets);
     return { text, json: { ...result, targets } };
   },
+  faults: async (options, say) => {
+    const result = await runFaults(options, say);
+    const targets = faultTargets(result);
+    const text = options.markdown ? faultMarkdown(result, targets) : faultTables(result, targets);
+    return { text, json: { ...result, targets } };
+  },
 };
 
 const say: Say = (text) => console.error(`bench: ${text}`);
@@ -28,7 +36,8 @@ try {
   const suite = suites[options.suite];
   if (suite === undefined) throw new Error(`there is no suite ${options.suite}, only ${Object.keys(suites).join(" ")}`);
   const { text, json } = await suite(options, say);
-  const file = options.json ?? join(".debugtap", "bench.json");
+  const file =
+    options.json ?? join(".debugtap", options.suite === "forward" ? "bench.json" : `bench-${options.suite}.json`);
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, `${JSON.stringify(json, undefined, 1)}\n`);
   console.log(text);

@@ -6,6 +6,7 @@ import { workloads } from "./workloads.ts";
 export interface BenchOptions {
   readonly suite: string;
   readonly reps: number;
+  readonly quick: boolean;
   /** How long one workload runs on one path, ms. */
   readonly measure: number;
   /** Idle sessions. */
@@ -17,17 +18,20 @@ export interface BenchOptions {
   readonly markdown: boolean;
 }
 
-const workloadNames = [...workloads.map(({ name }) => name), "recorder", "idle"];
+const workloadNames = [...workloads.map(({ name }) => name), "recorder", "idle", "times", "mixed", "slow"];
+/** With --quick, and without. */
+const repetitions = { forward: ["4", "15"], faults: ["5", "20"] } as const;
 
 export const usage = `npm run bench -- [SUITE] [options]
-  SUITE             forward (default)
+  SUITE             forward (default): what a message pays on its way
+                    faults: how soon a broken link is noticed and back, beside autossh
   --quick           at most two minutes
-  --reps N          repetitions; default 15, with --quick 4
+  --reps N          repetitions; default 15 (faults: 20), with --quick 4 (5)
   --measure MS      how long one workload runs on one path each time; default 150
   --idle N          idle sessions; default 1000
   --only A,B        workloads: ${workloadNames.join(" ")}
   --paths A,B       kinds of path: ${pathKinds.join(" ")}
-  --json FILE       where the figures go; default .debugtap/bench.json
+  --json FILE       where the figures go; default .debugtap/bench.json (bench-faults.json)
   --markdown        print the short tables of the README`;
 
 /** Throws an Error with the reason for what it does not know. */
@@ -46,9 +50,11 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       markdown: { type: "boolean", default: false },
     },
   });
+  const suite = positionals[0] ?? "forward";
   return {
-    suite: positionals[0] ?? "forward",
-    reps: count("reps", values.reps ?? (values.quick ? "4" : "15")),
+    suite,
+    reps: count("reps", values.reps ?? repetitions[suite === "faults" ? "faults" : "forward"][values.quick ? 0 : 1]),
+    quick: values.quick,
     measure: count("measure", values.measure),
     idle: count("idle", values.idle),
     only: list("only", values.only, workloadNames),

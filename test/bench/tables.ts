@@ -4,7 +4,7 @@ import { summarize } from "./statistics.ts";
 import { ratios, type TargetLine } from "./targets.ts";
 import { metrics, workloads, type MetricName } from "./workloads.ts";
 
-type Row = readonly string[];
+export type Row = readonly string[];
 
 /** Ratios are to the path that is OpenSSH at its best; where it was not measured, to the first. */
 const preferredBase = "ssh -L";
@@ -70,7 +70,7 @@ const shortColumns: readonly { workload: string; metric: MetricName; title: stri
 
 type Reached = TargetLine["reached"][number];
 
-function targetText(targets: readonly TargetLine[]): string {
+export function targetText(targets: readonly TargetLine[]): string {
   const rows = targets.flatMap(({ target, unit, reached, verdict }) => {
     const first = [target, "", "", verdict];
     const each = reached.map((one): Row => [`  ${one.path}`, withUnit(one.value, unit), range(one), ""]);
@@ -79,7 +79,7 @@ function targetText(targets: readonly TargetLine[]): string {
   return plain([["target", "reached", "lowest to highest", "verdict"], ...rows]);
 }
 
-function targetTable(targets: readonly TargetLine[]): string {
+export function targetTable(targets: readonly TargetLine[]): string {
   const rows = targets.map(({ target, unit, reached, verdict }): Row => {
     const parts = reached.map((one) => `${one.path}: ${withUnit(one.value, unit)} ${range(one)}`.trimEnd());
     return [target, parts.join("<br>"), verdict];
@@ -116,7 +116,7 @@ function short(value: number): string {
   return value.toFixed(Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
 
-function plain(rows: readonly Row[]): string {
+export function plain(rows: readonly Row[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
     .map((row) =>
@@ -128,6 +128,6 @@ function plain(rows: readonly Row[]): string {
     .join("\n");
 }
 
-function markdown([head = [], ...rows]: readonly Row[]): string {
+export function markdown([head = [], ...rows]: readonly Row[]): string {
   return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }

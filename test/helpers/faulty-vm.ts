@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
 import { Shim } from "./shim.ts";
 
+/** `sshd: user [priv]` is the monitor of a login; `sshd: user`, or `sshd: user@notty` once it runs a command, carries it. */
+const title = /^sshd(-session)?: /;
+
 export class FaultyVm {
   readonly sshd: ThrowawaySshd;
   readonly shim: Shim;
@@ -37,11 +40,23 @@ export class FaultyVm {
 
   /** The sshd processes of the logins, without the daemon and without what they run. */
   logins(): number[] {
-    return this.sshd.sessions().filter((pid) => commandLine(pid).startsWith("sshd: "));
+    return this.sshd.sessions().filter((pid) => title.test(commandLine(pid)));
   }
 
+  /** To those that carry the logins' bytes, not to their monitors. */
   signalLogins(signal: NodeJS.Signals): void {
-    for (const pid of this.logins()) process.kill(pid, signal);
+    for (const pid of this.logins()) if (!commandLine(pid).includes("[priv]")) process.kill(pid, signal);
+  }
+
+  /** Its power goes: who was connected is told by the kernel, who comes is refused. */
+  async halt(): Promise<void> {
+    await this.shim.refuse();
+    await this.sshd.halt();
+  }
+
+  async resume(): Promise<void> {
+    await this.sshd.resume();
+    await this.shim.accept();
   }
 
   async stop(): Promise<void> {
