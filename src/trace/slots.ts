@@ -15,15 +15,15 @@
 //   milliseconds while anything comes, and only after a while without is it woken, by the first record.
 // - The free slot with the lowest number is taken, so that a small part of the memory is used again and again, warm.
 // - Each word is written by one thread, but for `busy` (begun by one, freed by the other) and `asleep`.
-import { packedAtMost, Packer } from "./batch.ts";
+import { copyInto, packedLength, Packer } from "./batch.ts";
 
 const slotBytes = 256 * 1024;
 const given = 0;
 const asleep = 1;
 const firstBusy = 2;
 
-/** The longest payload that always fits into a slot. */
-export const maxPayload = slotBytes - packedAtMost(0);
+/** The longest payload that fits into a slot. */
+export const maxPayload = slotBytes - packedLength(0);
 
 export interface SlotMemory {
   readonly bytes: SharedArrayBuffer;
@@ -63,10 +63,10 @@ export class SlotFiller {
 
   /** Hands a record over; false when there is no room, or never will be (see {@link maxPayload}). */
   append(kind: number, session: number, time: number, payload: Uint8Array): boolean {
-    const size = packedAtMost(payload.length);
+    const size = packedLength(payload.length);
     if (this.#length + size > slotBytes && (size > slotBytes || !this.#begin())) return false;
-    const base = this.#slot * slotBytes;
-    this.#length = this.#packer.put(base + this.#length, kind, session, time, payload) - base;
+    this.#packer.put(this.#slot * slotBytes + this.#length, kind, session, time, payload);
+    this.#length += size;
     Atomics.store(this.#words, firstBusy + this.#count + this.#slot, this.#length);
     return true;
   }
@@ -102,17 +102,17 @@ export class SlotFiller {
 
 /** The worker's end: takes pieces, in order. A piece that is not {@link done} is given again, with what came after it. */
 export class SlotDrainer {
-  readonly #bytes: Uint8Array;
+  readonly #bytes: Buffer;
   readonly #words: Int32Array;
   readonly #marks: BigInt64Array;
   readonly #count: number;
-  readonly #piece = new Uint8Array(slotBytes);
+  readonly #piece = Buffer.alloc(slotBytes);
   #position = 0;
   #taken = 0;
   #end = 0;
 
   constructor({ bytes, marks, words }: SlotMemory) {
-    this.#bytes = new Uint8Array(bytes);
+    this.#bytes = Buffer.from(bytes);
     this.#words = new Int32Array(words);
     this.#marks = new BigInt64Array(marks);
     this.#count = bytes.byteLength / slotBytes;
@@ -123,15 +123,15 @@ export class SlotDrainer {
     return Atomics.load(this.#words, given);
   }
 
-  /** Whole records that came since the last piece, in memory that is valid until the next call; undefined when there are none. */
-  next(begun: number): Uint8Array<ArrayBuffer> | undefined {
+  /** A copy of the whole records that came since the last piece, valid until the next call; undefined when there are none. */
+  next(begun: number): Uint8Array | undefined {
     while (this.#position < begun) {
       const slot = Atomics.load(this.#words, firstBusy + 2 * this.#count + (this.#position % this.#count));
       // A slot behind which another was begun before this look has its final length.
       const length = Atomics.load(this.#words, firstBusy + this.#count + slot);
       if (length > this.#taken) {
         const base = slot * slotBytes;
-        this.#piece.set(this.#bytes.subarray(base + this.#taken, base + length));
+        copyInto(this.#piece, 0, this.#bytes.subarray(base + this.#taken, base + length));
         this.#end = length;
         return this.#piece.subarray(0, length - this.#taken);
       }

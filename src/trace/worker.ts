@@ -86,7 +86,7 @@ class Recorder {
   #drain(): void {
     const { begun } = this.#slots;
     for (let piece = this.#slots.next(begun); piece !== undefined; piece = this.#slots.next(begun)) {
-      this.#write(readPacked(piece.buffer, piece.length));
+      this.#write(readPacked(piece));
       this.#slots.done();
       this.#tookLast = performance.now();
       if (!this.#segments.due) continue;
@@ -157,7 +157,7 @@ class Recorder {
   #lose(rest: readonly PackedRecord[]): void {
     const { begun } = this.#slots;
     for (let piece = this.#slots.next(begun); piece !== undefined; piece = this.#slots.next(begun)) {
-      this.#recording.lose(readPacked(piece.buffer, piece.length));
+      this.#recording.lose(readPacked(piece));
       this.#slots.done();
     }
     this.#recording.lose(rest);

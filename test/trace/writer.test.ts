@@ -41,7 +41,7 @@ t.test(
           const { begun } = drainer;
           for (let piece = drainer.next(begun); piece !== undefined; piece = done ? drainer.next(begun) : undefined) {
             if (!done) return;
-            for (const { kind, session, time, payload } of readPacked(piece.buffer, piece.length))
+            for (const { kind, session, time, payload } of readPacked(piece))
               got.push([kind, session, time, payload.length, payload.every((byte) => byte === payload[0]), payload[0]]);
             drainer.done();
           }
