@@ -1,4 +1,4 @@
-// The hand-over from the forwarding thread to the recorder's worker: records packed into one ArrayBuffer.
+// Records packed into memory that the forwarding thread shares with the recorder's worker.
 //
 //   offset  bytes  one record; records follow each other without padding
 //        0      4  payload length
@@ -8,87 +8,69 @@
 //       17      …  payload: bytes (0, 1) or JSON (2-5)
 //
 // This runs once per chunk on the thread that forwards: no allocation, no BigInt, no hrtime.bigint.
-import type { Side } from "../../protocol/frame.ts";
-
-export const headLength = 17;
+const headLength = 17;
+/** In the relay's own records longer texts are cut, so that a record always fits into a slot. */
+const longestText = 4096;
+const encoder = new TextEncoder();
 
 export const kinds = { client: 0, debuggee: 1, open: 2, note: 3, end: 4, gap: 5 } as const;
 export type Kind = (typeof kinds)[keyof typeof kinds];
 
-const encoder = new TextEncoder();
+export interface PackedRecord {
+  readonly kind: number;
+  readonly session: number;
+  readonly time: number;
+  readonly payload: Uint8Array;
+}
 
-/** A buffer being filled. The caller checks {@link fits} first. */
-export class Batch {
-  readonly buffer: ArrayBuffer;
-  readonly #bytes: Uint8Array;
+/** A record of the relay's own. */
+export function jsonPayload(value: unknown): Uint8Array {
+  const shortened = (_: string, part: unknown) =>
+    typeof part === "string" && part.length > longestText ? `${part.slice(0, longestText)}…` : part;
+  return encoder.encode(JSON.stringify(value, shortened));
+}
+
+export function packedLength(payload: number): number {
+  return headLength + payload;
+}
+
+/** Copies between own and shared memory. `set` does that a word or a byte at a time (20 KB: 0.8 or 7 us), `fill` by one memcpy (0.2 us). */
+export function copyInto(target: Buffer, at: number, bytes: Uint8Array): void {
+  if (bytes.length > 0) target.fill(bytes, at, at + bytes.length);
+}
+
+/** Puts records into one piece of memory, wherever it is told to. */
+export class Packer {
+  readonly #bytes: Buffer;
   readonly #view: DataView;
-  #length = 0;
-  #records = 0;
 
-  constructor(buffer: ArrayBuffer) {
-    this.buffer = buffer;
-    this.#bytes = new Uint8Array(buffer);
-    this.#view = new DataView(buffer);
+  constructor(memory: ArrayBufferLike) {
+    this.#bytes = Buffer.from(memory);
+    this.#view = new DataView(memory);
   }
 
-  /** Bytes used. */
-  get length(): number {
-    return this.#length;
-  }
-
-  get records(): number {
-    return this.#records;
-  }
-
-  fits(payload: number): boolean {
-    return this.#length + headLength + payload <= this.#bytes.length;
-  }
-
-  chunk(session: number, side: Side, time: number, bytes: Uint8Array): void {
-    this.#append(side === "client" ? kinds.client : kinds.debuggee, session, time, bytes);
-  }
-
-  json(kind: Kind, session: number, time: number, payload: Uint8Array): void {
-    this.#append(kind, session, time, payload);
-  }
-
-  #append(kind: Kind, session: number, time: number, payload: Uint8Array): void {
-    const at = this.#length;
+  /** The caller saw to the room. */
+  put(at: number, kind: number, session: number, time: number, payload: Uint8Array): void {
     const view = this.#view;
     view.setUint32(at, payload.length, true);
     view.setUint32(at + 4, session, true);
     view.setFloat64(at + 8, time, true);
     view.setUint8(at + 16, kind);
-    this.#bytes.set(payload, at + headLength);
-    this.#length = at + headLength + payload.length;
-    this.#records++;
+    copyInto(this.#bytes, at + headLength, payload);
   }
 }
 
-export function jsonPayload(value: unknown): Uint8Array {
-  return encoder.encode(JSON.stringify(value));
-}
-
-export interface BatchRecord {
-  readonly kind: number;
-  readonly session: number;
-  readonly time: number;
-  /** A view of the batch's buffer. */
-  readonly payload: Uint8Array;
-}
-
-/** The records of the first `length` bytes of a buffer that {@link Batch} filled. */
-export function* readBatch(buffer: ArrayBuffer, length: number): Generator<BatchRecord> {
-  const view = new DataView(buffer, 0, length);
-  let at = 0;
-  while (at < length) {
-    const size = view.getUint32(at, true);
+/** Whole records; their payloads are views of `bytes`. */
+export function* readPacked(bytes: Uint8Array): Generator<PackedRecord> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; at < bytes.length;) {
+    const end = at + headLength + view.getUint32(at, true);
     yield {
       kind: view.getUint8(at + 16),
       session: view.getUint32(at + 4, true),
       time: view.getFloat64(at + 8, true),
-      payload: new Uint8Array(buffer, at + headLength, size),
+      payload: bytes.subarray(at + headLength, end),
     };
-    at += headLength + size;
+    at = end;
   }
 }

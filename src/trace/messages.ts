@@ -1,5 +1,7 @@
-// What the forwarding thread and the recorder's worker say to each other.
+// What the forwarding thread and the recorder's worker say to each other beside the records, which go through shared memory.
+import type { PackedRecord } from "./batch.ts";
 import type { SegmentEntry } from "./format.ts";
+import type { SlotMemory } from "./slots.ts";
 
 export interface WorkerOptions {
   readonly dir: string;
@@ -9,20 +11,19 @@ export interface WorkerOptions {
   readonly config?: string;
   /** Epoch milliseconds of the forwarding thread's performance.now() zero: the one wall anchor of the trace. */
   readonly timeOrigin: number;
+  /** The same moment by process.hrtime.bigint(), which all threads share. */
+  readonly hrtimeOrigin: bigint;
   readonly started: number;
   /** Bytes after which a live segment is sealed. */
   readonly segmentBytes: number;
+  readonly memory: SlotMemory;
 }
 
-/** `skew`: milliseconds that the wall clock is ahead of the anchor now. */
-export interface BatchMessage {
-  readonly type: "batch";
-  readonly buffer: ArrayBuffer;
-  readonly length: number;
-  readonly skew: number;
-}
-
-export type ToWorker = BatchMessage | { readonly type: "flush"; readonly id: number } | { readonly type: "close" };
+/** Before a flush or a close is answered, all records are taken that were handed over before it. `rest`: what found no room. */
+export type ToWorker =
+  | { readonly type: "wake" }
+  | { readonly type: "flush"; readonly id: number }
+  | { readonly type: "close"; readonly rest: readonly PackedRecord[] };
 
 /** What a recording came to. */
 export interface TraceSummary {
@@ -37,12 +38,9 @@ export interface TraceSummary {
   readonly segments: readonly SegmentEntry[];
 }
 
-/** `written`, `durable`: records that survive a killed process, and a loss of power. */
 export type FromWorker =
   | { readonly type: "ready" }
   | { readonly type: "refused"; readonly why: string }
-  | { readonly type: "back"; readonly buffers: readonly ArrayBuffer[]; readonly written: number }
-  | { readonly type: "durable"; readonly durable: number }
   | { readonly type: "failed"; readonly why: string; readonly sealing: boolean }
   | { readonly type: "resumed" }
   | { readonly type: "flushed"; readonly id: number; readonly why?: string }

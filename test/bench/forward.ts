@@ -92,7 +92,7 @@ async function measureRecorder(options: BenchOptions, say: (text: string) => voi
   if (!wants(options, "recorder")) return {};
   const figures: Record<string, number[]> = {};
   for (const [name, size] of Object.entries(recordedSizes))
-    figures[name] = await recorderCost(size, options.reps, 2 * options.measure);
+    figures[name] = await recorderCost(size, options.reps, 4 * options.measure);
   say("the recorder alone");
   return figures;
 }

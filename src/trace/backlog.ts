@@ -1,0 +1,58 @@
+// What found no room in the hand-over: counts of the bytes left out, and the relay's own records, which are never left out.
+//
+// Rules
+// - All of it is told before anything else, in order: a gap stands where its first bytes were missed.
+// - One gap for each session and side, however much is left out: the size does not grow with the traffic.
+import type { Side } from "../../protocol/frame.ts";
+import { jsonPayload, kinds } from "./batch.ts";
+import type { PackedRecord } from "./batch.ts";
+import type { Gap } from "./format.ts";
+
+/** Records of the relay's own that wait; more than this at once is a defect elsewhere, and they are dropped. */
+const maxWaiting = 10_000;
+
+type Entry = PackedRecord | { readonly time: number; readonly gap: Gap };
+
+export class Backlog {
+  readonly #entries = new Map<string, Entry>();
+  #key = 0;
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** A chunk, or the rest of one, is left out. */
+  leaveOut(session: number, side: Side, time: number, bytes: number): void {
+    const key = `${session} ${side}`;
+    const known = this.#entries.get(key);
+    const before = known !== undefined && "gap" in known ? known : { time, gap: { chunks: 0, bytes: 0 } };
+    const gap = { session, side, chunks: before.gap.chunks + 1, bytes: before.gap.bytes + bytes };
+    this.#entries.set(key, { time: before.time, gap });
+  }
+
+  wait(record: PackedRecord): void {
+    if (this.#entries.size < maxWaiting) this.#entries.set(`${this.#key++}`, record);
+  }
+
+  /** Gives out records until one is refused; true when none are left. */
+  tell(take: (record: PackedRecord) => boolean): boolean {
+    for (const [key, entry] of this.#entries) {
+      if (!take(recordOf(entry))) return false;
+      this.#entries.delete(key);
+    }
+    return true;
+  }
+
+  /** All of it, which is then here no more. */
+  clear(): PackedRecord[] {
+    const records = [...this.#entries.values()].map(recordOf);
+    this.#entries.clear();
+    return records;
+  }
+}
+
+function recordOf(entry: Entry): PackedRecord {
+  if (!("gap" in entry)) return entry;
+  const { time, gap } = entry;
+  return { kind: kinds.gap, session: gap.session, time, payload: jsonPayload(gap) };
+}
