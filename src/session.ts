@@ -70,13 +70,14 @@ export class Session {
   #since = Date.now();
   #reason: string | undefined;
   #process: string | undefined;
-  #identified = false;
+  #identified: boolean;
   #onBytes: () => void = () => undefined;
 
   constructor(options: SessionOptions) {
     const { facts, accepted, dial, turnstile, releaseAfter } = options;
     this.facts = facts;
     this.#process = facts.process;
+    this.#identified = facts.process !== undefined;
     this.#options = options;
     this.#traffic = new Traffic(facts.wire);
     if (facts.wire === "pydevd") this.#prelude = new Prelude();

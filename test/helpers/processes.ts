@@ -1,9 +1,12 @@
 // Debuggees and scripted IDEs as child processes.
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import type { Test } from "tap";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -37,6 +40,23 @@ export function python(name: string, ...args: string[]): Running {
 /** Runs one of the scripted IDEs of examples/. */
 export function ide(name: "ide-pydevd.mjs" | "ide-dap.mjs", ...args: string[]): Running {
   return run(process.execPath, [`${root}examples/${name}`, ...args], process.env);
+}
+
+/** A copy of a debuggee that the throwaway VM's user can read; removed with the test. */
+export function fileOnVm(t: Test, name: string): string {
+  const dir = mkdtempSync(join(tmpdir(), "debugtap-test-"));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  copyFileSync(debuggeeFile(name), join(dir, name));
+  chmodSync(dir, 0o755);
+  return join(dir, name);
+}
+
+/** Runs a file of {@link fileOnVm} as the user that the VM logs in: a service of the VM, whose process it can see. */
+export function pythonOnVm(file: string, ...args: string[]): Running {
+  const command = ["/usr/bin/python3", "-Xfrozen_modules=off", file, ...args];
+  const env = { ...process.env, PYDEVD_DISABLE_FILE_VALIDATION: "1" };
+  const user = process.getuid?.() === 0 ? ["--reuid=debugtap-vm", "--regid=debugtap-vm", "--clear-groups"] : [];
+  return run("setpriv", [...user, ...command], env);
 }
 
 function run(program: string, args: string[], env: NodeJS.ProcessEnv): Running {
