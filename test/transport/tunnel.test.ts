@@ -285,7 +285,7 @@ t.test("stalled readers hold little memory and do not disturb others", async (t)
 
 t.test("a far side that closed early: a slow reader still gets all, a late writer does no harm", async (t) => {
   const { tunnel } = await vm(t);
-  const size = 2_000_000; // less than SSH's window, or the speaker could not finish before the reader reads
+  const size = 2_000_000; // less than SSH's window: the speaker can finish before anybody reads
   const speaker = await service((socket) => {
     socket.end(Buffer.alloc(size, 7));
     socket.once("finish", () => socket.destroy());
@@ -300,6 +300,9 @@ t.test("a far side that closed early: a slow reader still gets all, a late write
     got += chunk.length;
     stream.write("late");
   });
+  // sshd learns that the speaker is gone only when it writes to it a second time.
+  const late = setInterval(() => stream.write("late"), 5);
+  stream.once("close", () => clearInterval(late));
   t.same(await end, ["end"]);
   t.equal(got, size);
 });
