@@ -21,6 +21,7 @@ const verbs: readonly Verb[] = [
   ["relay", running, async () => (await import("./relay.ts")).relayCommand()],
   ["ps", running, async () => (await import("./ps.ts")).psCommand()],
   ["release", running, async () => (await import("./release.ts")).releaseCommand()],
+  ["retry", running, async () => (await import("./retry.ts")).retryCommand()],
   ["down", running, async () => (await import("./down.ts")).downCommand()],
   ["show", reading, async () => (await import("./show.ts")).showCommand()],
   ["export", reading, async () => (await import("./export.ts")).exportCommand()],

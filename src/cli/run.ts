@@ -59,6 +59,7 @@ export async function runRelay({ config, traceDir, json }: RunOptions): Promise<
     const control = await startControl({
       view: () => relay.view(),
       stop: stop.request,
+      retry: () => relay.poke("asked for by hand"),
       release: (name) => relay.release(name),
     }).catch(tellError);
     await stop.requested;

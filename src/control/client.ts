@@ -33,7 +33,16 @@ export async function findRelays(dir: string = defaultSocketDir()): Promise<Foun
 
 /** Asks one relay to stop; whether it answered. */
 export async function askToStop(relay: FoundRelay): Promise<boolean> {
-  return ask("POST", relay.path, "/stop").then(
+  return await answers(relay, "/stop");
+}
+
+/** Asks one relay to try its links that are down; whether it answered. */
+export async function askToRetry(relay: FoundRelay): Promise<boolean> {
+  return await answers(relay, "/retry");
+}
+
+function answers(relay: FoundRelay, path: string): Promise<boolean> {
+  return ask("POST", relay.path, path).then(
     () => true,
     () => false,
   );

@@ -2,6 +2,7 @@
 //
 //   GET /view   200 RelayView
 //   POST /stop  202 {"stopping":true}, then the relay is asked to stop
+//   POST /retry  202 {"retrying":true}: links that are down are tried now
 //   POST /release?session=NAME  200 {"released":[NAME,…]}: a service's debuggees that wait for an IDE, or one, run on
 //
 // Rules
@@ -18,6 +19,8 @@ export interface ControlOptions {
   readonly view: () => RelayView;
   /** Called once at most, after the client has its answer. */
   readonly stop: () => void;
+  /** Tries links that are down now. */
+  readonly retry: () => void;
   /** Releases what waits under this name, of a service or a session; the sessions that it released. */
   readonly release: (name: string) => readonly string[];
   /** Directory of the sockets, in place of the user's own. */
@@ -86,11 +89,15 @@ function answer(request: IncomingMessage, response: ServerResponse, options: Con
         response.once("close", options.stop);
         send(202, { stopping: true });
         return;
+      case "POST /retry":
+        options.retry();
+        send(202, { retrying: true });
+        return;
       case "POST /release":
         send(200, { released: options.release(url.searchParams.get("session") ?? "") });
         return;
       default:
-        send(404, { error: "there is GET /view, POST /stop and POST /release" });
+        send(404, { error: "there is GET /view, POST /stop, POST /retry and POST /release" });
     }
   } catch (error) {
     send(500, { error: error instanceof Error ? error.message : String(error) });

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import t from "tap";
 import type { RelayView } from "../../protocol/control.ts";
-import { askToRelease, askToStop, findRelays } from "../../src/control/client.ts";
+import { askToRelease, askToRetry, askToStop, findRelays } from "../../src/control/client.ts";
 import { startControl } from "../../src/control/server.ts";
 import { defaultSocketDir, isAlive } from "../../src/control/socket-dir.ts";
 
@@ -22,6 +22,10 @@ function temporary(t: { teardown(action: () => void): void }): string {
 }
 
 /** A process id that was somebody's and is nobody's. */
+let retries = 0;
+const retry = (): void => {
+  retries++;
+};
 const release = (name: string): string[] => (name === "svc" ? ["svc#1", "svc#2"] : []);
 
 function deadPid(): number {
@@ -41,7 +45,7 @@ t.test("a relay is found by its socket, tells its view and is asked to stop once
   const dir = join(temporary(t), "run");
   t.strictSame(await findRelays(dir), [], "no directory, no relay");
   let stops = 0;
-  const control = await startControl({ dir, view: () => view, stop: () => stops++, release });
+  const control = await startControl({ dir, view: () => view, stop: () => stops++, release, retry });
   t.equal(control.path, join(dir, `${process.pid}.sock`));
   t.equal(statSync(dir).mode & 0o777, 0o700);
   t.equal(statSync(control.path).mode & 0o777, 0o600);
@@ -49,6 +53,8 @@ t.test("a relay is found by its socket, tells its view and is asked to stop once
   t.strictSame(others, []);
   t.strictSame(found, { pid: process.pid, path: control.path, view });
   t.equal(stops, 0);
+  t.ok(found !== undefined && (await askToRetry(found)));
+  t.equal(retries, 1);
   t.strictSame(found && (await askToRelease(found, "svc")), ["svc#1", "svc#2"]);
   t.strictSame(found && (await askToRelease(found, "no & such")), []);
   t.ok(found !== undefined && (await askToStop(found)));
@@ -65,7 +71,7 @@ t.test("sockets of dead processes are removed, other files are left alone", asyn
   const dead = join(run, `${deadPid()}.sock`);
   writeFileSync(dead, "");
   writeFileSync(join(run, "notes.txt"), "");
-  const control = await startControl({ dir: run, view: () => view, stop: () => undefined, release });
+  const control = await startControl({ dir: run, view: () => view, stop: () => undefined, release, retry });
   t.notOk(existsSync(dead));
   t.ok(existsSync(join(run, "notes.txt")));
   await control.close();
@@ -78,6 +84,7 @@ t.test("a process that lives and does not answer is found without a view", async
     view: () => Object.assign({}, view, { hosts: 5 }),
     stop: () => undefined,
     release,
+    retry,
   });
   t.strictSame(await findRelays(dir), [{ pid: process.pid, path: control.path }]);
   await control.close();
@@ -93,7 +100,7 @@ t.test("no client can crash or hold it", async (t) => {
     if (failing) throw new Error("no view today");
     return view;
   };
-  const control = await startControl({ dir, view: broken, stop: () => stops++, release });
+  const control = await startControl({ dir, view: broken, stop: () => stops++, release, retry });
   t.match(await exchange(control.path, "GET /view HTTP/1.1\r\nHost: x\r\n\r\n"), /^HTTP\/1.1 500[^]*no view today/);
   failing = false;
   t.equal(await exchange(control.path, "\u0000\u0001garbage\r\n\r\n"), "");
@@ -128,7 +135,7 @@ t.test("a directory that others could put a socket into is refused", async (t) =
   for (const name of ["open", "real"]) mkdirSync(join(dir, name));
   writeFileSync(join(dir, "file"), "");
   const start = (name: string) =>
-    startControl({ dir: join(dir, name), view: () => view, stop: () => undefined, release });
+    startControl({ dir: join(dir, name), view: () => view, stop: () => undefined, release, retry });
   chmodSync(join(dir, "open"), 0o777);
   await t.rejects(start("open"), { code: "DT_CONTROL_SOCKET", why: /777/, fix: `chmod 700 ${join(dir, "open")}` });
   await t.rejects(findRelays(join(dir, "open")), { code: "DT_CONTROL_SOCKET" });
