@@ -56,13 +56,13 @@ interface Place {
 async function ownLane(place: Place): Promise<BesideBulk> {
   return await withLink(place, async (link) => {
     const stream = await link.dial({ host: "127.0.0.1", port: place.echo })(never);
-    let going = true;
+    const over = new AbortController();
     const bulk = async (): Promise<void> => {
-      while (going) await link.exec("head -c 1000000 /dev/zero");
+      while (!over.signal.aborted) await link.exec("head -c 1000000 /dev/zero");
     };
     const running = bulk();
     const measured = await measure("debugtap, bulk by commands", stream, place);
-    going = false;
+    over.abort();
     await running;
     return measured;
   });

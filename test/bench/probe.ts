@@ -75,19 +75,16 @@ export class Echo {
         over.abort();
         resolve(when);
       };
-      const ask = (): void => {
+      const ask = async (): Promise<void> => {
         const signal = AbortSignal.any([over.signal, AbortSignal.timeout(patienceMs)]);
-        this.ask(port, signal).then(
-          ({ near }) => {
-            near.destroy();
-            settle(performance.now());
-          },
-          () => undefined, // the next may
-        );
+        const answered = await this.ask(port, signal).catch(() => undefined); // the next may
+        if (answered === undefined) return;
+        answered.near.destroy();
+        settle(performance.now());
       };
-      const timer = setInterval(ask, askEveryMs);
+      const timer = setInterval(() => void ask(), askEveryMs);
       stop.addEventListener("abort", () => settle(undefined), { once: true });
-      ask();
+      void ask();
     });
   }
 

@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
 import { Shim } from "./shim.ts";
 
-/** `sshd: user [priv]` is the monitor of a login; `sshd: user`, or `sshd: user@notty` once it runs a command, carries it. */
-const title = /^sshd(-session)?: /;
+// `sshd: user [priv]` is the monitor of a login; `sshd: user`, or `sshd: user@notty` once it runs a command, carries it;
+// `sshd: [accepted]` and `sshd: [net]` are of one who has not logged in yet.
+const login = /^sshd(-session)?: [^[]/;
+const carrier = /^sshd(-session)?: [^[]*$/;
 
 export class FaultyVm {
   readonly sshd: ThrowawaySshd;
@@ -40,12 +42,12 @@ export class FaultyVm {
 
   /** The sshd processes of the logins, without the daemon and without what they run. */
   logins(): number[] {
-    return this.sshd.sessions().filter((pid) => title.test(commandLine(pid)));
+    return this.sshd.sessions().filter((pid) => login.test(commandLine(pid)));
   }
 
   /** To those that carry the logins' bytes, not to their monitors. */
   signalLogins(signal: NodeJS.Signals): void {
-    for (const pid of this.logins()) if (!commandLine(pid).includes("[priv]")) process.kill(pid, signal);
+    for (const pid of this.logins()) if (carrier.test(commandLine(pid))) process.kill(pid, signal);
   }
 
   /** Its power goes: who was connected is told by the kernel, who comes is refused. */
@@ -68,7 +70,7 @@ export class FaultyVm {
 
 function commandLine(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").replace(/\0+$/, "");
   } catch {
     return ""; // it ended meanwhile
   }
