@@ -6,8 +6,8 @@ import { notRunning } from "./ps.ts";
 
 const examples = `
 Examples:
-  $ ssh-add ~/.ssh/id_ed25519 && debugtap retry     after what was wrong was mended
-  $ debugtap ps                                     whether it helped
+  $ debugtap retry      after what was wrong was mended, for example by ssh-add
+  $ debugtap ps         whether it helped
 
 --json prints one line: {"retrying":[PID,…]}.`;
 
