@@ -5,7 +5,7 @@ import { DebugtapError } from "../protocol/errors.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import type { Listen, Listener, Peer } from "./duplex.ts";
 import { describeProcess, suggestMatch, type ProcessFacts } from "./process.ts";
-import type { Service } from "./service.ts";
+import { labelLater, type Service } from "./service.ts";
 
 export interface PortOptions {
   readonly listen: Listen;
@@ -51,8 +51,8 @@ export class Port {
   /** Of a debuggee that was accepted unasked, who it is is found out behind its first bytes. */
   #accept(service: Service, stream: Duplex, peer: Peer): void {
     const session = service.accept(stream, peer);
-    const label = (process: ProcessFacts | undefined): unknown => process && session.label(describeProcess(process));
-    void this.#options.dispatcher?.identify(peer).then(label);
+    const { dispatcher } = this.#options;
+    if (dispatcher !== undefined) labelLater(session, () => dispatcher.identify(peer));
   }
 
   async #dispatch(stream: Duplex, peer: Peer): Promise<void> {

@@ -61,7 +61,7 @@ export class Service {
       rewrite: plan.rewrite,
       observer: this.#observers,
       changed: (changed) => this.#registry.session(changed),
-      identified: (who) => void this.#label(session, who),
+      identified: (who) => this.#label(session, who),
       ended: (ended, end) => this.#observers.sessionClosed(ended.facts.id, end),
     });
     this.#observers.sessionOpened(session.facts);
@@ -71,10 +71,22 @@ export class Service {
   }
 
   /** What the debuggee says of itself names it at once; what its host knows of that process replaces it. */
-  async #label(session: Session, { pid, name }: Identity): Promise<void> {
+  #label(session: Session, { pid, name }: Identity): void {
     if (pid === undefined) return;
     session.label(describeProcess({ pid, argv: name === undefined ? [] : [name] }));
-    const facts = await this.plan.lookupPid(pid).catch(() => undefined);
-    if (facts !== undefined) session.label(describeProcess(facts));
+    labelLater(session, () => this.plan.lookupPid(pid));
   }
+}
+
+/** A session that is over by then is not worth the programs that a lookup starts on its host, ms. */
+const lookupAfter = 500;
+
+/** Names a session by what its host knows of its process, when there is time for that. */
+export function labelLater(session: Session, lookup: () => Promise<ProcessFacts | undefined>): void {
+  const look = async (): Promise<void> => {
+    if (session.state === "closed") return;
+    const facts = await lookup().catch(() => undefined);
+    if (facts !== undefined) session.label(describeProcess(facts));
+  };
+  setTimeout(() => void look(), lookupAfter).unref();
 }

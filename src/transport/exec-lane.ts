@@ -3,8 +3,10 @@
 // Rules
 // - Opened at the first command, closed when idle for a minute. Whatever happens here, the debug lane goes on.
 // - It has its own watchdog, strict only while a command runs.
+// - Which sshd process serves it is told, so that one that a lost connection leaves behind can be ended.
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { Clock } from "./clock.ts";
+import { sshdProcess, type SshdProcess } from "./evict.ts";
 import type { ExecOptions, ExecResult } from "./remote-exec.ts";
 import { ignore } from "./tcp.ts";
 import type { SupervisedTunnel } from "./tunnel.ts";
@@ -18,18 +20,24 @@ interface Lane {
   readonly watch: Watch;
 }
 
+export interface ExecLaneOptions {
+  /** Rejects with DT_SSH_*, DT_HOSTKEY_*. */
+  readonly open: () => Promise<SupervisedTunnel>;
+  readonly clock: Clock;
+  readonly onOpen: (sshd: SshdProcess) => void;
+  /** `left`: its process may still run there. */
+  readonly onClose: (sshd: SshdProcess, left: boolean) => void;
+}
+
 export class ExecLane {
-  readonly #open: () => Promise<SupervisedTunnel>;
-  readonly #clock: Clock;
+  readonly #options: ExecLaneOptions;
   #lane: Promise<Lane> | undefined;
   #running = 0;
   #cancelIdle: () => void = ignore;
   #closed = false;
 
-  /** `open` rejects with DT_SSH_*, DT_HOSTKEY_*. */
-  constructor(open: () => Promise<SupervisedTunnel>, clock: Clock) {
-    this.#open = open;
-    this.#clock = clock;
+  constructor(options: ExecLaneOptions) {
+    this.#options = options;
   }
 
   /** Rejects as `open`, and with DT_SSH_TIMEOUT, DT_LINK_LOST. */
@@ -44,7 +52,7 @@ export class ExecLane {
       return await tunnel.exec(command, options);
     } finally {
       this.#running--;
-      if (this.#running === 0) this.#cancelIdle = this.#clock.after(idleMs, () => void this.#end());
+      if (this.#running === 0) this.#cancelIdle = this.#options.clock.after(idleMs, () => void this.#end());
     }
   }
 
@@ -62,8 +70,12 @@ export class ExecLane {
 
   async #connect(): Promise<Lane> {
     try {
-      const tunnel = await this.#open();
-      const watching = watchTunnel(tunnel, { clock: this.#clock, busy: () => this.#running > 0 });
+      const { open, clock, onOpen } = this.#options;
+      const tunnel = await open();
+      const watching = watchTunnel(tunnel, { clock, busy: () => this.#running > 0 });
+      await tunnel.learnFacts();
+      const sshd = sshdProcess(tunnel.facts);
+      if (sshd !== undefined) onOpen(sshd);
       const lane = { tunnel, watch: watching };
       const opened = this.#lane;
       void this.#forget(opened, lane);
@@ -75,8 +87,10 @@ export class ExecLane {
   }
 
   async #forget(opened: Promise<Lane> | undefined, { tunnel, watch }: Lane): Promise<void> {
-    await tunnel.closed;
+    const lost = await tunnel.closed;
     watch.stop();
+    const sshd = sshdProcess(tunnel.facts);
+    if (sshd !== undefined) this.#options.onClose(sshd, lost !== undefined);
     if (this.#lane === opened) this.#lane = undefined;
   }
 

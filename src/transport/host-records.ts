@@ -2,8 +2,8 @@
 // crashes.
 //
 // Rules
-// - One file for each Host and relay, `<name>-<hash>.<relay pid>.json`, mode 0600: relays that run side by side never write
-//   to the same file. It holds one record: { bootId, sshdPid, sshdStart, relayPid, relayStart, relayHost }.
+// - One file for each Host, relay and connection, `<name>-<hash>.<relay pid>.json` and `….exec.json`, mode 0600: relays that run
+//   side by side never write to the same file. It holds { bootId, sshdPid, sshdStart, relayPid, relayStart, relayHost }.
 // - A record counts as left behind only if it was written on this machine and its relay is dead by pid and start time; a
 //   directory may be shared between machines. What a live relay uses is never touched.
 // - It is a help, never a need: a directory that cannot be written, or a file that cannot be read, stops nothing.
@@ -63,7 +63,8 @@ export class HostRecords {
     const live: HostRecord[] = [];
     const names = await readdir(this.#dir).catch(() => []);
     for (const name of names) {
-      if (!name.startsWith(this.#prefix) || !/^\d{1,10}\.json$/.test(name.slice(this.#prefix.length))) continue;
+      if (!name.startsWith(this.#prefix) || !/^\d{1,10}(?:\.exec)?\.json$/.test(name.slice(this.#prefix.length)))
+        continue;
       const file = join(this.#dir, name);
       const record = parseRecord(await readFile(file, "utf8").catch(() => ""));
       if (record === undefined || record.relayHost !== hostname()) continue;
@@ -74,8 +75,8 @@ export class HostRecords {
     return { left, live };
   }
 
-  /** Writes down who serves us now. */
-  async write(sshd: SshdProcess): Promise<void> {
+  /** Writes down who serves a connection of ours now. */
+  async write(sshd: SshdProcess, lane: "debug" | "exec"): Promise<void> {
     const record: HostRecord = {
       bootId: sshd.bootId,
       sshdPid: sshd.sshdPid,
@@ -84,7 +85,7 @@ export class HostRecords {
       relayStart: processStart(process.pid) ?? "",
       relayHost: hostname(),
     };
-    const file = this.#own();
+    const file = this.#own(lane);
     await this.#inTurn(async () => {
       await mkdir(this.#dir, { recursive: true, mode: 0o700 });
       // Renamed, so that a crash leaves the old record or the new one, never half of one.
@@ -96,13 +97,14 @@ export class HostRecords {
   /** What was left behind has been ended. */
   async forget(left: readonly LeftRecord[]): Promise<void> {
     await this.#inTurn(async () => {
-      for (const { file } of left) if (file !== this.#own()) await rm(file, { force: true });
+      const own = [this.#own("debug"), this.#own("exec")];
+      for (const { file } of left) if (!own.includes(file)) await rm(file, { force: true });
     });
   }
 
-  /** We closed in order: nothing is left there. */
-  async remove(): Promise<void> {
-    await this.#inTurn(async () => await rm(this.#own(), { force: true }));
+  /** A connection was closed in order, or its process was ended: nothing of it is left there. */
+  async remove(lane: "debug" | "exec"): Promise<void> {
+    await this.#inTurn(async () => await rm(this.#own(lane), { force: true }));
   }
 
   /** Resolves when all is written. */
@@ -110,8 +112,8 @@ export class HostRecords {
     await this.#writing;
   }
 
-  #own(): string {
-    return join(this.#dir, `${this.#prefix}${process.pid}.json`);
+  #own(lane: "debug" | "exec"): string {
+    return join(this.#dir, `${this.#prefix}${process.pid}${lane === "exec" ? ".exec" : ""}.json`);
   }
 
   async #inTurn(write: () => Promise<void>): Promise<void> {

@@ -150,7 +150,12 @@ class Supervisor implements HostLink {
       free: async (tunnel) => await this.#free(tunnel),
       explain: async (tunnel, at) => await tunnel.explainPort(at, (await this.#records.find()).live),
     });
-    this.#lane = new ExecLane(async () => await this.#connect(), this.#clock);
+    this.#lane = new ExecLane({
+      open: async () => await this.#connect(),
+      clock: this.#clock,
+      onOpen: (sshd) => void this.#records.write(sshd, "exec"),
+      onClose: (sshd, left) => void this.#laneClosed(sshd, left),
+    });
   }
 
   start(): void {
@@ -221,7 +226,8 @@ class Supervisor implements HostLink {
     const [clean] = await Promise.all([this.#tunnel?.close(), this.#lane.close(), spare]);
     await this.#running;
     // What could not be told goodbye still runs there: the next relay needs to know.
-    if (clean === true) await this.#records.remove();
+    await this.#records.remove("exec");
+    if (clean === true) await this.#records.remove("debug");
     await this.#records.settled();
   }
 
@@ -293,11 +299,21 @@ class Supervisor implements HostLink {
     if (tunnel.lost !== undefined) throw tunnel.lost;
     this.#facts = tunnel.facts;
     const own = sshdProcess(tunnel.facts);
-    this.#left = own === undefined ? [] : [own];
+    this.#left = this.#left.filter((each) => !evict.includes(each));
+    if (own !== undefined) this.#left.push(own);
     if (own === undefined) return;
-    void this.#records.write(own);
+    void this.#records.write(own, "debug");
     void this.#records.forget(this.#inherited);
     this.#inherited = [];
+  }
+
+  /** A lost connection for commands may have left its process: ended now, or with the next connection. */
+  async #laneClosed(sshd: SshdProcess, left: boolean): Promise<void> {
+    if (left) {
+      const answer = await this.#tunnel?.exec(firstCommand([sshd])).catch(ignore);
+      if (answer === undefined) this.#left.push(sshd);
+    }
+    await this.#records.remove("exec");
   }
 
   /** A relay beside us may have crashed since. */

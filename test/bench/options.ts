@@ -20,13 +20,13 @@ export interface BenchOptions {
 
 const workloadNames = [...workloads.map(({ name }) => name), "recorder", "idle", "times", "mixed", "slow"];
 /** With --quick, and without. */
-const repetitions = { forward: ["4", "15"], faults: ["5", "20"] } as const;
+const repetitions = { forward: ["3", "7"], faults: ["5", "20"] } as const;
 
 export const usage = `npm run bench -- [SUITE] [options]
   SUITE             forward (default): what a message pays on its way
                     faults: how soon a broken link is noticed and back, beside autossh
   --quick           at most two minutes
-  --reps N          repetitions; default 15 (faults: 20), with --quick 4 (5)
+  --reps N          repetitions; default 7 (faults: 20), with --quick 4 (5)
   --measure MS      how long one workload runs on one path each time; default 150
   --idle N          idle sessions; default 1000
   --only A,B        workloads: ${workloadNames.join(" ")}

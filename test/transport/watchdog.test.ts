@@ -250,7 +250,7 @@ t.test("records of hosts: mode, what is ours, what is dead, what lives, what is 
   const records = new HostRecords(dir, host);
   t.same(await records.find(), { left: [], live: [] }, "no directory");
   const sshd = { bootId: "b-1", sshdPid: 4242, sshdStart: "99" };
-  await records.write(sshd);
+  await records.write(sshd, "debug");
   const [file] = await readdir(dir);
   t.match(file, new RegExp(String.raw`^dev_stack__-[0-9a-f]{12}\.${process.pid}\.json$`));
   t.equal((await stat(join(dir, known(file)))).mode & 0o777, 0o600);
@@ -284,8 +284,8 @@ t.test("records of hosts: mode, what is ours, what is dead, what lives, what is 
   t.same(await new HostRecords(dir, { ...host, destination: "other" }).find(), { left: [], live: [] });
   await records.forget(found.left);
   t.same((await records.find()).left, [], "what was dealt with is gone");
-  await records.remove();
+  await records.remove("debug");
   t.notOk((await readdir(dir)).includes(known(file)));
-  await new HostRecords(join(dir, known((await readdir(dir))[0]), "x"), host).write(sshd);
+  await new HostRecords(join(dir, known((await readdir(dir))[0]), "x"), host).write(sshd, "debug");
   t.pass("a directory that cannot be had stops nothing");
 });
