@@ -97,8 +97,8 @@ export class HostRecords {
   /** What was left behind has been ended. */
   async forget(left: readonly LeftRecord[]): Promise<void> {
     await this.#inTurn(async () => {
-      const own = [this.#own("debug"), this.#own("exec")];
-      for (const { file } of left) if (!own.includes(file)) await rm(file, { force: true });
+      const own = new Set([this.#own("debug"), this.#own("exec")]);
+      for (const { file } of left) if (!own.has(file)) await rm(file, { force: true });
     });
   }
 
