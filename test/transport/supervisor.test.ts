@@ -179,7 +179,7 @@ t.test(
     t.equal(link.facts.sshdPid, pid);
     t.equal(states.length, 2, "the debug lane did not notice");
 
-    const [record] = await readdir(stateDir);
+    const record = (await readdir(stateDir)).find((name) => name.endsWith(`${process.pid}.json`));
     t.equal((await stat(join(stateDir, known(record)))).mode & 0o777, 0o600);
     t.match(JSON.parse(await readFile(join(stateDir, known(record)), "utf8")), { sshdPid: pid, relayPid: process.pid });
     await until(() => link.state.state === "up" && link.state.rtt !== undefined);
