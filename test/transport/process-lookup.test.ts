@@ -195,23 +195,6 @@ t.test("the command is one line that any shell reads alike", async (t) => {
   }
 });
 
-t.test("a container with a network of its own", async (t) => {
-  const inside = `
-import socket, sys
-l = socket.create_server(("127.0.0.1", 0))
-s = socket.create_connection(l.getsockname())
-print(s.getsockname()[1], l.getsockname()[1], flush=True)
-sys.stdin.read()
-`;
-  const args = [isRoot ? "-n" : "-rn", "sh", "-c", 'ip link set lo up && exec "$0" -c "$1"', pythonPath, inside];
-  const child = start(t, "unshare", args);
-  const [ports] = (await once(known(child.stdout ?? undefined), "data")) as [Buffer];
-  const [srcPort = 0, dstPort = 0] = ports.toString().split(" ").map(Number);
-  for (const run of [here, withoutSs(t)]) {
-    t.equal((await lookupProcess(run, { srcPort, dstPort }))?.pid, child.pid);
-  }
-});
-
 t.test("over a real sshd: a process of the same user, and of another", async (t) => {
   const sshd = await ThrowawaySshd.start();
   t.teardown(async () => await sshd.stop());
