@@ -10,6 +10,7 @@ import type { Port } from "./port.ts";
 import type { Registry } from "./registry.ts";
 import type { ServicePlan } from "./service.ts";
 import type { HostLink, LinkState, SupervisorOptions } from "./transport/supervisor.ts";
+import { hostPort } from "./transport/tcp.ts";
 
 type Shown = Pick<ServicePlan, "name" | "wire" | "host" | "ide" | "vm">;
 
@@ -45,7 +46,7 @@ export class OpenHost {
     this.#tellServices();
     this.#link = connect?.({
       onState: (state) => this.#linked(state),
-      onForward: (at, problem) => this.#bound(`${at.host}:${at.port}`, problem),
+      onForward: (at, problem) => this.#bound(hostPort(at.host, at.port), problem),
     });
     this.#ports = ports(this.#link);
     for (const port of this.#ports) void this.#open(port);
