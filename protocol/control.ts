@@ -2,6 +2,8 @@
 // The same shapes go to `up`, to `up --json` (one event a line), to `ps` over the control socket, and later to the page.
 import type { ErrorCode } from "./errors.ts";
 import type { Side, Wire } from "./frame.ts";
+import type { Cut } from "./hit.ts";
+import type { DifferingSource } from "./source-difference.ts";
 
 /** An error as it is printed by `--json`. */
 export interface Reason {
@@ -43,9 +45,20 @@ export interface ServiceView {
 
 /**
  * waiting: connected, nothing sent yet · held: the debuggee waits for an IDE to listen · attaching: the other side is being
- * dialled · open: both sides joined · released: the debuggee runs on without an IDE · closed: over.
+ * dialled · open: both sides joined · released: the debuggee runs on without an IDE · reattaching: its connection was lost and is tried
+ * again · closed: over.
  */
-export type SessionState = "waiting" | "held" | "attaching" | "open" | "released" | "closed";
+export type SessionState = "waiting" | "held" | "attaching" | "open" | "released" | "reattaching" | "closed";
+
+/** One IDE of a session. */
+export interface ClientView {
+  /** Counts those of its session, from 1. */
+  readonly id: number;
+  /** As it calls itself. */
+  readonly name: string;
+  /** It may let the program run. */
+  readonly drives: boolean;
+}
 
 export interface SessionView {
   readonly id: number;
@@ -63,8 +76,12 @@ export interface SessionView {
   /** Counts by the side that sent them. */
   readonly bytes: Readonly<Record<Side, number>>;
   readonly frames: Readonly<Record<Side, number>>;
+  /** IDEs that are attached, the oldest first; absent where there can be one at most. */
+  readonly clients?: readonly ClientView[];
   /** Threads that are stopped now, and since when (epoch ms) the first of them is. */
   readonly stopped?: { readonly threads: number; readonly since: number };
+  /** Files that breakpoints were set in and whose text here is not the host's. */
+  readonly differs?: readonly DifferingSource[];
   /** Why it is held, or how it ended. */
   readonly reason?: string;
 }
@@ -80,12 +97,30 @@ export interface RelayView {
   readonly sessions: readonly SessionView[];
 }
 
+export interface HitSummary {
+  /** Counts the hits of the session, from 1. */
+  readonly number: number;
+  /** DAP's words: breakpoint, step, exception, … */
+  readonly reason: string;
+  /** The thread's name, or its id. */
+  readonly thread: string;
+  /** `create (app.py:12)`; absent: the debuggee did not say. */
+  readonly where?: string;
+  /** Frames that were captured. */
+  readonly frames: number;
+  /** Milliseconds of the capture. */
+  readonly took: number;
+  /** The limit that ended the capture. */
+  readonly cut?: Cut["by"];
+}
+
 /** `at` is epoch milliseconds. */
 export type RelayEvent = { readonly at: number } & (
   | { readonly type: "host"; readonly host: HostView }
   | { readonly type: "service"; readonly service: ServiceView }
   | { readonly type: "session"; readonly session: SessionView }
   | { readonly type: "note"; readonly session: string; readonly kind: string; readonly detail: string }
+  | { readonly type: "hit"; readonly session: string; readonly hit: HitSummary }
   | {
       readonly type: "trace";
       readonly state: "open" | "gap" | "failed" | "resumed" | "closed";

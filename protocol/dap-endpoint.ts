@@ -12,7 +12,7 @@ import { decodeDap, encodeDap, isEvent, isRequest } from "./dap.ts";
 import type { Frame } from "./frame.ts";
 import { isObject, member } from "./json.ts";
 
-/** What stands at the beginning of the messages to look at; every adapter captured has it in the first 80 bytes. */
+/** The messages to look at; every adapter captured has that in the first 80 bytes. */
 export const childConnectNames: readonly string[] = ["debugpyAttach", "startDebugging"];
 
 export interface ChildConnect {

@@ -44,6 +44,7 @@ export const errorTable = {
   DT_PROCESS_UNMATCHED: { exit: 4, meaning: "a process dialled a shared port, and no service's `match` means it" },
   DT_SERVICE_DOWN: { exit: 4, meaning: "the service does not listen on its debug port" },
   DT_NOT_HELD: { exit: 4, meaning: "a debuggee was to be released that does not wait for an IDE" },
+  DT_DRIVE: { exit: 4, meaning: "the drive of a session cannot be handed over" },
   DT_FRAME_GARBAGE: {
     exit: 4,
     meaning: "a peer sent bytes that are not its wire's; the session goes on in opaque mode",
@@ -64,10 +65,16 @@ export const errorTable = {
   DT_DEMO_MISSED: { exit: 4, meaning: "a breakpoint of the demo was not hit" },
   DT_CONTROL_SOCKET: { exit: 1, meaning: "the socket for `ps` and `down` cannot be used; the relay runs without it" },
   DT_STOP_TIMEOUT: { exit: 3, meaning: "a running debugtap was asked to stop and did not in time" },
+  DT_PATHS_NONE: { exit: 4, meaning: "no directory here holds the sources that a service runs" },
+  DT_FILE_UNREADABLE: { exit: 4, meaning: "a file of a host or of this machine cannot be read" },
   DT_INTERNAL: { exit: 1, meaning: "a defect in debugtap" },
 } as const satisfies Record<string, { exit: number; meaning: string }>;
 
 export type ErrorCode = keyof typeof errorTable;
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(errorTable, text);
+}
 
 /** An error for the user. `message` is `what`; {@link format} gives the whole text. */
 export class DebugtapError extends Error {

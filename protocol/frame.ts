@@ -19,6 +19,18 @@ export function frameBody(frame: Frame): Uint8Array {
   return frame.bytes.subarray(frame.bodyStart, frame.bodyEnd);
 }
 
+/** The frame that these bytes are, header or newline included. */
+export function frameOf(kind: Frame["kind"], bytes: Uint8Array): Frame {
+  if (kind === "line") return { kind, bytes, bodyStart: 0, bodyEnd: bytes.length - 1 };
+  let start = 0;
+  while (start < bytes.length && !isBlankLine(bytes, start)) start++;
+  return { kind, bytes, bodyStart: Math.min(start + 4, bytes.length), bodyEnd: bytes.length };
+}
+
+function isBlankLine(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 13 && bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10;
+}
+
 const encoder = new TextEncoder();
 
 /** A body in a Content-Length frame: header and body in one new buffer. */

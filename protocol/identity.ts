@@ -27,9 +27,11 @@ export interface Identity {
 const idFirst: ReadonlySet<number> = new Set([104, 106]);
 const idInXml: ReadonlySet<number> = new Set([102, 103, 105, 152, 155]);
 
-/** A message that says which process sends it has one of these in the beginning of its body. */
+const dapNames: readonly string[] = ["process", "pydevdSystemInfo"];
+
+/** What a message that says which process sends it is called. */
 export function identityNames(wire: "dap" | "pydevd"): readonly string[] {
-  return wire === "dap" ? ['"process"'] : ["103\t", "105\t", '"process"'];
+  return wire === "dap" ? dapNames : ["103", "105", ...dapNames];
 }
 
 /** The pid in a thread id: `pid_4711_id_140…`, also behind `__frame__:…|`. Jython's and foreign ids have none. */

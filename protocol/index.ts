@@ -1,6 +1,15 @@
 // The public names of debugtap/protocol: framing, the two wires, and words for their messages. It needs no Node.
 export { ChunkList } from "./chunks.ts";
-export type { HostView, Reason, RelayEvent, RelayView, ServiceView, SessionState, SessionView } from "./control.ts";
+export type {
+  HitSummary,
+  HostView,
+  Reason,
+  RelayEvent,
+  RelayView,
+  ServiceView,
+  SessionState,
+  SessionView,
+} from "./control.ts";
 export { decodeDap, encodeDap, isDapMessage, isEvent, isRequest, isResponse } from "./dap.ts";
 export type { DapMessage, DebugProtocol } from "./dap.ts";
 export { childConnectNames, childConnectRewrite } from "./dap-endpoint.ts";
@@ -31,6 +40,8 @@ export {
 export type { Quoting } from "./pydevd-quoting.ts";
 export { parsePydevdXml } from "./pydevd-xml.ts";
 export type { PydevdFrame, PydevdThread, PydevdVariable, PydevdXml } from "./pydevd-xml.ts";
+export type { CaptureLimits, Cut, Hit, Snapshot, SnapshotFrame, SnapshotScope, SnapshotVariable } from "./hit.ts";
+export { captureLimits } from "./hit.ts";
 export { maxStoredLength, Rewriter } from "./rewriter.ts";
 export type { RewriterOptions } from "./rewriter.ts";
 export { stopNames, Stops } from "./stops.ts";

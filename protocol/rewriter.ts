@@ -1,58 +1,70 @@
-// Changes one rare message of a stream while all others are cut through, which keeps the latency of the many.
+// Looks at a few messages of a stream, whole, while all others are cut through, which keeps the latency of the many; or at all.
 //
 // Rules
-// - At the start of a frame bytes are held until the first `window` bytes of its body, or all of it, are in. When none of
-//   the names stands there the frame goes on at once and the rest of it is only counted; when one does, the whole frame is
-//   held and `rewrite` is asked.
+// - At the start of a frame bytes are held until the first `window` bytes of its body, or all of it, are in. When its name
+//   (peek.ts) is none of those looked for, the frame goes on at once and the rest of it is only counted; otherwise the whole frame is
+//   held and `rewrite` is asked. With `all` (store mode) that is every frame, from the next frame's start on.
 // - The output joined equals the input unless `rewrite` gave bytes. A chunk of which nothing is held or changed is returned
 //   itself, not a copy.
 // - When framing fails, what is held goes out and all later bytes pass untouched.
 // - `rewrite` may throw: the frame then goes on as it came.
+// - The framer is the stream's only one: whoever counts messages or asks for the failure reads it there. A stream that is taken up
+//   in the middle of a frame passes the rest of that one.
 import { ChunkList } from "./chunks.ts";
-import type { DebugtapError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
-import { Framer } from "./framer.ts";
+import type { Framer } from "./framer.ts";
+import { peeked } from "./peek.ts";
 
-/** A frame of more bytes than this is not stored: it passes untouched. */
+/** A frame of more bytes than this is not stored: it passes untouched. With `all` the answer to a question may be so long. */
 export const maxStoredLength = 16 * 1024 * 1024;
+const maxStoredOfAll = 128 * 1024 * 1024;
 
 const defaultWindow = 256;
 
 export interface RewriterOptions {
-  readonly wire: "dap" | "pydevd";
-  /** A frame is looked at when one of these (ASCII) stands in the first bytes of its body. */
-  readonly names: readonly string[];
-  /** The bytes to send instead of this frame, header or newline included; undefined for the frame as it came. */
-  rewrite(frame: Frame): Uint8Array | undefined;
-  /** How many bytes of a body are searched for the names. */
+  /** Of the bytes before the first that is pushed; it follows every byte that is. */
+  readonly framer: Framer;
+  /** A frame is looked at when it is called one of these (ASCII): DAP's command or event, pydevd's id. */
+  readonly names: ReadonlySet<string>;
+  /** What to send instead of this frame, whole frames, none to drop it; undefined for the frame as it came. */
+  rewrite(frame: Frame): readonly Uint8Array[] | undefined;
+  /** How many bytes of a body are searched for its name. */
   readonly window?: number;
+  /** No frame goes on in part, but for one that is too large to store. */
+  readonly whole?: boolean;
 }
 
 export class Rewriter {
   readonly #framer: Framer;
-  readonly #needles: readonly Needle[];
+  readonly #names: ReadonlySet<string>;
   readonly #rewrite: RewriterOptions["rewrite"];
   readonly #window: number;
+  readonly #wholeOnly: boolean;
   /** The beginning of the frame in progress, while it is not decided or stored. */
   readonly #held = new ChunkList();
   /** What is done with the frame in progress. */
-  #fate: "undecided" | "pass" | "store" = "undecided";
+  #fate: "undecided" | "pass" | "store";
   #rewritten = 0;
+  /** Store mode: every frame is looked at. */
+  all = false;
 
   constructor(options: RewriterOptions) {
-    this.#framer = new Framer(options.wire);
-    this.#needles = options.names.map((name) => makeNeedle(name));
+    this.#framer = options.framer;
+    this.#fate = options.framer.atBoundary ? "undecided" : "pass";
+    this.#names = options.names;
     this.#rewrite = (frame) => options.rewrite(frame);
     this.#window = options.window ?? defaultWindow;
-  }
-
-  get failure(): DebugtapError | undefined {
-    return this.#framer.failure;
+    this.#wholeOnly = options.whole ?? false;
   }
 
   /** Frames replaced so far. */
   get rewritten(): number {
     return this.#rewritten;
+  }
+
+  /** A frame has gone on in part: what is put in now would stand inside it. */
+  get inside(): boolean {
+    return this.#fate === "pass" && !this.#framer.atBoundary;
   }
 
   /** Bytes that have come and not gone on yet. */
@@ -84,7 +96,7 @@ export class Rewriter {
         const replacement = this.#replacement(frame);
         if (replacement !== undefined || held) {
           if (from > sent) out.push(chunk.subarray(sent, from));
-          out.push(replacement ?? frame.bytes);
+          out.push(...(replacement ?? [frame.bytes]));
           sent = end;
         }
       }
@@ -109,11 +121,13 @@ export class Rewriter {
     if (this.#fate === "pass") return;
     const held = this.#held.byteLength;
     const length = held + (end === -1 ? chunk.length : end) - from;
-    if (length > maxStoredLength || this.#framer.bodyLength > maxStoredLength) {
+    const most = this.all ? maxStoredOfAll : maxStoredLength;
+    if (length > most || this.#framer.bodyLength > most) {
       this.#fate = "pass";
       return;
     }
-    if (this.#fate === "store") return;
+    if (this.all) this.#fate = "store";
+    if (this.#fate === "store" || (this.#wholeOnly && end === -1)) return;
     const bodyOffset = end === -1 ? this.#framer.bodyOffset : this.#framer.lastBodyOffset;
     if (end === -1 && (bodyOffset === -1 || length - bodyOffset < this.#window)) return;
     const to = Math.min(length, bodyOffset + this.#window);
@@ -125,7 +139,7 @@ export class Rewriter {
   }
 
   #named(bytes: Uint8Array, from: number, to: number): boolean {
-    return this.#needles.some((needle) => occurs(needle, bytes, from, to));
+    return peeked(bytes, from, to, this.#names);
   }
 
   /** The first `length` bytes of a frame of which some are held. */
@@ -150,11 +164,11 @@ export class Rewriter {
     return { kind, bytes, bodyStart: this.#framer.lastBodyOffset, bodyEnd };
   }
 
-  #replacement(frame: Frame): Uint8Array | undefined {
+  #replacement(frame: Frame): readonly Uint8Array[] | undefined {
     try {
-      const bytes = this.#rewrite(frame);
-      if (bytes !== undefined) this.#rewritten++;
-      return bytes;
+      const frames = this.#rewrite(frame);
+      if (frames !== undefined) this.#rewritten++;
+      return frames;
     } catch {
       return undefined;
     }
@@ -163,30 +177,4 @@ export class Rewriter {
   #release(out: Uint8Array[]): void {
     if (this.#held.byteLength > 0) out.push(this.#held.take(this.#held.byteLength));
   }
-}
-
-// Horspool's search: a 256-byte window is done in some 20 steps, which matters because every message is searched.
-interface Needle {
-  readonly bytes: Uint8Array;
-  /** By the byte under the needle's last place: how far the needle may move. */
-  readonly shift: Uint8Array;
-}
-
-function makeNeedle(name: string): Needle {
-  const bytes = Uint8Array.from(name.slice(0, 255), (char) => char.charCodeAt(0));
-  const shift = new Uint8Array(256).fill(bytes.length);
-  for (let i = 0; i < bytes.length - 1; i++) shift[bytes[i] ?? 0] = bytes.length - 1 - i;
-  return { bytes, shift };
-}
-
-function occurs({ bytes, shift }: Needle, text: Uint8Array, from: number, to: number): boolean {
-  const last = bytes.length - 1;
-  if (last < 0) return false;
-  for (let at = from; at + last < to;) {
-    let i = last;
-    while (i >= 0 && text[at + i] === bytes[i]) i--;
-    if (i < 0) return true;
-    at += shift[text[at + last] ?? 0] ?? 1;
-  }
-  return false;
 }

@@ -3,28 +3,18 @@
 //   pydevd   105 THREAD_SUSPEND stops, 106 THREAD_RUN resumes, 104 THREAD_KILL ends one; single-notification 157/158 repeat them
 //   dap      `stopped` stops; `continued` resumes, and so does the response to an execution request: delve and lldb send no event
 // Rules
-// - Only messages whose beginning holds one of `stopNames(wire)` need to be shown; any other changes nothing.
+// - Only messages with one of `stopNames(wire)` need to be shown; any other changes nothing.
 // - A DAP stop of all threads counts as one stop, under the thread that caused it; resuming all ends every stop.
+import { executions } from "./dap-commands.ts";
 import { decodeDap } from "./dap.ts";
 import { frameBody, type Frame } from "./frame.ts";
 import { member } from "./json.ts";
 
 const decoder = new TextDecoder();
 
-/** Responses to these mean that the thread runs. */
-const executions: ReadonlySet<string> = new Set([
-  "continue",
-  "next",
-  "stepIn",
-  "stepOut",
-  "stepBack",
-  "reverseContinue",
-  "goto",
-]);
-
-const dapNames: readonly string[] = ["stopped", "continue", "Continue", '"next"', '"step', '"goto"'];
+const dapNames: readonly string[] = ["stopped", "continued", ...executions];
 /** pydevd also speaks DAP, after a switch of protocol. */
-const pydevdNames: readonly string[] = ["105\t", "106\t", "104\t", ...dapNames];
+const pydevdNames: readonly string[] = ["105", "106", "104", ...dapNames];
 
 export function stopNames(wire: "dap" | "pydevd"): readonly string[] {
   return wire === "dap" ? dapNames : pydevdNames;

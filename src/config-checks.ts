@@ -54,6 +54,34 @@ function checkHosts(hosts: Hosts, at: Locate): Problem[] {
     const port = /:(\d+)$/.exec(host.ssh?.replace(/^.*\]/, "") ?? "")?.[1];
     if (port !== undefined && (Number(port) < 1 || Number(port) > 65535))
       problems.push({ offset: at.offsetOf(ssh), text: `${port} is no port: a port is a whole number from 1 to 65535` });
+    problems.push(...checkSources(host.source, ["hosts", name, "source"], at));
+  }
+  return problems;
+}
+
+function checkSources(source: Service["source"], path: Path, at: Locate): Problem[] {
+  const problems: Problem[] = [];
+  const seen = new Map<string, Path>();
+  for (const [index, one] of [source ?? []].flat().entries()) {
+    const here = Array.isArray(source) ? [...path, index] : path;
+    for (const key of ["local", "remote"] as const)
+      if (/\p{Cc}/u.test(one[key]))
+        problems.push({ offset: at.offsetOf([...here, key]), text: `\`${key}\` has a control character in it` });
+    const other = /^~[^/]+/.exec(one.local)?.[0];
+    if (other !== undefined)
+      problems.push({
+        offset: at.offsetOf([...here, "local"]),
+        text: `\`${other}\` is another user's home; only \`~\` itself is known`,
+        fix: "local: the absolute path",
+      });
+    const directory = one.remote.replace(/(?<=.)[\\/]+$/, "");
+    const earlier = seen.get(directory);
+    if (earlier !== undefined)
+      problems.push({
+        offset: at.offsetOf([...here, "remote"]),
+        text: `\`${directory}\` stands twice (line ${at.lineAt(at.offsetOf(earlier))}): a file there would have two names here`,
+      });
+    seen.set(directory, [...here, "remote"]);
   }
   return problems;
 }
@@ -95,8 +123,23 @@ function checkService(name: string, service: Service, hosts: Hosts, at: Locate):
   if (listens !== undefined && dials === undefined && service.hold !== undefined)
     report("hold", `only a service that dials can be held; \`${name}\` listens`, "remove `hold`");
 
+  for (const key of ["correlate", "evaluate", "on_leave"] as const)
+    if (wire === "raw" && service[key] !== undefined)
+      report(key, `\`${name}\` is raw, whose stops debugtap cannot see: it takes no \`${key}\``, `remove \`${key}\``);
+
+  if (wire !== "dap" && service.reattach !== undefined)
+    report(
+      "reattach",
+      `only a service that is \`dap\` can be attached again; \`${name}\` is ${wire}`,
+      "remove `reattach`",
+    );
+
   if (service.match !== undefined && Object.keys(service.match).length === 0)
     report("match", "match names at least one of unit, argv, cwd, env, user");
+
+  if (wire === "raw" && service.source !== undefined)
+    report("source", `\`${name}\` is raw: its bytes are not read, so no path in them is mapped`, "remove `source`");
+  problems.push(...checkSources(service.source, ["services", name, "source"], at));
 
   const opened = listens === undefined ? "address" : "bind";
   const address = service[opened] ?? loopback;

@@ -57,12 +57,13 @@ function valueAt(value: unknown, path: Path): unknown {
 
 /** The keys that the schema knows for the map at `path`. */
 function keysAt(path: Path): string[] {
-  const { hosts, services, record } = configSchema.shape;
+  const { hosts, services, record, clients } = configSchema.shape;
   const host = hosts.unwrap().valueType;
   const service = services.valueType;
   const [section, , key] = path;
   if (path.length === 0) return Object.keys(configSchema.shape);
-  if (section === "hosts") return key === "source" ? ["local", "remote"] : Object.keys(host.shape);
+  if (key === "source") return ["local", "remote"];
+  if (section === "hosts") return Object.keys(host.shape);
   if (section === "services") return Object.keys(key === "match" ? service.shape.match.unwrap().shape : service.shape);
-  return Object.keys(record.unwrap().shape);
+  return Object.keys((section === "clients" ? clients : record).unwrap().shape);
 }

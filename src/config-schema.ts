@@ -19,6 +19,12 @@ const sentences = {
   hold: "hold is `forever`, `never` or a time with its unit: `30s`, `500ms`, `2m`",
   ssh: "ssh is `user@host`, `user@host:port` or an alias of ~/.ssh/config",
   wire: "wire is `pydevd`, `dap` or `raw`",
+  time: "time is a time with its unit, at most 99 s: `500ms`, `2s`",
+  drive: "drive is `first`, `any` or `ask`",
+  onLeave: "on_leave is `keep`, `resume` or `end`",
+  correlate: "correlate is a list of names such as `[context.request_id]`",
+  evaluate: "evaluate is true or false",
+  reattach: "reattach is true or false",
   expose: "expose is the sentence `yes, beyond loopback`",
 } as const;
 
@@ -34,16 +40,27 @@ const limit = (what: string, max: number) => {
   return z.int({ error }).min(1, { error }).max(max, { error });
 };
 
+const correlate = z
+  .array(text("an entry of correlate", 200), { error: sentences.correlate })
+  .max(20, { error: "correlate is a list of at most 20 names" });
+const evaluate = z.boolean({ error: sentences.evaluate });
+const onLeave = z.enum(["keep", "resume", "end"], { error: sentences.onLeave });
+
 const sourceSchema = z.strictObject(
   {
     local: text("local").describe("Directory of the sources on this machine; relative to this file; `~` is your home"),
     remote: z
       .string({ error: "remote is text" })
-      .regex(/^\//, { error: "remote is an absolute path" })
-      .describe("The same directory on the host"),
+      .max(1024, { error: "remote is too long" })
+      .regex(/^(?:\/|[A-Za-z]:[\\/])/, { error: "remote is an absolute path" })
+      .describe("The same directory on the host; absolute"),
   },
   { error: "source is `{ local: DIR, remote: DIR }` or a list of them" },
 );
+
+const sourcesSchema = z.union([sourceSchema, z.array(sourceSchema).max(100)], {
+  error: "source is `{ local: DIR, remote: DIR }` or a list of them",
+});
 
 const hostSchema = z
   .strictObject(
@@ -58,12 +75,7 @@ const hostSchema = z
       ssh_config: text("ssh_config")
         .exactOptional()
         .describe("Another SSH configuration file (`ssh -F`), relative to this file"),
-      source: z
-        .union([sourceSchema, z.array(sourceSchema).max(100)], {
-          error: "source is `{ local: DIR, remote: DIR }` or a list of them",
-        })
-        .exactOptional()
-        .describe("Which directory here holds the sources of which directory there"),
+      source: sourcesSchema.exactOptional().describe("Which directory here holds the sources of which directory there"),
     },
     { error: "a host is a map such as `{ ssh: user@host }`" },
   )
@@ -106,11 +118,21 @@ const serviceSchema = z
         .regex(/^(?:forever|never|\d{1,6}(?:ms|s|m|h))$/, { error: sentences.hold })
         .exactOptional()
         .describe(
-          "How long a debuggee waits while no IDE listens, before it runs on undebugged: `forever` (default), `never`, `30s`",
+          "How long a debuggee waits while no IDE listens, before the relay lets it run; an IDE that listens later still gets it: `never` (default), `30s`, `forever`",
+        ),
+      correlate: correlate.exactOptional().describe("As at the top level, for this service alone"),
+      evaluate: evaluate.exactOptional().describe("As at the top level, for this service alone"),
+      on_leave: onLeave.exactOptional().describe("As at the top level, for this service alone"),
+      reattach: z
+        .boolean({ error: sentences.reattach })
+        .exactOptional()
+        .describe(
+          "`dap` only: attach again by itself when the connection to the service was lost, or the service was restarted; the IDE's session goes on; default false",
         ),
       match: matchSchema
         .exactOptional()
         .describe("Which processes are this service, where services share a `dials` port"),
+      source: sourcesSchema.exactOptional().describe("As on the host, for this service alone; goes before the host's"),
       address: text("address", 255)
         .exactOptional()
         .describe("Address on the host that goes with the port; default 127.0.0.1"),
@@ -136,14 +158,39 @@ const recordSchema = z
         .exactOptional()
         .describe("Whether sessions are recorded; default true"),
       dir: text("dir").exactOptional().describe("Directory that gets one trace directory a run, relative to this file"),
+      capture: z
+        .boolean({ error: "capture is true or false" })
+        .exactOptional()
+        .describe("Whether stack and values are taken at each hit; default true"),
       depth: limit("depth", 20).exactOptional().describe("Levels of values taken at a hit; default 3"),
       items: limit("items", 10_000).exactOptional().describe("Children taken of one value; default 50"),
       string: limit("string", 1_000_000).exactOptional().describe("Characters taken of one value; default 1024"),
       frames: limit("frames", 1000).exactOptional().describe("Stack frames taken at a hit; default 20"),
+      locals: limit("locals", 1000).exactOptional().describe("Innermost frames whose values are taken; default 5"),
+      bytes: limit("bytes", 262_144).exactOptional().describe("Bytes of one hit, as JSON; default 262144"),
+      time: z
+        .string({ error: sentences.time })
+        .regex(/^(?:[1-9]\d{0,4}ms|[1-9]\d?s)$/, { error: sentences.time })
+        .exactOptional()
+        .describe("Time for all that is taken at a hit; default `500ms`"),
     },
     { error: "record is a map such as `{ depth: 3 }`" },
   )
   .describe("What is recorded, and the limits of the values taken at a hit");
+
+const clientsSchema = z
+  .strictObject(
+    {
+      drive: z
+        .enum(["first", "any", "ask"], { error: sentences.drive })
+        .exactOptional()
+        .describe(
+          "Which client of a session may let it run: `first` (default) the one that came first, `any` all of them, `ask` the first, until `debugtap drive` hands it over",
+        ),
+    },
+    { error: "clients is a map such as `{ drive: first }`" },
+  )
+  .describe("What several clients of one session may do");
 
 export const configSchema = z
   .strictObject(
@@ -156,8 +203,20 @@ export const configSchema = z
         .record(name, serviceSchema, { error: "services is a map of names to services" })
         .describe("What to debug; sessions get these names"),
       record: recordSchema.exactOptional(),
+      correlate: correlate
+        .exactOptional()
+        .describe("What tells hits of one request: names looked up in captured values, such as `context.request_id`"),
+      evaluate: evaluate
+        .exactOptional()
+        .describe("Whether `correlate` may run code in the debuggee where a captured value does not do; default false"),
+      clients: clientsSchema.exactOptional(),
+      on_leave: onLeave
+        .exactOptional()
+        .describe(
+          "What happens to a program when its last IDE leaves: `resume` (default) lets it run, `keep` leaves it as it stands, `end` ends the session",
+        ),
     },
-    { error: "the file is a map with the keys hosts, services and record" },
+    { error: "the file is a map with the keys hosts, services, record, correlate, evaluate, clients and on_leave" },
   )
   .describe("Configuration of debugtap");
 

@@ -8,6 +8,9 @@ import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { DebugtapError } from "../protocol/errors.ts";
+import { captureLimits } from "../protocol/hit.ts";
+import type { CaptureLimits } from "../protocol/hit.ts";
+import { isWindowsPath } from "../protocol/path-map.ts";
 import { checkConfig, localHost, loopback } from "./config-checks.ts";
 import { configSchema, durationPattern } from "./config-schema.ts";
 import type { ConfigInput } from "./config-schema.ts";
@@ -16,7 +19,7 @@ import { describeIssue } from "./config-issues.ts";
 
 const configName = "debugtap.yml";
 
-/** Sources in `local` on this machine are those in `remote` on the host. */
+/** Sources in `local` (absolute) on this machine are those in `remote` on the host. */
 interface SourceMap {
   readonly local: string;
   readonly remote: string;
@@ -40,6 +43,12 @@ export interface ProcessMatch {
   readonly user?: string;
 }
 
+/** What happens to a program when its last IDE leaves. */
+export type OnLeave = "keep" | "resume" | "end";
+
+/** Which client of a session may let it run. */
+export type Drive = "first" | "any" | "ask";
+
 interface AnyService {
   readonly name: string;
   /** Name of a {@link HostConfig} of the same Config. */
@@ -51,7 +60,16 @@ interface AnyService {
   readonly bind: string;
   /** How long a debuggee waits for an IDE, in ms; 0 = not at all, Infinity = for ever. Only a service that dials waits. */
   readonly hold: number;
+  /** What is looked up in the values of each hit, in this order. */
+  readonly correlate: readonly string[];
+  /** Whether `correlate` may run code in the debuggee. */
+  readonly evaluate: boolean;
+  readonly onLeave: OnLeave;
+  /** Whether a service whose connection was lost is attached again; only one that speaks DAP. */
+  readonly reattach: boolean;
   readonly match?: ProcessMatch;
+  /** Those of the service and then its host's: of equal directories the first counts. */
+  readonly source: readonly SourceMap[];
 }
 
 /** The service dials a port that debugtap opens on the host; the IDE listens. */
@@ -70,14 +88,12 @@ interface ListeningService extends AnyService {
 
 export type ServiceConfig = DialingService | ListeningService;
 
-interface RecordConfig {
+interface RecordConfig extends CaptureLimits {
   readonly enabled: boolean;
   /** Absolute; each run of the relay makes one trace directory in it. Absent: where the recorder keeps them. */
   readonly dir?: string;
-  readonly depth: number;
-  readonly items: number;
-  readonly string: number;
-  readonly frames: number;
+  /** Whether stack and values are taken at each hit. */
+  readonly capture: boolean;
 }
 
 export interface Config {
@@ -87,9 +103,13 @@ export interface Config {
   readonly hosts: readonly HostConfig[];
   readonly services: readonly ServiceConfig[];
   readonly record: RecordConfig;
+  readonly clients: { readonly drive: Drive };
 }
 
-const recordDefaults = { enabled: true, depth: 3, items: 50, string: 1024, frames: 20 } as const;
+type ServiceInput = ConfigInput["services"][string];
+type SourceInput = ServiceInput["source"];
+
+const recordDefaults = { enabled: true, capture: true, ...captureLimits } as const;
 
 /**
  * Reads `path`, or the nearest debugtap.yml in the working directory and above it.
@@ -149,29 +169,47 @@ function shown(file: string): string {
 function resolveConfig(input: ConfigInput, file: string): Config {
   const base = dirname(file);
   const absolute = (path: string) => resolve(base, path.replace(/^~(?=\/|$)/, homedir()));
+  // An IDE on Windows may have its relay in WSL: no path there begins with a drive.
+  const sources = (source: SourceInput = []): SourceMap[] =>
+    [source].flat().map(({ local, remote }) => ({ local: isWindowsPath(local) ? local : absolute(local), remote }));
   const hosts: HostConfig[] = [];
-  for (const [name, { ssh, ssh_config, source = [] }] of Object.entries(input.hosts ?? {})) {
+  for (const [name, { ssh, ssh_config, source }] of Object.entries(input.hosts ?? {})) {
     hosts.push({
       name,
       ...(ssh === undefined ? {} : { ssh }),
       ...(ssh_config === undefined ? {} : { sshConfig: absolute(ssh_config) }),
-      source: [source].flat().map(({ local, remote }) => ({ local: absolute(local), remote })),
+      source: sources(source),
     });
   }
-  const services = Object.entries(input.services).map(([name, service]) => resolveService(name, service));
+  const services = Object.entries(input.services).map(([name, service]) => {
+    const host = hosts.find((host) => host.name === (service.host ?? localHost));
+    return resolveService(name, service, [...sources(service.source), ...(host?.source ?? [])], input);
+  });
   const needed =
     services.some((service) => service.host === localHost) && !hosts.some((host) => host.name === localHost);
   if (needed) hosts.push({ name: localHost, source: [] });
-  const { dir, ...record } = input.record ?? {};
+  const { dir, time, ...record } = input.record ?? {};
   return {
     file,
     hosts,
     services,
-    record: { ...recordDefaults, ...record, ...(dir === undefined ? {} : { dir: absolute(dir) }) },
+    record: {
+      ...recordDefaults,
+      ...record,
+      ...(time === undefined ? {} : { time: parseHold(time) }),
+      ...(dir === undefined ? {} : { dir: absolute(dir) }),
+    },
+    clients: { drive: input.clients?.drive ?? "first" },
   };
 }
 
-function resolveService(name: string, service: ConfigInput["services"][string]): ServiceConfig {
+/** What the service does not say holds as the top level says it. */
+function resolveService(
+  name: string,
+  service: ServiceInput,
+  source: readonly SourceMap[],
+  top: ConfigInput,
+): ServiceConfig {
   const { wire, dials, listens, ide, match } = service;
   const common = {
     name,
@@ -179,8 +217,13 @@ function resolveService(name: string, service: ConfigInput["services"][string]):
     address: service.address ?? loopback,
     ide,
     bind: service.bind ?? loopback,
-    hold: parseHold(service.hold ?? "forever"),
+    hold: parseHold(service.hold ?? "never"),
+    correlate: service.correlate ?? top.correlate ?? [],
+    evaluate: service.evaluate ?? top.evaluate ?? false,
+    onLeave: service.on_leave ?? top.on_leave ?? "resume",
+    reattach: service.reattach ?? false,
     ...(match === undefined ? {} : { match }),
+    source,
   };
   if (dials !== undefined && wire !== "dap") return { ...common, wire, dials };
   if (listens !== undefined && wire !== "pydevd") return { ...common, wire, listens };

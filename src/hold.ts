@@ -5,11 +5,13 @@
 //   to listen is found within a second.
 // - Connected is not answered: an IDE that serves one at a time leaves the next in its backlog. The turn is given back when
 //   the IDE has spoken, or is gone.
-// - It ends by a release, by hand or because `releaseAfter` is over; that time runs while the debuggee is held.
+// - It is released once, by hand or because `releaseAfter` is over; that time runs while the debuggee is held. An IDE is looked
+//   for all the same, until the session is over.
 import type { Duplex } from "node:stream";
 import { asDebugtapError } from "../protocol/errors.ts";
 import type { Dial } from "./duplex.ts";
 import type { SessionFacts } from "./observer.ts";
+import { pause } from "./pause.ts";
 import type { Turn, Turnstile } from "./turnstile.ts";
 
 const firstWait = 50;
@@ -29,55 +31,54 @@ export interface HoldOptions {
   readonly over: AbortSignal;
   /** Called whenever the reason to wait changes. */
   readonly onHeld: (reason: string) => void;
+  /** Called once, when it is released. */
+  readonly onRelease: (why: string) => void;
 }
 
 export class Hold {
   readonly #options: HoldOptions;
-  readonly #released = new AbortController();
-  /** The session is over, or released. */
-  readonly #done: AbortSignal;
   #turn: Turn | undefined;
   #silence: NodeJS.Timeout | undefined;
   #patience: NodeJS.Timeout | undefined;
   #tries = 0;
+  #released = false;
 
   constructor(options: HoldOptions) {
     this.#options = options;
-    this.#done = AbortSignal.any([options.over, this.#released.signal]);
-    this.#done.addEventListener("abort", () => {
+    options.over.addEventListener("abort", () => {
       this.left();
       clearTimeout(this.#patience);
     });
   }
 
-  /** Why it was released; undefined while it was not. */
-  get released(): string | undefined {
-    return this.#released.signal.aborted ? String(this.#released.signal.reason) : undefined;
+  /** False when it was released before. */
+  release(why: string): boolean {
+    if (this.#released || this.#options.over.aborted) return false;
+    this.#released = true;
+    clearTimeout(this.#patience);
+    this.#options.onRelease(why);
+    return true;
   }
 
-  release(why: string): void {
-    this.#released.abort(why);
-  }
-
-  /** A stream to the IDE; undefined when the session is over or released. May be called again when the IDE has left. */
+  /** A stream to the IDE; undefined when the session is over. May be called again when the IDE has left. */
   async reach(): Promise<Duplex | undefined> {
-    const { dial, facts, turnstile } = this.#options;
-    if (this.#tries++ > 0) await pause(againAfter, this.#done);
-    this.#turn = await turnstile.enter(facts.ordinal, this.#done, (behind) =>
+    const { dial, facts, turnstile, over } = this.#options;
+    if (this.#tries++ > 0) await pause(againAfter, over);
+    this.#turn = await turnstile.enter(facts.ordinal, over, (behind) =>
       this.held(`the IDE at ${facts.client} has not answered ${facts.service}#${behind} yet`),
     );
-    for (let wait = firstWait; !this.#done.aborted; wait = Math.min(wait * 2, longestWait)) {
+    for (let wait = firstWait; !over.aborted; wait = Math.min(wait * 2, longestWait)) {
       try {
-        const stream = await dial(this.#done);
+        const stream = await dial(over);
         this.#silence = setTimeout(() => this.#silent(), silentAfter);
         return stream;
       } catch (thrown) {
-        if (this.#done.aborted) break;
+        if (over.aborted) break;
         const error = asDebugtapError(thrown);
         const closed = error.code === "DT_DIAL_REFUSED";
         if (wait === firstWait)
           this.held(closed ? `waits for your IDE to listen on ${facts.client}` : `${error.code}: ${error.message}`);
-        await pause(wait, this.#done);
+        await pause(wait, over);
       }
     }
     this.left();
@@ -102,28 +103,14 @@ export class Hold {
 
   /** It has to wait. */
   held(reason: string): void {
-    const { onHeld, releaseAfter } = this.#options;
-    if (this.#done.aborted) return;
+    const { onHeld, releaseAfter, over } = this.#options;
+    if (over.aborted) return;
     onHeld(reason);
-    if (releaseAfter !== Infinity)
+    if (releaseAfter !== Infinity && !this.#released)
       this.#patience ??= setTimeout(() => this.release("no IDE came in time"), releaseAfter);
   }
 
   #silent(): void {
     this.held(`the IDE at ${this.#options.facts.client} has accepted but says nothing: it is busy with another`);
   }
-}
-
-/** Waits, or returns at once when the signal is aborted. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-    if (signal.aborted) done();
-  });
 }

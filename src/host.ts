@@ -6,10 +6,14 @@
 //   port cannot be had.
 import { asDebugtapError, type DebugtapError } from "../protocol/errors.ts";
 import type { HostConfig } from "./config.ts";
+import type { SessionFacts } from "./observer.ts";
 import type { Port } from "./port.ts";
 import type { Registry } from "./registry.ts";
 import type { ServicePlan } from "./service.ts";
+import { runLocal } from "./transport/local-exec.ts";
+import type { Run } from "./transport/process-lookup.ts";
 import type { HostLink, LinkState, SupervisorOptions } from "./transport/supervisor.ts";
+import { localFiles, type RemoteFiles } from "./transport/remote-files.ts";
 import { hostPort } from "./transport/tcp.ts";
 
 type Shown = Pick<ServicePlan, "name" | "wire" | "host" | "ide" | "vm">;
@@ -29,6 +33,7 @@ export type LinkEvents = Pick<SupervisorOptions, "onState" | "onForward">;
 type PortState = "opening" | "open" | DebugtapError;
 
 export class OpenHost {
+  readonly name: string;
   readonly #options: OpenHostOptions;
   readonly #link: HostLink | undefined;
   readonly #ports: readonly Port[];
@@ -40,6 +45,7 @@ export class OpenHost {
 
   constructor(options: OpenHostOptions) {
     this.#options = options;
+    this.name = options.host.name;
     const { host, services, registry, connect, ports } = options;
     for (const { name } of services) this.#portStates.set(name, "opening");
     if (connect === undefined) registry.host({ name: host.name, target: "local", state: "local" });
@@ -63,6 +69,16 @@ export class OpenHost {
     const failed = states.filter((state) => typeof state !== "string");
     return failed.length === states.length ? failed[0] : undefined;
   }
+
+  /** The files of a debuggee's machine: this one's where there is no SSH and it came from here. */
+  filesFor({ debuggee }: Pick<SessionFacts, "debuggee">): RemoteFiles | undefined {
+    if (this.#link !== undefined) return this.#link.files;
+    return this.#options.connect === undefined && isLoopback(debuggee) ? localFiles : undefined;
+  }
+
+  /** Runs a command on it. */
+  readonly run: Run = async (command, options) =>
+    this.#link === undefined ? await runLocal(command, options) : await this.#link.exec(command, options);
 
   poke(why: string): void {
     this.#link?.poke(why);
@@ -102,7 +118,7 @@ export class OpenHost {
     this.#wasUp ||= came;
     this.#state = state;
     // What could not be had while the link was down for good may be had now.
-    if (came) for (const port of this.#ports ?? []) if (this.#hasFailed(port)) void this.#open(port);
+    if (came) for (const port of this.#ports ?? []) if (this.#hasFailed(port) && !port.isOpen) void this.#open(port);
     registry.host({
       name: host.name,
       target: host.ssh ?? "local",
@@ -151,4 +167,9 @@ export class OpenHost {
     if (port === "open" && isUp) return { state: "listening" };
     return { state: this.#wasUp ? "waiting" : "starting" };
   }
+}
+
+/** Of `address:port`. */
+function isLoopback(address: string): boolean {
+  return /^(?:\[?(?:::ffff:)?127(?:\.\d+){3}\]?|\[?::1\]?|localhost):\d+$/.test(address);
 }

@@ -27,15 +27,6 @@ export class Inbox {
     stream.resume();
   }
 
-  /** Takes out what was kept and goes on reading. */
-  clear(): readonly Uint8Array[] {
-    const kept = this.#kept;
-    this.#kept = [];
-    this.#size = 0;
-    if (!this.#gone) this.stream.resume();
-    return kept;
-  }
-
   /** Stops reading; the stream is paused and the caller's. */
   take(): readonly Uint8Array[] {
     this.#gone = true;

@@ -4,7 +4,8 @@
 // - Called after the bytes were forwarded; an observer that throws is switched off and named once, the session goes on.
 // - No queue here: an observer that needs one (the recorder) bounds its own and says what it left out.
 import type { Side } from "../protocol/frame.ts";
-import type { Observer, SessionEnd, SessionFacts, SessionNote } from "./observer.ts";
+import type { Hit } from "../protocol/hit.ts";
+import type { FoundSource, Observer, SessionEnd, SessionFacts, SessionNote } from "./observer.ts";
 
 export class Observers implements Observer {
   readonly name = "observers";
@@ -36,6 +37,14 @@ export class Observers implements Observer {
 
   note(session: number, note: SessionNote): void {
     this.#each((observer) => observer.note?.(session, note));
+  }
+
+  hit(session: number, hit: Hit): void {
+    this.#each((observer) => observer.hit?.(session, hit));
+  }
+
+  source(session: number, source: FoundSource): void {
+    this.#each((observer) => observer.source?.(session, source));
   }
 
   sessionClosed(session: number, end: SessionEnd): void {

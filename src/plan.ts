@@ -4,19 +4,24 @@
 //   listens   a port for the IDE is opened here; the VM's port is dialled (ssh -L, or directly)
 import { DebugtapError } from "../protocol/errors.ts";
 import { childConnectNames, childConnectRewrite } from "../protocol/dap-endpoint.ts";
-import type { ServiceConfig } from "./config.ts";
+import type { Config, ServiceConfig } from "./config.ts";
 import { Dispatcher } from "./dispatch.ts";
 import type { Observers } from "./observers.ts";
 import { Port } from "./port.ts";
 import { matchedVariables } from "./process.ts";
 import type { Registry } from "./registry.ts";
 import { Service, type ServicePlan } from "./service.ts";
+import { systemClock } from "./transport/clock.ts";
 import { lookupPid, lookupProcess, type Run } from "./transport/process-lookup.ts";
+import { localFiles, type RemoteFiles } from "./transport/remote-files.ts";
+import { realPathHere, sourceComparer } from "./transport/source-compare.ts";
 import type { HostLink } from "./transport/supervisor.ts";
 import { dialTcp, hostPort, listenTcp } from "./transport/tcp.ts";
 
 export interface PlanOptions {
   readonly services: readonly ServiceConfig[];
+  readonly record: Config["record"];
+  readonly clients: Config["clients"];
   /** Absent: the services run on this machine. */
   readonly link: HostLink | undefined;
   /** Runs a command on the host. */
@@ -68,7 +73,7 @@ function portOf(configs: readonly ServiceConfig[], options: PlanOptions): Port {
   });
 }
 
-function planOf(config: ServiceConfig, { link, run }: PlanOptions): ServicePlan {
+function planOf(config: ServiceConfig, { link, run, record, clients }: PlanOptions): ServicePlan {
   const ide = { host: config.bind, port: config.ide };
   const vm = { host: config.address, port: config.dials ?? config.listens };
   const dials = config.dials !== undefined;
@@ -81,7 +86,22 @@ function planOf(config: ServiceConfig, { link, run }: PlanOptions): ServicePlan 
     dial: dials ? dialTcp(ide) : dialVm,
     releaseAfter: config.hold,
     rewrite: childAddress ? { names: childConnectNames, frame: childConnectRewrite({ from: vm, to: ide }) } : undefined,
+    capture:
+      record.enabled && record.capture
+        ? { limits: record, correlate: config.correlate, evaluate: config.evaluate, clock: systemClock }
+        : undefined,
+    source: sourcesOf(config.source, link?.files ?? localFiles),
+    clients: { drive: clients.drive, onLeave: config.onLeave, reattach: config.reattach },
     lookupPid: (pid) => lookupPid(run, pid),
+  };
+}
+
+function sourcesOf(mappings: ServiceConfig["source"], files: RemoteFiles): ServicePlan["source"] {
+  return {
+    mappings,
+    realPath: realPathHere,
+    remoteRealPath: async (path) => await files.realPath(path),
+    compare: sourceComparer(localFiles, files),
   };
 }
 

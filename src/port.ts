@@ -29,6 +29,11 @@ export class Port {
     return this.#options.services;
   }
 
+  /** It has its listener, whose forward on the VM may be lost for now: the link brings that back. */
+  get isOpen(): boolean {
+    return this.#listener !== undefined;
+  }
+
   /** Rejects with the DebugtapError of `listen`. */
   async open(): Promise<void> {
     const listener = await this.#options.listen((stream, peer) => {

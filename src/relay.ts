@@ -1,20 +1,31 @@
 // The running program, and the only file that builds things: hosts become links, services become open ports, the recorder
 // becomes an observer. Everything else is handed what it needs.
 //
-// Order of a start: trace, then hosts and ports all at once. Order of a stop: ports, sessions, links, trace, so that the last
-// byte of every session is in the trace.
+// Order of a start: trace, then hosts and ports all at once. Order of a stop: ports, sessions, what is read of their files, links, trace, so
+// that the last byte of every session is in the trace.
 import { asDebugtapError, DebugtapError } from "../protocol/errors.ts";
 import type { RelayEvent, RelayView } from "../protocol/control.ts";
+import { summarizeHit } from "../protocol/hit-summary.ts";
+import { PathMap } from "../protocol/path-map.ts";
 import { Recorder } from "./addons/recorder.ts";
+import { Sources } from "./addons/sources.ts";
 import type { Config, HostConfig } from "./config.ts";
 import { OpenHost } from "./host.ts";
+import { handOver, type HandedOver } from "./hand-over.ts";
 import type { Observer } from "./observer.ts";
 import { Observers } from "./observers.ts";
 import { addressesOf, planPorts } from "./plan.ts";
 import { Registry } from "./registry.ts";
-import { TraceWriter } from "./trace/index.ts";
+import type { Session } from "./session.ts";
+// Not by way of the index: that has the reader as well, some 10 MB of it.
+import { TraceWriter } from "./trace/writer.ts";
+import { systemClock } from "./transport/clock.ts";
 import { runLocal } from "./transport/local-exec.ts";
+import { pidIn, questionOf, walkSources, type AskedSources, type WalkedSources } from "./transport/source-walk.ts";
 import { superviseHost } from "./transport/supervisor.ts";
+
+/** How long a stopping relay waits for the files that hits stand in, ms. */
+const settleWithin = 1000;
 
 export interface RelayOptions {
   readonly config: Config;
@@ -33,6 +44,7 @@ export class Relay {
   #hosts: OpenHost[] = [];
   #observers: Observers;
   #trace: TraceWriter | undefined;
+  #sources: Sources | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: RelayOptions) {
@@ -47,7 +59,11 @@ export class Relay {
    */
   async start(): Promise<void> {
     const { config } = this.#options;
-    if (config.record.enabled) this.#observers = this.#observe([new Recorder(await this.#openTrace(config))]);
+    if (config.record.enabled) {
+      const trace = await this.#openTrace(config);
+      this.#sources = this.#keepSources(trace, config);
+      this.#observers = this.#observe([new Recorder(trace), this.#sources]);
+    }
     const named = new Set(config.services.map((service) => service.host));
     this.#hosts = config.hosts.filter(({ name }) => named.has(name)).map((host) => this.#openHost(host));
     const errors = await Promise.all(this.#hosts.map((host) => host.settled()));
@@ -70,8 +86,32 @@ export class Relay {
 
   /** Lets debuggees that wait for an IDE run on: one session by `service#ordinal`, or all of a service. Their names. */
   release(name: string): string[] {
-    const named = this.#registry.sessions().filter(({ facts }) => facts.name === name || facts.service === name);
-    return named.filter((session) => session.release("released by hand")).map(({ facts }) => facts.name);
+    const released = this.#named(name).filter((session) => session.release("released by hand"));
+    return released.map(({ facts }) => facts.name);
+  }
+
+  /**
+   * Lets another IDE drive, in one session or in all of a service; `client` is its number or name, or empty for the one that does
+   * not. None where there is no such session; throws DT_DRIVE.
+   */
+  drive(name: string, client: string): readonly HandedOver[] {
+    return handOver(this.#named(name), client);
+  }
+
+  #named(name: string): Session[] {
+    return this.#registry.sessions().filter(({ facts }) => facts.name === name || facts.service === name);
+  }
+
+  /**
+   * The source files that a service runs on its host; undefined when it is none of this relay's. Rejects as `walkSources`.
+   * `asked`: the process or the directories to look at, in place of those that can be found.
+   */
+  async sources(name: string, asked: AskedSources = {}): Promise<WalkedSources | undefined> {
+    const service = this.#options.config.services.find((each) => each.name === name);
+    const host = this.#hosts.find((each) => each.name === service?.host);
+    if (service === undefined || host === undefined) return undefined;
+    const pids = this.#registry.sessions(name).flatMap((session) => pidIn(session.view().process) ?? []);
+    return await walkSources(host.run, name, questionOf(service, { pids, ...asked }));
   }
 
   /** Tries links that are down now, and sees whether the others are still there. */
@@ -88,6 +128,7 @@ export class Relay {
   async #stop(): Promise<void> {
     await Promise.all(this.#hosts.map((host) => host.closePorts()));
     await Promise.all(this.#registry.sessions().map((session) => session.stop()));
+    await this.#sources?.settle(settleWithin);
     await Promise.all(this.#hosts.map((host) => host.close()));
     if (this.#trace !== undefined) {
       const { dir } = this.#trace;
@@ -121,6 +162,8 @@ export class Relay {
       ports: (link) =>
         planPorts({
           services,
+          record: this.#options.config.record,
+          clients: this.#options.config.clients,
           link,
           run: link?.exec.bind(link) ?? runLocal,
           registry: this.#registry,
@@ -137,11 +180,23 @@ export class Relay {
       sessionOpened: ({ id, name }) => names.set(id, name),
       note: (id, { kind, detail }) =>
         this.#registry.tell({ type: "note", session: names.get(id) ?? `${id}`, kind, detail }),
+      hit: (id, hit) =>
+        this.#registry.tell({ type: "hit", session: names.get(id) ?? hit.session, hit: summarizeHit(hit) }),
       sessionClosed: (id) => names.delete(id),
     };
     return new Observers([teller, ...observers], (observer, thrown) =>
       this.#registry.tell({ type: "error", error: switchedOff(observer, thrown).toJSON() }),
     );
+  }
+
+  #keepSources(trace: TraceWriter, config: Config): Sources {
+    const maps = new Map(config.services.map(({ name, source }) => [name, new PathMap(source)]));
+    return new Sources({
+      store: (session, about, bytes) => trace.source(session, about, bytes),
+      files: (session) => this.#hosts.find(({ name }) => name === session.host)?.filesFor(session),
+      there: ({ service }, path) => maps.get(service)?.toRemote(path) ?? path,
+      after: (ms, run) => systemClock.after(ms, run),
+    });
   }
 
   async #openTrace(config: Config): Promise<TraceWriter> {

@@ -6,7 +6,10 @@ import type { Dial, Peer } from "./duplex.ts";
 import type { Observers } from "./observers.ts";
 import { describeProcess, type ProcessFacts } from "./process.ts";
 import type { Registry } from "./registry.ts";
-import { Session, type Rewrite } from "./session.ts";
+import type { CaptureOptions, ClientPolicy, Rewrite, Session, SessionOptions, Sources } from "./session.ts";
+import { DapSession } from "./session-dap.ts";
+import { PydevdSession } from "./session-pydevd.ts";
+import { RawSession } from "./session-raw.ts";
 import { Turnstile } from "./turnstile.ts";
 
 /** A service with its other end as a function: `dial` opens it. */
@@ -22,6 +25,9 @@ export interface ServicePlan {
   readonly dial: Dial;
   readonly releaseAfter: number;
   readonly rewrite: Rewrite | undefined;
+  readonly capture: CaptureOptions | undefined;
+  readonly clients: ClientPolicy;
+  readonly source: Sources;
   /** Finds out more about a debuggee than it says of itself. */
   readonly lookupPid: (pid: number) => Promise<ProcessFacts | undefined>;
 }
@@ -38,16 +44,28 @@ export class Service {
     this.#observers = observers;
   }
 
-  /** Begins a session with a stream that came. `process` is the debuggee's, where it is known already. */
+  /**
+   * Begins a session with a stream that came, or lets it join one: an IDE attaches to what is debugged already. `process` is the
+   * debuggee's, where it is known.
+   */
   accept(stream: Duplex, peer: Peer, process?: ProcessFacts): Session {
+    return this.#joined(stream) ?? this.#begin(stream, peer, { process });
+  }
+
+  #begin(
+    stream: Duplex,
+    peer: Peer,
+    { process, said }: { readonly process?: ProcessFacts | undefined; readonly said?: readonly Uint8Array[] },
+  ): Session {
     const { plan } = this;
     const identity = this.#registry.identify(plan.name);
     const came = `${peer.address}:${peer.port}`;
     const on = plan.host === "local" ? "" : `${plan.host} `;
-    const session: Session = new Session({
+    const session = this.#make({
       facts: {
         ...identity,
         service: plan.name,
+        host: plan.host,
         wire: plan.wire,
         debuggee: `${on}${plan.comes === "debuggee" ? came : plan.vm}`,
         client: plan.comes === "client" ? came : plan.ide,
@@ -60,14 +78,33 @@ export class Service {
       turnstile: this.#turnstile,
       rewrite: plan.rewrite,
       observer: this.#observers,
+      capture: plan.capture,
+      clients: plan.clients,
+      source: plan.source,
+      ...(said === undefined ? {} : { said }),
+      diverted: (diverted, words) => {
+        if (this.#joined(diverted, words) === undefined) this.#begin(diverted, peer, { said: words });
+      },
       changed: (changed) => this.#registry.session(changed),
-      identified: (who) => this.#label(session, who),
+      identified: (who, changed) => this.#label(changed, who),
       ended: (ended, end) => this.#observers.sessionClosed(ended.facts.id, end),
     });
     this.#observers.sessionOpened(session.facts);
     this.#registry.session(session);
     void session.run();
     return session;
+  }
+
+  #make(options: SessionOptions): Session {
+    if (options.facts.wire === "raw") return new RawSession(options);
+    return options.facts.wire === "dap" ? new DapSession(options) : new PydevdSession(options);
+  }
+
+  /** The session that this IDE is one more client of. */
+  #joined(stream: Duplex, said?: readonly Uint8Array[]): Session | undefined {
+    return this.#registry
+      .sessions(this.plan.name)
+      .find((session) => session instanceof DapSession && session.join(stream, said));
   }
 
   /** What the debuggee says of itself names it at once; what its host knows of that process replaces it. */

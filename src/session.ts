@@ -1,38 +1,53 @@
-// One debuggee connection of a service with its client, first byte to last.
+// One debuggee connection of a service with those who debug it, first byte to last: what sessions of all wires have in common.
 //
-// Who comes first is accepted, the other is dialled:
-//   pydevd  the debuggee comes; the IDE is dialled in turn, again and again while none listens (hold.ts), until it is released
-//   dap     the IDE comes; the service is dialled at its first byte, once; never as a probe
-//   raw     either, at once: a debuggee that came is held like pydevd's, an IDE that came is refused like DAP's
-// Rules
-// - A pydevd debuggee that was not told to run (101) is never dropped: its IDE may leave (it is held again), the relay may
-//   stop (it is released first).
-// - The loss of the accepted end ends the session, in every state.
+//   pydevd  session-pydevd.ts   the debuggee comes, the IDE is dialled
+//   dap     session-dap.ts      the IDE comes, the service is dialled
+//   raw     session-raw.ts      either; bytes only
 import type { Duplex } from "node:stream";
-import type { SessionState, SessionView } from "../protocol/control.ts";
-import { asDebugtapError, type DebugtapError } from "../protocol/errors.ts";
+import type { ClientView, SessionState, SessionView } from "../protocol/control.ts";
+import type { Stop } from "../protocol/exchange.ts";
 import type { Frame, Side } from "../protocol/frame.ts";
 import { identityNames, identityOf, type Identity } from "../protocol/identity.ts";
-import { Rewriter } from "../protocol/rewriter.ts";
+import { PathMap, type RealPath, type SourceMapping } from "../protocol/path-map.ts";
 import { stopNames, Stops } from "../protocol/stops.ts";
-import { endWithin, reset, type Dial } from "./duplex.ts";
-import { Hold } from "./hold.ts";
-import { Inbox } from "./inbox.ts";
-import { Link } from "./link.ts";
+import { Capturer, type CapturerOptions } from "./capturer.ts";
+import { endWithin, type Dial } from "./duplex.ts";
+import type { Paths } from "./hub.ts";
 import type { Observer, SessionEnd, SessionFacts, SessionNote } from "./observer.ts";
-import { Prelude } from "./prelude.ts";
-import { refuse } from "./refusal.ts";
-import { release, releaseBytes } from "./release.ts";
+import { SourceCheck, type CompareSource } from "./source-check.ts";
+import { SourceAsker } from "./source-asker.ts";
 import { Traffic } from "./traffic.ts";
 import type { Turnstile } from "./turnstile.ts";
 
-/** What is changed in what the debuggee sends: messages whose beginning holds one of the names. */
+/** What is changed in what the debuggee sends: messages with one of the names. */
 export interface Rewrite {
   readonly names: readonly string[];
   readonly frame: (frame: Frame) => Uint8Array | undefined;
 }
 
+/** What is captured at each stop. */
+export type CaptureOptions = Pick<CapturerOptions, "limits" | "correlate" | "evaluate" | "clock">;
+
+/** What clients may do, and what happens when the last one leaves. */
+export interface ClientPolicy {
+  readonly drive: "first" | "any" | "ask";
+  readonly onLeave: "keep" | "resume" | "end";
+  /** A DAP service whose connection was lost is attached again. */
+  readonly reattach: boolean;
+}
+
+/** The sources here and on the host. */
+export interface Sources {
+  readonly mappings: readonly SourceMapping[];
+  /** Follows the symlinks of a path here. */
+  readonly realPath: RealPath;
+  /** The same on the host; undefined also when that cannot be known. */
+  readonly remoteRealPath: (path: string) => Promise<string | undefined>;
+  readonly compare: CompareSource;
+}
+
 export interface SessionOptions {
+  readonly source: Sources;
   readonly facts: SessionFacts;
   /** The side that came. */
   readonly accepted: Side;
@@ -43,49 +58,48 @@ export interface SessionOptions {
   /** The way of this service's debuggees to its IDE. */
   readonly turnstile: Turnstile;
   readonly rewrite: Rewrite | undefined;
-  readonly observer: Required<Pick<Observer, "chunk" | "note">>;
+  /** What a client has said already whose `initialize` was answered elsewhere (see session-dap.ts). */
+  readonly said?: readonly Uint8Array[];
+  /** Makes a session of a client that turned out to attach to another process than this session's. */
+  readonly diverted: (stream: Duplex, said: readonly Uint8Array[]) => void;
+  readonly clients: ClientPolicy;
+  /** Undefined: nothing is captured. */
+  readonly capture: CaptureOptions | undefined;
+  readonly observer: Required<Pick<Observer, "chunk" | "note" | "hit" | "source">>;
   /** Called when the debuggee first says which process it is. */
-  readonly identified: (who: Identity) => void;
+  readonly identified: (who: Identity, session: Session) => void;
   /** Called at each change of what the view shows. */
   readonly changed: (session: Session) => void;
   readonly ended: (session: Session, end: SessionEnd) => void;
 }
 
 /** How long a stopping relay waits for the ends to take their last bytes, ms. */
-const stopWithin = 1000;
+export const stopWithin = 1000;
 
-export class Session {
+export abstract class Session {
   readonly facts: SessionFacts;
-  readonly #options: SessionOptions;
-  readonly #over = new AbortController();
-  readonly #traffic: Traffic;
-  readonly #stops = new Stops();
-  /** Where the debuggee came. */
-  readonly #hold: Hold | undefined;
-  #prelude: Prelude | undefined;
-  #inbox: Inbox;
-  #link: Link | undefined;
-  #dialled: Duplex | undefined;
+  protected readonly options: SessionOptions;
+  /** Aborted when the session is over. */
+  protected readonly over = new AbortController();
+  protected readonly traffic: Traffic;
+  #stops = new Stops();
   #state: SessionState = "waiting";
   #since = Date.now();
   #reason: string | undefined;
   #process: string | undefined;
   #identified: boolean;
-  #onBytes: () => void = () => undefined;
+  #capturer: Capturer | undefined;
+  readonly #map: PathMap;
+  #check: SourceCheck | undefined;
 
   constructor(options: SessionOptions) {
-    const { facts, accepted, dial, turnstile, releaseAfter } = options;
+    const { facts } = options;
     this.facts = facts;
+    this.options = options;
+    this.traffic = new Traffic(facts.wire);
+    this.#map = new PathMap(options.source.mappings, options.source.realPath);
     this.#process = facts.process;
     this.#identified = facts.process !== undefined;
-    this.#options = options;
-    this.#traffic = new Traffic(facts.wire);
-    if (facts.wire === "pydevd") this.#prelude = new Prelude();
-    if (accepted === "debuggee") {
-      const onHeld = (reason: string): void => this.#held(reason);
-      this.#hold = new Hold({ facts, dial, turnstile, releaseAfter, over: this.#over.signal, onHeld });
-    }
-    this.#inbox = this.#receive();
   }
 
   get state(): SessionState {
@@ -94,21 +108,48 @@ export class Session {
 
   view(): SessionView {
     const { threads } = this.#stops;
+    const { clients } = this;
+    const differs = this.#check?.differing ?? [];
     return {
       ...this.facts,
-      ...this.#traffic.view(),
+      ...this.traffic.view(),
       state: this.#state,
       since: this.#since,
       ...(this.#process === undefined ? {} : { process: this.#process }),
+      ...(clients.length === 0 ? {} : { clients }),
       ...(threads.size === 0 ? {} : { stopped: { threads: threads.size, since: Math.min(...threads.values()) } }),
+      ...(differs.length === 0 ? {} : { differs }),
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
     };
   }
 
-  /** Joins the two ends, and joins again when an IDE left before the debuggee ran. Returns when that is settled. */
-  async run(): Promise<void> {
-    if (this.#hold !== undefined) await this.#reachClient(this.#hold);
-    else await this.#reachDebuggee().catch((thrown: unknown) => this.#giveUp(asDebugtapError(thrown)));
+  /** Joins the two ends. */
+  abstract run(): Promise<void>;
+
+  /** Lets a debuggee that waits for an IDE run on without one; false when this one does not wait. */
+  abstract release(why: string): boolean;
+
+  /** The IDEs that are attached, where several can be. */
+  protected get clients(): readonly ClientView[] {
+    return [];
+  }
+
+  /** Lets this IDE of the session drive; false when it is not here, or the configuration is against it. */
+  drive(_client: number): boolean {
+    return false;
+  }
+
+  /** Called by {@link stop} first: takes the streams off what joins them, a waiting debuggee is let go. Gives all that are open. */
+  protected abstract detach(): readonly Duplex[];
+
+  /**
+   * Ends the session because the relay stops: clean ends for all. Resolves when they have taken their last bytes, or did not in time.
+   */
+  async stop(): Promise<void> {
+    if (this.#state === "closed") return;
+    const ends = this.detach();
+    this.finish({ by: "relay", how: "stopped" });
+    await Promise.all(ends.map((end) => endWithin(end, stopWithin)));
   }
 
   /** Names the debuggee's process, as far as it is known. */
@@ -116,118 +157,128 @@ export class Session {
     this.#identified = true;
     if (process === this.#process || this.#state === "closed") return;
     this.#process = process;
-    this.#options.changed(this);
+    this.options.changed(this);
   }
 
-  /** Lets a debuggee that waits for an IDE run on without one; false when this one does not wait. */
-  release(why: string): boolean {
-    const waits = this.#prelude === undefined ? this.#link === undefined : !this.#prelude.running;
-    if (this.#hold === undefined || this.#hold.released !== undefined || !waits || this.#over.signal.aborted)
-      return false;
-    this.#hold.release(why);
-    this.#link?.drop("client", { by: "relay", how: "released" });
-    return true;
-  }
-
-  /**
-   * Ends the session because the relay stops: clean ends both ways; a debuggee that waits for its IDE is released first.
-   * Resolves when both ends have taken their last bytes, or did not in time.
-   */
-  async stop(): Promise<void> {
-    if (this.#state === "closed") return;
-    const { stream } = this.#options;
-    this.#link?.release({ by: "relay", how: "stopped" });
-    if (this.#hold !== undefined && this.#state !== "released" && this.#prelude?.running === false) {
-      stream.write(releaseBytes);
-      this.#note({ kind: "released", detail: "the relay stops" });
-    }
-    const ends = this.#dialled === undefined ? [stream] : [stream, this.#dialled];
-    this.#finish({ by: "relay", how: "stopped" });
-    await Promise.all(ends.map((end) => endWithin(end, stopWithin)));
-  }
-
-  async #reachDebuggee(): Promise<void> {
-    if (this.facts.wire === "dap") await this.#firstByte();
-    const { signal } = this.#over;
-    if (signal.aborted) return;
-    this.#become("attaching");
-    const stream = await this.#options.dial(signal);
-    if (signal.aborted) reset(stream);
-    else await this.#join({ client: this.#options.stream, debuggee: stream }, stream);
-  }
-
-  async #reachClient(hold: Hold): Promise<void> {
-    this.#become("attaching");
-    for (let stream = await hold.reach(); stream !== undefined; stream = await hold.reach()) {
-      // Only pydevd's IDE speaks first.
-      if (this.facts.wire === "raw") this.#answered(hold);
-      await this.#join({ client: stream, debuggee: this.#options.stream }, stream);
-    }
-    if (hold.released !== undefined && !this.#over.signal.aborted) this.#letGo(hold.released);
-  }
-
-  #receive(): Inbox {
-    return new Inbox(
-      this.#options.stream,
-      () => this.#onBytes(),
-      (how, detail) => {
-        if (how === "end") this.#options.stream.end();
-        this.#finish({ by: this.#options.accepted, how, detail });
-      },
-    );
-  }
-
-  /** Resolves at the first byte of the accepted end, or when it has left. */
-  #firstByte(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onBytes = resolve;
-      this.#over.signal.addEventListener("abort", () => resolve(), { once: true });
-    });
-  }
-
-  /** Resolves when the link is over; the session then is too, unless the debuggee is held again. */
-  #join(ends: Record<Side, Duplex>, dialled: Duplex): Promise<void> {
-    const early = this.#inbox.take();
-    const watch = this.#watch();
-    this.#dialled = dialled;
-    return new Promise((resolve) => {
-      this.#link = new Link({
-        ends,
-        early: { client: [], debuggee: [], [this.#options.accepted]: early },
-        transforms: {
-          ...(this.#prelude === undefined ? {} : { client: this.#prelude }),
-          ...(watch === undefined ? {} : { debuggee: watch }),
-        },
-        chunk: (side, bytes) => this.#chunk(side, bytes),
-        mayEnd: (side) => side === "debuggee" || this.#prelude?.running !== false,
-        over: (end, survivor) => {
-          this.#link = undefined;
-          this.#dialled = undefined;
-          this.#hold?.left();
-          if (survivor === undefined) this.#finish(end);
-          else this.#holdAgain();
-          resolve();
-        },
-      });
-      if (this.#hold === undefined) this.#attached();
-      this.#link.start();
-    });
-  }
-
-  /** Looks at the few messages of the debuggee that stop a thread, or that are to be changed. */
-  #watch(): Rewriter | undefined {
+  /** Names of the messages of the debuggee that {@link see} is to be shown. */
+  protected get names(): ReadonlySet<string> {
     const { wire } = this.facts;
-    const { rewrite } = this.#options;
-    if (wire === "raw") return undefined;
-    return new Rewriter({
-      wire,
-      names: [...stopNames(wire), ...identityNames(wire), ...(rewrite?.names ?? [])],
-      rewrite: (frame) => {
-        this.#identify(frame);
-        if (this.#stops.see(frame, Date.now())) this.#options.changed(this);
-        return rewrite?.frame(frame);
+    return wire === "raw"
+      ? new Set()
+      : new Set([...stopNames(wire), ...identityNames(wire), ...(this.options.rewrite?.names ?? [])]);
+  }
+
+  /** How names of files are rewritten, for the hub; nothing where no directories are mapped. */
+  protected paths(
+    names: Paths["names"],
+    rewrite: (frame: Frame, map: PathMap, from: Side) => Uint8Array | undefined,
+  ): { readonly paths?: Paths } {
+    const map = this.#map;
+    for (const { remote } of this.options.source.mappings) void this.#follow(remote);
+    return map.empty ? {} : { paths: { names, rewrite: (frame, from) => rewrite(frame, map, from) } };
+  }
+
+  /** Looks at a message of the debuggee; gives the bytes to use in its place, if any. */
+  protected see(frame: Frame): Uint8Array | undefined {
+    this.#identify(frame);
+    if (this.#stops.see(frame, Date.now())) this.options.changed(this);
+    return this.options.rewrite?.frame(frame);
+  }
+
+  /** From now on every stop is captured, if that is wanted. */
+  protected captureThrough(exchange: CapturerOptions["exchange"]): void {
+    const { capture, facts, observer } = this.options;
+    if (capture === undefined) return;
+    const asker = new SourceAsker({
+      exchange,
+      clock: capture.clock,
+      onSource: (source) => observer.source(facts.id, source),
+    });
+    this.#capturer = new Capturer({
+      ...capture,
+      exchange,
+      session: facts.name,
+      service: facts.service,
+      process: () => this.#process,
+      onHit: (hit, sources) => {
+        observer.hit(facts.id, hit);
+        asker.want(sources, hit.at);
       },
     });
+  }
+
+  /** From now on files that breakpoints are set in are compared with the host's; the clients are told what differs. */
+  protected checkThrough(exchange: { readonly remark: (path: string, text: string | undefined) => void }): void {
+    this.#check = new SourceCheck({
+      map: this.#map,
+      compare: this.options.source.compare,
+      differs: (path, text) => {
+        if (this.#state === "closed") return;
+        exchange.remark(path, text);
+        this.note({ kind: "source", detail: text ?? `${path} is the host's by now` });
+        this.options.changed(this);
+      },
+      failed: (detail) => {
+        if (this.#state !== "closed") this.note({ kind: "source", detail });
+      },
+    });
+  }
+
+  protected breakpoints(path: string): void {
+    this.#check?.breakpoints(path);
+  }
+
+  /** The debuggee's connection is lost: what was known of it may not hold for the next one. */
+  protected forget(): void {
+    this.#stops = new Stops();
+    this.#identified = false;
+  }
+
+  protected stopped(stop: Stop): void {
+    this.#capturer?.stopped(stop);
+  }
+
+  /** On the hot path, after the bytes were forwarded. */
+  protected chunk(side: Side, bytes: Uint8Array): void {
+    const failure = this.traffic.count(side, bytes);
+    if (failure !== undefined) {
+      this.note({ kind: "opaque", side, detail: failure.format() });
+      this.options.changed(this);
+    }
+    this.options.observer.chunk(this.facts.id, side, bytes);
+  }
+
+  protected note(note: SessionNote): void {
+    this.options.observer.note(this.facts.id, note);
+  }
+
+  protected become(state: SessionState, reason?: string): void {
+    if (this.#state === "closed") return;
+    this.#state = state;
+    this.#since = Date.now();
+    this.#reason = reason;
+    this.options.changed(this);
+  }
+
+  protected attached(): void {
+    this.become("open");
+    this.note({ kind: "attached", detail: `${this.facts.client} and ${this.facts.debuggee} are joined` });
+  }
+
+  protected finish(end: SessionEnd): void {
+    if (this.#state === "closed") return;
+    this.#capturer?.end();
+    const { threads } = this.#stops;
+    const stopped = threads.size === 0 || end.how === "end" ? "" : `; ${threads.size} stopped threads run on`;
+    this.become("closed", `${end.how} by ${end.by}${end.detail === undefined ? "" : `: ${end.detail}`}${stopped}`);
+    this.over.abort();
+    this.options.ended(this, end);
+  }
+
+  /** Frames may have the path through a symlink or its target, as they were imported. */
+  async #follow(remote: string): Promise<void> {
+    const real = await this.options.source.remoteRealPath(remote).catch(() => undefined);
+    if (real !== undefined) this.#map.follow(remote, real);
   }
 
   #identify(frame: Frame): void {
@@ -235,93 +286,6 @@ export class Session {
     const who = identityOf(frame, this.facts.wire);
     if (who?.pid === undefined) return;
     this.#identified = true;
-    this.#options.identified(who);
-  }
-
-  /** The IDE left before it let the debuggee run. */
-  #holdAgain(): void {
-    this.#prelude = new Prelude();
-    // Answers to the IDE that has left are not for the next one.
-    this.#onBytes = () => {
-      for (const chunk of this.#inbox.clear()) this.#chunk("debuggee", chunk);
-    };
-    this.#inbox = this.#receive();
-    this.#hold?.held("the IDE left before it let the debuggee run (101)");
-  }
-
-  /** The debuggee runs on without an IDE; one that is not pydevd's cannot be told to, and is let go. */
-  #letGo(why: string): void {
-    const { stream } = this.#options;
-    const early = this.#inbox.take();
-    if (this.facts.wire !== "pydevd") {
-      for (const bytes of early) this.#chunk("debuggee", bytes);
-      void endWithin(stream, stopWithin);
-      this.#finish({ by: "relay", how: "released", detail: why });
-      return;
-    }
-    this.#prelude = undefined;
-    release({
-      debuggee: stream,
-      early,
-      chunk: (bytes) => this.#chunk("debuggee", bytes),
-      over: (how, detail) => this.#finish({ by: "debuggee", how, ...(detail === undefined ? {} : { detail }) }),
-    });
-    this.#become("released", why);
-    this.#note({ kind: "released", detail: why });
-  }
-
-  /** The service cannot be reached: its IDE is told why, in its own words where the wire has some. */
-  #giveUp(error: DebugtapError): void {
-    if (this.#state === "closed") return;
-    const { stream } = this.#options;
-    const early = this.#inbox.take();
-    for (const bytes of early) this.#chunk("client", bytes);
-    refuse(stream, this.facts.wire, early, error);
-    this.#finish({ by: "relay", how: "failed", detail: error.format() });
-  }
-
-  /** On the hot path, after the bytes were forwarded. */
-  #chunk(side: Side, bytes: Uint8Array): void {
-    if (this.#state !== "open" && side === "client" && this.#hold !== undefined) this.#answered(this.#hold);
-    const failure = this.#traffic.count(side, bytes);
-    if (failure !== undefined) {
-      this.#note({ kind: "opaque", side, detail: failure.format() });
-      this.#options.changed(this);
-    }
-    this.#options.observer.chunk(this.facts.id, side, bytes);
-  }
-
-  #answered(hold: Hold): void {
-    if (hold.answered()) this.#attached();
-  }
-
-  #attached(): void {
-    this.#become("open");
-    this.#note({ kind: "attached", detail: `${this.facts.client} and ${this.facts.debuggee} are joined` });
-  }
-
-  #held(reason: string): void {
-    this.#become("held", reason);
-    this.#note({ kind: "held", detail: reason });
-  }
-
-  #note(note: SessionNote): void {
-    this.#options.observer.note(this.facts.id, note);
-  }
-
-  #become(state: SessionState, reason?: string): void {
-    this.#state = state;
-    this.#since = Date.now();
-    this.#reason = reason;
-    this.#options.changed(this);
-  }
-
-  #finish(end: SessionEnd): void {
-    if (this.#state === "closed") return;
-    const { threads } = this.#stops;
-    const stopped = threads.size === 0 || end.how === "end" ? "" : `; ${threads.size} stopped threads run on`;
-    this.#become("closed", `${end.how} by ${end.by}${end.detail === undefined ? "" : `: ${end.detail}`}${stopped}`);
-    this.#over.abort();
-    this.#options.ended(this, end);
+    this.options.identified(who, this);
   }
 }

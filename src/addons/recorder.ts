@@ -1,5 +1,6 @@
 // Records every session: the trace writer as an observer of the relay.
 import type { Side } from "../../protocol/frame.ts";
+import type { Hit } from "../../protocol/hit.ts";
 import type { Observer, SessionEnd, SessionFacts, SessionNote } from "../observer.ts";
 import type { TraceWriter } from "../trace/index.ts";
 
@@ -22,6 +23,10 @@ export class Recorder implements Observer {
 
   note(session: number, note: SessionNote): void {
     this.#writer.note(session, note);
+  }
+
+  hit(session: number, hit: Hit): void {
+    this.#writer.hit(session, hit);
   }
 
   sessionClosed(session: number, end: SessionEnd): void {

@@ -11,7 +11,16 @@
 // - Pure: the same view and moment give the same lines.
 // - No line is wider than `width`, but for a fix: it must stay one line to be pasted.
 // - A reason is given once, in full, under the table, with the names of all that it stopped.
-import type { HostView, Reason, RelayView, ServiceView, SessionState, SessionView } from "../../protocol/control.ts";
+import type {
+  ClientView,
+  HostView,
+  Reason,
+  RelayView,
+  ServiceView,
+  SessionState,
+  SessionView,
+} from "../../protocol/control.ts";
+import { describeDifference, type DifferingSource } from "../../protocol/source-difference.ts";
 import { clean, clip, fit, painter, size, span, wrap, type Paint } from "./paint.ts";
 
 export interface BoardOptions {
@@ -25,6 +34,7 @@ export interface BoardOptions {
 /** Narrower terminals get lines that wrap. */
 const smallest = 72;
 const sessionsShown = 8;
+const differingShown = 5;
 const stateWidth = "listening".length;
 const countWidth = 11;
 const gap = "  ";
@@ -138,17 +148,20 @@ function sessionLines(session: SessionView, width: number, now: number, paint: P
     attaching: paint.yellow,
     open: paint.green,
     released: paint.dim,
+    reattaching: paint.yellow,
     closed: paint.dim,
   };
   const start = `  ${fit(`#${session.ordinal}`, 4)} `;
   const sizes = `ide ${fit(size(session.bytes.client), 6)}  vm ${fit(size(session.bytes.debuggee), 6)}`;
   const mode = session.mode === "opaque" ? "opaque, " : "";
-  const tail = `${" ".repeat(10 - session.state.length)}${fit(span(now - session.since), 8)}${sizes}  ${mode}${clean(session.process ?? session.debuggee)}`;
+  const tail = `${" ".repeat(12 - session.state.length)}${fit(span(now - session.since), 8)}${sizes}  ${mode}${clean(session.process ?? session.debuggee)}`;
   const room = width - start.length - session.state.length;
   const lines = [`${start}${colors[session.state](session.state)}${clip(tail, room).trimEnd()}`];
   const indent = " ".repeat(7);
   const notes = [
+    ...clientsText(session.clients ?? []),
     ...(session.stopped === undefined ? [] : [stoppedText(session.stopped, now)]),
+    ...differingTexts(session.differs ?? []),
     ...(session.reason === undefined ? [] : [clean(session.reason)]),
   ];
   for (const note of notes) lines.push(...wrap(note, width, indent, indent).map((line) => paint.dim(line)));
@@ -173,6 +186,19 @@ function reasons(view: RelayView, width: number, paint: Paint): string[] {
     if (reason.fix !== undefined) lines.push(`  fix: ${paint.bold(clean(reason.fix))}`);
   }
   return lines;
+}
+
+/** Who drives, where that is a question. */
+function clientsText(clients: readonly ClientView[]): string[] {
+  if (clients.length < 2) return [];
+  const each = clients.map(({ id, name, drives }) => `${id} ${clean(name)} ${drives ? "drives" : "observes"}`);
+  return [`IDEs: ${each.join(", ")}`];
+}
+
+function differingTexts(all: readonly DifferingSource[]): string[] {
+  const texts = all.slice(0, differingShown).map((each) => clean(describeDifference(each)));
+  const rest = all.length - texts.length;
+  return rest > 0 ? [...texts, `and ${rest} more files differ`] : texts;
 }
 
 function stoppedText({ threads, since }: { readonly threads: number; readonly since: number }, now: number): string {

@@ -3,7 +3,7 @@
 // Rules
 // - What a person waits for or must act on is told; steps that pass by themselves (a service starting, a dial) are not.
 // - What a session's own state says is not told again by its notes.
-import type { HostView, Reason, RelayEvent, ServiceView, SessionView } from "../../protocol/control.ts";
+import type { HitSummary, HostView, Reason, RelayEvent, ServiceView, SessionView } from "../../protocol/control.ts";
 import { clean, size } from "./paint.ts";
 
 /** The text of an event, or undefined where it says nothing new. Local time of day first. */
@@ -26,6 +26,8 @@ function describe(event: RelayEvent): string | undefined {
       return event.kind === "held" || event.kind === "attached" || event.kind === "released"
         ? undefined
         : `${clean(event.session)} ${clean(event.kind)}: ${clean(event.detail)}`;
+    case "hit":
+      return `${clean(event.session)} ${hitText(event.hit)}`;
     case "trace":
       return `trace ${event.state} ${clean(event.dir)}${reasonText(event.reason)}`;
     default:
@@ -75,6 +77,13 @@ function sessionText(session: SessionView): string | undefined {
     default:
       return `${name} ${session.state}${why}`;
   }
+}
+
+function hitText({ reason, where, thread, frames, took, cut }: HitSummary): string {
+  const place = where === undefined ? "" : ` at ${clean(where)}`;
+  const count = `${frames} frame${frames === 1 ? "" : "s"}`;
+  const short = cut === undefined ? "" : `, cut by ${cut}`;
+  return `stopped: ${clean(reason)}${place}, ${clean(thread)}; ${count} captured in ${Math.round(took)} ms${short}`;
 }
 
 function reasonText(reason: Reason | undefined): string {

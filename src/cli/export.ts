@@ -2,8 +2,9 @@
 import { Command, Option } from "commander";
 import { open } from "node:fs/promises";
 import { DebugtapError } from "../../protocol/errors.ts";
-import type { Trace } from "../trace/index.ts";
+import type { Trace, TraceHit, TraceMessage } from "../trace/index.ts";
 import { printJson } from "./output.ts";
+import { hitJson } from "./hit-lines.ts";
 import { drained, findSession, messageJson, tellProblems } from "./trace-lines.ts";
 
 interface Options {
@@ -16,9 +17,10 @@ const examples = `
 Examples:
   $ debugtap export latest --to ndjson | jq 'select(.message.command == "setBreakpoints")'
   $ debugtap export latest --to ndjson --session cinder-api#1 -o api.ndjson
+  $ debugtap export latest --to ndjson | jq 'select(.hit).hit.snapshot.frames[0]'
   $ debugtap export latest --to mcap -o trace.mcap     opens in Foxglove and the mcap command
 
-ndjson: one message a line, decoded, sessions interleaved as they ran. mcap: one sealed file with the recorded chunks.`;
+ndjson: one message a line, decoded, sessions interleaved as they ran, and hits (lines with "hit") among them. mcap: one sealed file with the recorded chunks.`;
 
 export function exportCommand(): Command {
   return new Command("export")
@@ -48,9 +50,9 @@ async function toNdjson(trace: Trace, sessions: ReadonlySet<number> | undefined,
   const only = sessions?.size === 1 ? [...sessions][0] : undefined;
   const file = output === undefined ? undefined : await create(output);
   try {
-    for await (const message of trace.messages(only === undefined ? {} : { session: only })) {
-      if (sessions !== undefined && !sessions.has(message.session.id)) continue;
-      const json = messageJson(message);
+    for await (const item of inOrder(trace, only)) {
+      if (sessions !== undefined && !sessions.has(item.session.id)) continue;
+      const json = "hit" in item ? hitJson(item) : messageJson(item);
       if (file !== undefined) await file.write(`${JSON.stringify(json)}\n`);
       else {
         printJson(json);
@@ -60,6 +62,19 @@ async function toNdjson(trace: Trace, sessions: ReadonlySet<number> | undefined,
   } finally {
     await file?.close();
   }
+}
+
+/** Messages and hits by their times, which are those of their records. */
+async function* inOrder(trace: Trace, session: number | undefined): AsyncGenerator<TraceMessage | TraceHit> {
+  const query = session === undefined ? {} : { session };
+  const hits = trace.hits(query);
+  let hit = await hits.next();
+  for await (const message of trace.messages(query)) {
+    for (; hit.done !== true && hit.value.time < message.time; hit = await hits.next()) yield hit.value;
+    yield message;
+  }
+  if (hit.done !== true) yield hit.value;
+  yield* hits;
 }
 
 async function toMcap(trace: Trace, sessions: ReadonlySet<number> | undefined, output?: string): Promise<void> {

@@ -7,6 +7,7 @@
 // - Exit codes are those of the error table; 2 is a command line that cannot be understood.
 import { Command, CommanderError } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { keepCollectionsSmall } from "./collector.ts";
 import { guardOutput, printError } from "./output.ts";
 import { version } from "./version.ts";
 
@@ -17,15 +18,22 @@ const reading = "Read what was recorded:";
 
 const verbs: readonly Verb[] = [
   ["demo", running, async () => (await import("./demo.ts")).demoCommand()],
-  ["up", running, async () => (await import("./up.ts")).upCommand()],
-  ["relay", running, async () => (await import("./relay.ts")).relayCommand()],
+  ["up", running, () => forwarding(async () => (await import("./up.ts")).upCommand())],
+  ["relay", running, () => forwarding(async () => (await import("./relay.ts")).relayCommand())],
   ["ps", running, async () => (await import("./ps.ts")).psCommand()],
   ["release", running, async () => (await import("./release.ts")).releaseCommand()],
+  ["drive", running, async () => (await import("./drive.ts")).driveCommand()],
+  ["paths", running, async () => (await import("./paths.ts")).pathsCommand()],
   ["retry", running, async () => (await import("./retry.ts")).retryCommand()],
   ["down", running, async () => (await import("./down.ts")).downCommand()],
   ["show", reading, async () => (await import("./show.ts")).showCommand()],
   ["export", reading, async () => (await import("./export.ts")).exportCommand()],
 ];
+
+function forwarding(load: () => Promise<Command>): Promise<Command> {
+  keepCollectionsSmall();
+  return load();
+}
 
 const examples = `
 Examples:

@@ -29,7 +29,10 @@ export function relayCommand(): Command {
     .requiredOption("--listen <[host:]port>", "where one side comes to")
     .requiredOption("--to <[host:]port>", "where the other side is")
     .option("--name <name>", "name of the service, as in the sessions' names", "service")
-    .option("--hold <time>", "pydevd: how long to hold a debuggee while no IDE listens: forever, never, 30s")
+    .option(
+      "--hold <time>",
+      "pydevd: how long a debuggee waits while no IDE listens, before it runs: never (default), 30s, forever",
+    )
     .option("--expose", "allow --listen on an address that other machines reach; whoever reaches it can run code")
     .option("--trace <dir>", "record to this directory; default: a new one under ~/.local/state/debugtap/traces")
     .option("--no-record", "record nothing")

@@ -11,6 +11,7 @@ import type { RelayEvent } from "../../protocol/control.ts";
 import type { Config } from "../config.ts";
 import { startControl } from "../control/server.ts";
 import { Relay } from "../relay.ts";
+import { keepCollectionsSmall } from "./collector.ts";
 import { eventLine } from "./event-line.ts";
 import { LiveBoard } from "./live-board.ts";
 import { printJson, printLine, whenOutputCloses } from "./output.ts";
@@ -55,12 +56,15 @@ export async function runRelay({ config, traceDir, json }: RunOptions): Promise<
   process.on("unhandledRejection", tellError);
   try {
     await Promise.race([relay.start(), stop.requested]);
+    keepCollectionsSmall();
     board?.start();
     const control = await startControl({
       view: () => relay.view(),
       stop: stop.request,
       retry: () => relay.poke("asked for by hand"),
       release: (name) => relay.release(name),
+      drive: (name, client) => relay.drive(name, client),
+      sources: async (service, asked) => await relay.sources(service, asked),
     }).catch(tellError);
     await stop.requested;
     await control?.close();

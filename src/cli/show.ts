@@ -1,7 +1,8 @@
-// `debugtap show`: the sessions of a trace, and the messages of one, decoded.
+// `debugtap show`: the sessions of a trace, and the messages or hits of one, decoded.
 import { Command } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
-import type { Trace, TraceMessage } from "../trace/index.ts";
+import type { MessageQuery, Trace, TraceMessage } from "../trace/index.ts";
+import { hitJson, hitLines } from "./hit-lines.ts";
 import { printJson, printLine } from "./output.ts";
 import { hasColor } from "./paint.ts";
 import {
@@ -22,6 +23,7 @@ interface Options {
   readonly last?: string;
   readonly since?: string;
   readonly until?: string;
+  readonly hits?: true;
   readonly follow?: true;
   readonly raw?: true;
   readonly json?: true;
@@ -33,6 +35,7 @@ Examples:
   $ debugtap show latest cinder-api#1                  its messages, one line each
   $ debugtap show latest cinder-api#1 --last 20
   $ debugtap show latest cinder-api#1 --from 40 --count 10 --json
+  $ debugtap show latest cinder-api#1 --hits           where it stopped, and the values there
   $ debugtap show latest --since 10s --until 12s       all sessions, two seconds of them
   $ debugtap show latest --follow                      what happens now
   $ debugtap show latest cinder-api#1 --raw > wire.bin
@@ -41,7 +44,7 @@ TRACE is a directory, the name of one in the default place, or \`latest\`. Times
 
 export function showCommand(): Command {
   return new Command("show")
-    .description("list the sessions of a trace, or the messages of one")
+    .description("list the sessions of a trace, or the messages or hits of one")
     .argument("<trace>", "directory of the trace, or `latest`")
     .argument("[session]", "a session's name, e.g. cinder-api#1")
     .option("--from <n>", "begin with message N (from 1)")
@@ -49,6 +52,7 @@ export function showCommand(): Command {
     .option("--last <m>", "show the last M messages")
     .option("--since <time>", "begin at this time: 12.5s, 3m, or a date")
     .option("--until <time>", "end at this time")
+    .option("--hits", "hits in place of messages: stack, the text and the values of its top frame")
     .option("--follow", "go on with what is recorded now")
     .option("--raw", "print the bytes as they crossed the wire (with --json: add them in base64)")
     .option("--json", "print one JSON object a line")
@@ -58,7 +62,8 @@ export function showCommand(): Command {
       const trace = await openTrace(findTrace(name));
       try {
         const wantsMessages = session !== undefined || Object.keys(options).some((option) => option !== "json");
-        if (wantsMessages) await showMessages(trace, session, options);
+        if (options.hits) await showHits(trace, session, options);
+        else if (wantsMessages) await showMessages(trace, session, options);
         else showSessions(trace, options);
         tellProblems(trace);
       } finally {
@@ -84,30 +89,60 @@ async function showMessages(trace: Trace, name: string | undefined, options: Opt
   }
 }
 
+async function showHits(trace: Trace, name: string | undefined, options: Options): Promise<void> {
+  if (options.follow || options.raw)
+    throw new DebugtapError("DT_USAGE", "--hits does not go with --follow or --raw", { fix: "--hits --json" });
+  const color = hasColor(process.stdout);
+  const textOf = (sha256: string) => trace.source(sha256);
+  const counted = trace.sessions();
+  const total = (id?: number) =>
+    counted.filter(({ facts }) => id === undefined || facts.id === id).reduce((sum, { hits }) => sum + hits, 0);
+  const { from, count = Infinity, since = -Infinity, until = Infinity, ...which } = query(trace, name, options, total);
+  // Numbers have holes where a hit could not be stored, so the last ones are found by counting.
+  let skip = options.last === undefined ? 0 : from - 1;
+  let left = count;
+  for await (const hit of trace.hits(skip > 0 ? which : { ...which, from })) {
+    if (left <= 0 || hit.time > until) return;
+    if (hit.time < since || skip-- > 0) continue;
+    left--;
+    if (options.json) printJson(hitJson(hit));
+    else printLine(hitLines(hit, { color, named: name === undefined, textOf }).join("\n"));
+    await drained();
+  }
+}
+
 async function selected(
   trace: Trace,
   name: string | undefined,
-  { from, count, last, since, until, follow: following }: Options,
+  options: Options,
 ): Promise<AsyncIterable<TraceMessage>> {
+  const { count, since, until } = options;
+  const wanted = query(trace, name, options, (session) => trace.count(session));
+  if (!options.follow) return trace.messages(wanted);
+  if (since !== undefined || until !== undefined || count !== undefined)
+    throw new DebugtapError("DT_USAGE", "--follow goes with --from or --last only", { fix: "--follow --last 20" });
+  const { follow } = await import("../trace/index.ts");
+  return follow(trace, wanted);
+}
+
+/** What the options ask for; `total` counts what there is, of a session or of the trace. */
+function query(
+  trace: Trace,
+  name: string | undefined,
+  { from, count, last, since, until }: Options,
+  total: (session?: number) => number,
+): MessageQuery & { readonly from: number } {
   const session = name === undefined ? undefined : findSession(trace, name).facts.id;
-  const which = session === undefined ? {} : { session };
   if (last !== undefined && (from !== undefined || count !== undefined))
     throw new DebugtapError("DT_USAGE", "--last does not go with --from or --count", { fix: "--last 20" });
-  const first =
-    last === undefined
-      ? parseCount("--from", from ?? "1", 1)
-      : Math.max(1, trace.count(session) - parseCount("--last", last, 0) + 1);
-  if (following) {
-    if (since !== undefined || until !== undefined || count !== undefined)
-      throw new DebugtapError("DT_USAGE", "--follow goes with --from or --last only", { fix: "--follow --last 20" });
-    const { follow } = await import("../trace/index.ts");
-    return follow(trace, { ...which, from: first });
-  }
-  return trace.messages({
-    ...which,
-    from: first,
+  return {
+    ...(session === undefined ? {} : { session }),
+    from:
+      last === undefined
+        ? parseCount("--from", from ?? "1", 1)
+        : Math.max(1, total(session) - parseCount("--last", last, 0) + 1),
     ...(count === undefined ? {} : { count: parseCount("--count", count, 0) }),
     ...(since === undefined ? {} : { since: parseTime(since, trace.started) }),
     ...(until === undefined ? {} : { until: parseTime(until, trace.started) }),
-  });
+  };
 }

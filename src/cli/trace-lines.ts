@@ -26,11 +26,15 @@ export function sessionTable(sessions: readonly TraceSession[], color: boolean):
     new Date(session.first).toISOString().replace("T", " ").slice(0, 23),
     span(session.last - session.first),
     String(session.messages),
+    String(session.hits),
     size(session.client.bytes),
     size(session.debuggee.bytes),
     endText(session),
   ]);
-  const table = [["SESSION", "WIRE", "OPENED (UTC)", "LASTED", "MESSAGES", "CLIENT", "DEBUGGEE", "END"], ...rows];
+  const table = [
+    ["SESSION", "WIRE", "OPENED (UTC)", "LASTED", "MESSAGES", "HITS", "CLIENT", "DEBUGGEE", "END"],
+    ...rows,
+  ];
   const widths = table[0]?.map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0))) ?? [];
   const lines = table.map((row) =>
     row

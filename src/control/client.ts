@@ -4,7 +4,8 @@
 // - A relay that does not answer within a second, or not with a view, is still found: with no view.
 // - An answer is read up to 16 MiB.
 import { request } from "node:http";
-import type { RelayView } from "../../protocol/control.ts";
+import type { Reason, RelayView } from "../../protocol/control.ts";
+import { DebugtapError, isErrorCode } from "../../protocol/errors.ts";
 import { defaultSocketDir, relaySockets } from "./socket-dir.ts";
 
 export { isAlive } from "./socket-dir.ts";
@@ -55,6 +56,69 @@ export async function askToRelease(relay: FoundRelay, name: string): Promise<rea
   return Array.isArray(released) ? released.map(String) : [];
 }
 
+/** A session, and who drives it now. */
+export interface Driving {
+  readonly session: string;
+  readonly client: { readonly id: number; readonly name: string };
+}
+
+/**
+ * Asks one relay to let another IDE drive; the sessions that it handed over, or why it did not. Both are empty where it has no such
+ * session. Rejects when it does not answer.
+ */
+export async function askToDrive(
+  relay: FoundRelay,
+  name: string,
+  client: string,
+): Promise<{ readonly driving: readonly Driving[]; readonly refused?: Reason }> {
+  const query = `session=${encodeURIComponent(name)}&client=${encodeURIComponent(client)}`;
+  const answer = await ask("POST", relay.path, `/drive?${query}`);
+  return isDriveAnswer(answer) ? answer : { driving: [] };
+}
+
+function isDriveAnswer(value: unknown): value is { driving: readonly Driving[]; refused?: Reason } {
+  const driving: unknown = Reflect.get(Object(value), "driving");
+  return Array.isArray(driving) && driving.every((each) => typeof Reflect.get(Object(each), "session") === "string");
+}
+
+/** Walks can take their time on a host. */
+const walkWithin = 60_000;
+
+/**
+ * Asks one relay for the source files of a service on its host; the answer as it came. Rejects with the relay's own error, or
+ * DT_RELAY_NOT_RUNNING.
+ */
+export async function askForSources(
+  relay: FoundRelay,
+  service: string,
+  { pids = [], dirs = [] }: { readonly pids?: readonly number[]; readonly dirs?: readonly string[] },
+): Promise<unknown> {
+  const query = new URLSearchParams({ service });
+  for (const pid of pids) query.append("pid", `${pid}`);
+  for (const dir of dirs) query.append("dir", dir);
+  const answer = await ask("POST", relay.path, `/sources?${query.toString()}`, walkWithin).catch((cause: unknown) => {
+    const refused: unknown = Reflect.get(Object(cause), "answer");
+    throw (
+      errorIn(refused) ??
+      new DebugtapError("DT_RELAY_NOT_RUNNING", `debugtap ${relay.pid} does not answer`, {
+        why: cause instanceof Error ? cause.message : String(cause),
+        fix: `ps -p ${relay.pid}`,
+      })
+    );
+  });
+  return Reflect.get(Object(answer), "sources");
+}
+
+function errorIn(answer: unknown): DebugtapError | undefined {
+  const error: unknown = Reflect.get(Object(answer), "error");
+  const [code, what, why, fix] = ["code", "what", "why", "fix"].map((key): unknown => Reflect.get(Object(error), key));
+  if (typeof code !== "string" || !isErrorCode(code) || typeof what !== "string") return undefined;
+  return new DebugtapError(code, what, {
+    ...(typeof why === "string" ? { why } : {}),
+    ...(typeof fix === "string" ? { fix } : {}),
+  });
+}
+
 /** The relay is of this user, and of this version or near: its answer is checked for what readers walk through. */
 function isView(value: unknown): value is RelayView {
   if (typeof value !== "object" || value === null) return false;
@@ -62,9 +126,9 @@ function isView(value: unknown): value is RelayView {
   return lists.every((list) => Array.isArray(list)) && typeof Reflect.get(value, "pid") === "number";
 }
 
-function ask(method: "GET" | "POST", socketPath: string, path: string): Promise<unknown> {
+function ask(method: "GET" | "POST", socketPath: string, path: string, within = answerWithin): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(answerWithin);
+    const signal = AbortSignal.timeout(within);
     const sent = request({ method, socketPath, path, signal, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       let length = 0;
@@ -75,9 +139,11 @@ function ask(method: "GET" | "POST", socketPath: string, path: string): Promise<
       });
       response.on("error", reject);
       response.on("end", () => {
-        if ((response.statusCode ?? 500) >= 300) return reject(new Error(`status ${response.statusCode}`));
+        const { statusCode = 500 } = response;
         try {
-          return resolve(JSON.parse(Buffer.concat(chunks).toString("utf8")));
+          const answer: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+          if (statusCode < 300) return resolve(answer);
+          return reject(Object.assign(new Error(`status ${statusCode}`), { answer }));
         } catch (error) {
           return reject(error instanceof Error ? error : new Error(String(error)));
         }

@@ -4,6 +4,8 @@
 //   POST /stop  202 {"stopping":true}, then the relay is asked to stop
 //   POST /retry  202 {"retrying":true}: links that are down are tried now
 //   POST /release?session=NAME  200 {"released":[NAME,…]}: a service's debuggees that wait for an IDE, or one, run on
+//   POST /drive?session=NAME&client=WHO  200 {"driving":[{"session","client"},…]}, or {"driving":[],"refused":Reason}
+//   POST /sources?service=NAME[&pid=N][&dir=DIR…]  200 {"sources":WalkedSources}, 404 for another's service, 409 {"error":REASON}
 //
 // Rules
 // - No client can crash or hold the relay: bodies are thrown away, one request a connection, few connections, short timeouts.
@@ -11,8 +13,8 @@
 import { chmod, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { RelayView } from "../../protocol/control.ts";
-import { DebugtapError } from "../../protocol/errors.ts";
+import type { ClientView, RelayView } from "../../protocol/control.ts";
+import { asDebugtapError, DebugtapError } from "../../protocol/errors.ts";
 import { defaultSocketDir, ensureSocketDir, relaySockets, socketPath } from "./socket-dir.ts";
 
 export interface ControlOptions {
@@ -23,6 +25,16 @@ export interface ControlOptions {
   readonly retry: () => void;
   /** Releases what waits under this name, of a service or a session; the sessions that it released. */
   readonly release: (name: string) => readonly string[];
+  /** Lets the IDE of this number or name drive a session, or those of a service. Throws a DebugtapError that says why not. */
+  readonly drive: (
+    name: string,
+    client: string,
+  ) => readonly { readonly session: string; readonly client: ClientView }[];
+  /** The source files of a service on its host; undefined when it is none of this relay's. */
+  readonly sources: (
+    service: string,
+    asked: { readonly pids?: readonly number[]; readonly dirs?: readonly string[] },
+  ) => Promise<unknown>;
   /** Directory of the sockets, in place of the user's own. */
   readonly dir?: string;
 }
@@ -96,12 +108,38 @@ function answer(request: IncomingMessage, response: ServerResponse, options: Con
       case "POST /release":
         send(200, { released: options.release(url.searchParams.get("session") ?? "") });
         return;
+      case "POST /drive":
+        send(200, driven(url.searchParams, options));
+        return;
+      case "POST /sources":
+        options.sources(url.searchParams.get("service") ?? "", askedOf(url.searchParams)).then(
+          (sources) => (sources === undefined ? send(404, { error: "no such service" }) : send(200, { sources })),
+          (thrown: unknown) => send(409, { error: asDebugtapError(thrown) }),
+        );
+        return;
       default:
-        send(404, { error: "there is GET /view, POST /stop, POST /retry and POST /release" });
+        send(404, {
+          error: "there is GET /view, POST /stop, POST /retry, POST /release, POST /drive and POST /sources",
+        });
     }
   } catch (error) {
     send(500, { error: error instanceof Error ? error.message : String(error) });
   }
+}
+
+function driven(asked: URLSearchParams, { drive }: ControlOptions): unknown {
+  try {
+    return { driving: drive(asked.get("session") ?? "", asked.get("client") ?? "") };
+  } catch (thrown) {
+    if (!(thrown instanceof DebugtapError)) throw thrown;
+    return { driving: [], refused: thrown.toJSON() };
+  }
+}
+
+function askedOf(query: URLSearchParams): { readonly pids?: readonly number[]; readonly dirs?: readonly string[] } {
+  const pid = Number(query.get("pid"));
+  const dirs = query.getAll("dir");
+  return { ...(Number.isSafeInteger(pid) && pid > 0 ? { pids: [pid] } : {}), ...(dirs.length > 0 ? { dirs } : {}) };
 }
 
 function listen(server: Server, path: string): Promise<void> {

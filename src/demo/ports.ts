@@ -1,4 +1,4 @@
-// Free ports for a demo, so that two demos can run at once.
+// Free ports for a demo, a test or a bench, so that many can run at once.
 //
 // They are taken from below the kernel's ephemeral range (32768 and up on Linux): a port there that is free now cannot be
 // taken meanwhile as the source port of somebody's outgoing connection, only by another listener, and two demos draw at random.

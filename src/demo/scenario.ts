@@ -2,7 +2,7 @@
 //
 // Everything is real: OpenSSH plays the VM, the relay is `debugtap up` as a process of its own, the services run under
 // Debian's pydevd and debugpy. Only the IDEs are scripted (examples/ide-*.mjs), since nobody is there to press Resume.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -104,7 +104,7 @@ async function startRelay(
   config: string,
 ): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), "debugtap-demo-"));
-  stage.defer(() => rm(dir, { recursive: true, force: true }));
+  stage.deferRemoval(dir);
   const file = join(dir, "debugtap.yml");
   await writeFile(file, config);
   stage.start({

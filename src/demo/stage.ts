@@ -5,10 +5,13 @@
 // - A process that ends while nobody stopped it ends the wait with an error that shows the last lines of its log.
 // - Each process has a process group of its own, so that Ctrl-C reaches the demo alone and everything is ended in order.
 // - `close` undoes everything, last first; a process that does not end in time is killed.
+// - What is started or made is told to a watcher (survivor.ts), which ends and removes it when the demo is killed.
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { asDebugtapError, DebugtapError } from "../../protocol/errors.ts";
+import { Survivor } from "./survivor.ts";
 
 const logLines = 400;
 const tailLines = 15;
@@ -55,6 +58,15 @@ export class Child {
       this.#process.once("error", (error) => over(`could not be started: ${error.message}`));
       this.#process.once("close", (code, signal) => over(`ended with ${signal ?? `exit code ${code}`}`));
     });
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** Resolves when it has ended. */
+  get closed(): Promise<void> {
+    return this.#closed;
   }
 
   /** True once a line of its log holds `text`. */
@@ -108,6 +120,7 @@ export class Stage {
   readonly #children: Child[] = [];
   readonly #undo: (() => Promise<void>)[] = [];
   readonly #waiting = new Set<() => void>();
+  #survivor: Survivor | undefined;
 
   /** `signal` ends every wait; its reason is what the wait is rejected with. */
   constructor(signal: AbortSignal) {
@@ -119,7 +132,23 @@ export class Stage {
     const child = new Child(launch, () => this.#changed());
     this.#children.push(child);
     this.defer(() => child.stop());
+    if (child.pid !== undefined) void child.closed.then(this.bequeath("pid", child.pid));
     return child;
+  }
+
+  /** To be ended or removed if the demo dies before the returned function is called. */
+  bequeath(kind: "pid" | "dir", what: number | string): () => void {
+    this.#survivor ??= new Survivor();
+    return this.#survivor.add(kind, what);
+  }
+
+  /** A directory that {@link close}, or the watcher, removes. */
+  deferRemoval(dir: string): void {
+    const removed = this.bequeath("dir", dir);
+    this.defer(async () => {
+      await rm(dir, { recursive: true, force: true });
+      removed();
+    });
   }
 
   /** `undo` is run by {@link close}. */
@@ -185,6 +214,7 @@ export class Stage {
   /** Undoes everything, last first. What fails does not keep the rest from being undone. */
   async close(): Promise<void> {
     for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) await undo().catch(() => undefined);
+    await this.#survivor?.close();
   }
 
   #changed(): void {

@@ -8,13 +8,14 @@
 //   `stop` freezes the daemon, collects everything below it and kills that.
 import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { chmod, chown, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { freePorts } from "./ports.ts";
+import { descendants, killTree } from "./process-tree.ts";
 
 const run = promisify(execFile);
 const sshdPath = "/usr/sbin/sshd";
@@ -76,7 +77,7 @@ export class ThrowawaySshd {
       await writeFile(join(dir, "authorized_keys"), await readFile(join(dir, "user_key.pub")));
       await chmod(dir, 0o700);
       for (let attempt = 1; ; attempt++) {
-        const port = await freePort();
+        const [port = 0] = await freePorts(1);
         await writeConfigs(dir, port, account, types, options.settings ?? {});
         await giveTo(account, dir);
         const log = new Log();
@@ -90,6 +91,11 @@ export class ThrowawaySshd {
       await rm(dir, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  /** Of the daemon. */
+  get pid(): number | undefined {
+    return this.#daemon.pid;
   }
 
   /** What sshd has said, the last 256 KB of it. */
@@ -121,9 +127,7 @@ export class ThrowawaySshd {
     const daemon = this.#daemon;
     if (daemon.exitCode === null && daemon.signalCode === null && daemon.pid !== undefined) {
       const exited = new Promise<void>((resolve) => daemon.once("exit", () => resolve()));
-      daemon.kill("SIGSTOP");
-      for (const pid of descendants(daemon.pid)) kill(pid);
-      daemon.kill("SIGKILL");
+      killTree(daemon.pid);
       await exited;
     }
   }
@@ -196,6 +200,8 @@ async function writeConfigs(
     "PidFile none",
     "MaxStartups 200",
     "LogLevel VERBOSE",
+    // Unlike other settings it may stand there only once.
+    ...("Subsystem" in settings ? [] : ["Subsystem sftp internal-sftp"]),
   ];
   const client = [
     "Host vm",
@@ -222,52 +228,4 @@ async function giveTo(account: Account, dir: string): Promise<void> {
   await Promise.all(
     [dir, ...files.map((name) => join(dir, name))].map((path) => chown(path, account.uid, account.gid)),
   );
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  return await new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = address !== null && typeof address === "object" ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-function descendants(root: number): number[] {
-  const children = new Map<number, number[]>();
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const parent = parentOf(name);
-    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
-  }
-  const found: number[] = [];
-  const queue = [root];
-  for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
-    const below = children.get(pid) ?? [];
-    found.push(...below);
-    queue.push(...below);
-  }
-  return found;
-}
-
-/** `pid (comm) state ppid …`: comm may hold spaces and parentheses, so count from the last `)`. */
-function parentOf(pid: string): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-  } catch {
-    return undefined; // it ended meanwhile
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // it ended meanwhile
-  }
 }

@@ -1,6 +1,5 @@
 // The VM as the demo uses it: an sshd, a directory with the services' sources, and programs started there over ssh.
 import { randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { environment, python } from "./services.ts";
 import type { DemoService } from "./services.ts";
@@ -36,9 +35,16 @@ export class Vm {
   static async start(stage: Stage, sources: string, [busPort, apiPort]: readonly [number, number]): Promise<Vm> {
     // Removed last, when nothing on the VM can write to it any more. Its user is ours, or we are root.
     const dir = `/tmp/debugtap-vm-${randomBytes(8).toString("hex")}`;
-    stage.defer(() => rm(dir, { recursive: true, force: true }));
+    stage.deferRemoval(dir);
     const sshd = await ThrowawaySshd.start();
-    stage.defer(() => sshd.stop());
+    const ended = [
+      stage.bequeath("dir", sshd.dir),
+      ...(sshd.pid === undefined ? [] : [stage.bequeath("pid", sshd.pid)]),
+    ];
+    stage.defer(async () => {
+      await sshd.stop();
+      for (const end of ended) end();
+    });
     const vm = new Vm(stage, sshd, dir, busPort, apiPort);
     await vm.#copy(sources);
     return vm;

@@ -16,9 +16,15 @@ type Entry = PackedRecord | { readonly time: number; readonly gap: Gap };
 export class Backlog {
   readonly #entries = new Map<string, Entry>();
   #key = 0;
+  #bytes = 0;
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Of the relay's own records that wait. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** A chunk, or the rest of one, is left out. */
@@ -31,7 +37,9 @@ export class Backlog {
   }
 
   wait(record: PackedRecord): void {
-    if (this.#entries.size < maxWaiting) this.#entries.set(`${this.#key++}`, record);
+    if (this.#entries.size >= maxWaiting) return;
+    this.#entries.set(`${this.#key++}`, record);
+    this.#bytes += record.payload.length;
   }
 
   /** Gives out records until one is refused; true when none are left. */
@@ -39,6 +47,7 @@ export class Backlog {
     for (const [key, entry] of this.#entries) {
       if (!take(recordOf(entry))) return false;
       this.#entries.delete(key);
+      if (!("gap" in entry)) this.#bytes -= entry.payload.length;
     }
     return true;
   }
@@ -47,6 +56,7 @@ export class Backlog {
   clear(): PackedRecord[] {
     const records = [...this.#entries.values()].map(recordOf);
     this.#entries.clear();
+    this.#bytes = 0;
     return records;
   }
 }

@@ -29,11 +29,11 @@ export function syncDir(dir: string): void {
 }
 
 /** Replaces a file so that a reader and a crash see the old content or the new, never a part. */
-export function replaceFile(path: string, content: string): void {
+export function replaceFile(path: string, content: string | Uint8Array): void {
   const temporary = `${path}.tmp`;
   const fd = openSync(temporary, "w", fileMode);
   try {
-    writeAll(fd, Buffer.from(content), 0);
+    writeAll(fd, typeof content === "string" ? Buffer.from(content) : content, 0);
     fsyncSync(fd);
   } finally {
     closeSync(fd);

@@ -38,7 +38,7 @@ export async function* follow(trace: Trace, query: FollowQuery = {}): AsyncGener
   const start =
     trace.segments.findLast((segment) => !segment.sealed)?.number ?? (trace.segments.at(-1)?.number ?? 0) + 1;
   for await (const record of newRecords(trace.dir, start, seen, signal)) {
-    for (const message of tally.add(record)) {
+    for (const message of "lost" in record ? tally.damage(record.lost) : tally.add(record)) {
       wide++;
       const shown = trace.message(message);
       const ordinal = session === undefined ? wide : shown.ordinal;
@@ -47,13 +47,14 @@ export async function* follow(trace: Trace, query: FollowQuery = {}): AsyncGener
   }
 }
 
-/** Records behind `seen`, from segment `number` on, as they are committed. */
+/** Records behind `seen`, from segment `number` on, as they are committed; `lost`: some are missing here. */
 async function* newRecords(
   dir: string,
   first: number,
   seen: bigint,
   signal?: AbortSignal,
-): AsyncGenerator<TraceRecord> {
+): AsyncGenerator<TraceRecord | { readonly lost: number }> {
+  let lost = false;
   let number = first;
   let tail: LiveTail | undefined;
   const stopped = () => signal?.aborted === true;
@@ -70,12 +71,18 @@ async function* newRecords(
           continue;
         }
       } else {
-        for (let block = tail.next(); block !== undefined && !stopped(); block = tail.next())
+        for (let block = tail.next(); block !== undefined && !stopped(); block = tail.next()) {
           for (const record of block.records) {
-            if (record.stored.logTime <= seen) continue;
+            const isNew = record.stored.logTime > seen;
+            // Damage that stands among what was seen is known already.
+            if (lost && isNew) yield { lost: record.time };
+            lost = false;
+            if (!isNew) continue;
             seen = record.stored.logTime;
             yield record;
           }
+          lost ||= block.damaged !== undefined;
+        }
       }
       // `over` was asked before the file was read to its end, so nothing can have come in between.
       if (over === "trace" && tail === undefined) return;

@@ -100,10 +100,11 @@ export class Follower {
 }
 
 const contentLength = /^content-length:/i;
-const pydevdLine = /^-?\d{1,5}\t/;
+/** Ids of pydevd's commands have three digits, so the rest of one that was cut does not look like it. */
+const pydevdLine = /^\d{3}\t-?\d+\t/;
 
 /** A guess, used only after a gap: peers write whole messages, so most chunks begin with one. */
 function beginsLikeMessage(bytes: Uint8Array, wire: "dap" | "pydevd"): boolean {
-  const start = String.fromCharCode(...bytes.subarray(0, 16));
+  const start = String.fromCharCode(...bytes.subarray(0, 24));
   return contentLength.test(start) || (wire === "pydevd" && pydevdLine.test(start));
 }

@@ -1,15 +1,18 @@
 // The names and shapes of docs/trace-format.md, which is the specification. Nothing here touches a file.
 import type { Side, Wire } from "../../protocol/frame.ts";
+import type { Hit } from "../../protocol/hit.ts";
 import { isObject } from "../../protocol/json.ts";
 import type { SessionEnd, SessionFacts, SessionNote } from "../observer.ts";
 
-export const format = 1;
+export const format = 2;
 export const profile = "debugtap";
 
 export const topics = {
   session: "/relay/session",
   note: "/relay/note",
+  hit: "/relay/hit",
   gap: "/relay/gap",
+  source: "/relay/source",
   commit: "/relay/commit",
 } as const;
 
@@ -33,6 +36,22 @@ export interface Gap {
   readonly side: Side;
   readonly chunks: number;
   readonly bytes: number;
+}
+
+/** What a file's text was: from `since` on, until another says otherwise. Exactly one of `sha256` and `why` is there. */
+export interface SourceVersion {
+  /** As a frame says it. */
+  readonly path: string;
+  /** For all sessions of this Host; absent: for this record's session only. */
+  readonly host?: string;
+  /** Epoch milliseconds: `at` of the hit that it was read for. */
+  readonly since: number;
+  readonly sha256?: string;
+  /** Bytes, and epoch seconds of the last change. */
+  readonly size?: number;
+  readonly mtime?: number;
+  /** Why its text is not here. */
+  readonly why?: string;
 }
 
 /** `ok`: in step with the messages; `lost`: until a chunk begins like one; `opaque`: for good. Stored as 0, 1, 2. */
@@ -59,6 +78,7 @@ export interface SessionTotals {
   last: number;
   end?: SessionEnd;
   notes: number;
+  hits: number;
   client: SideTotals;
   debuggee: SideTotals;
 }
@@ -119,7 +139,9 @@ export type TraceRecord = { readonly stored: StoredMessage; readonly time: numbe
   | { readonly kind: "open"; readonly session: SessionFacts }
   | { readonly kind: "end"; readonly session: number; readonly end: SessionEnd }
   | { readonly kind: "note"; readonly session: number; readonly note: SessionNote }
+  | { readonly kind: "hit"; readonly session: number; readonly hit: Hit }
   | { readonly kind: "gap"; readonly session: number; readonly gap: Gap }
+  | { readonly kind: "source"; readonly session: number; readonly source: SourceVersion }
   | { readonly kind: "other" }
 );
 
@@ -156,6 +178,16 @@ export function isGap(value: unknown): value is Gap {
     sides.some((side) => side === value["side"]) &&
     typeof value["chunks"] === "number" &&
     typeof value["bytes"] === "number"
+  );
+}
+
+export function isSourceVersion(value: unknown): value is SourceVersion {
+  return (
+    isObject(value) &&
+    typeof value["path"] === "string" &&
+    typeof value["since"] === "number" &&
+    ["host", "sha256", "why"].every((key) => value[key] === undefined || typeof value[key] === "string") &&
+    ["size", "mtime"].every((key) => value[key] === undefined || typeof value[key] === "number")
   );
 }
 

@@ -1,5 +1,6 @@
 // A live segment as the reader sees it: its committed batches, in blocks of about 1 MiB.
 import { LiveScanner } from "./live-scanner.ts";
+import type { ScannedBatch } from "./live-scanner.ts";
 import { topics } from "./format.ts";
 import type { TraceRecord } from "./format.ts";
 import { RecordDecoder } from "./records.ts";
@@ -8,69 +9,84 @@ import type { Block, BlockRecords, Segment } from "./segment.ts";
 
 const pieceSize = 1024 * 1024;
 
+/** Some committed records and where they are in the file. With `damaged`, damage follows them. */
+interface LiveBlock extends BlockRecords {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Reads a live file as it grows. */
 export class LiveTail {
   readonly file: FileBytes;
   readonly scanner = new LiveScanner();
   readonly decoder = new RecordDecoder();
   #position = 0;
+  #batches: Iterator<ScannedBatch> = [].values();
 
   constructor(path: string) {
     this.file = new FileBytes(path);
   }
 
-  /** What the next piece of the file completes; undefined at the end of what there is. */
-  next(): BlockRecords | undefined {
-    const piece = this.file.read(this.#position, pieceSize);
-    if (piece.length === 0 || this.scanner.stopped !== undefined) return undefined;
-    this.#position += piece.length;
-    return scan(this.scanner, this.decoder, piece);
+  /** The batches that the next piece of the file completes, up to damage; undefined at the end of what there is. */
+  next(): LiveBlock | undefined {
+    const records: TraceRecord[] = [];
+    const start = this.scanner.committed;
+    for (let any = false; ;) {
+      const end = this.scanner.committed;
+      const batch = this.#batches.next();
+      if (batch.done === true) {
+        if (any) return { records, start, end };
+        const piece = this.file.read(this.#position, pieceSize);
+        if (piece.length === 0 || this.scanner.stopped) return undefined;
+        this.#position += piece.length;
+        this.#batches = this.scanner.push(piece);
+      } else if ("damaged" in batch.value)
+        return { records, start, end: batch.value.from, damaged: batch.value.damaged };
+      else {
+        any = true;
+        records.push(...decoded(this.decoder, batch.value.records));
+      }
+    }
   }
 }
 
-function scan(scanner: LiveScanner, decoder: RecordDecoder, bytes: Uint8Array): BlockRecords {
-  const records: TraceRecord[] = [];
-  let damaged: string | undefined;
-  for (const batch of scanner.push(bytes)) {
-    if ("damaged" in batch) damaged = batch.damaged;
-    else
-      for (const record of decoder.decode(batch.records))
-        if (record.stored.channel.topic !== topics.commit) records.push(record);
-  }
-  return damaged === undefined ? { records } : { records, damaged };
+function decoded(decoder: RecordDecoder, bytes: Uint8Array): TraceRecord[] {
+  return Array.from(decoder.decode(bytes)).filter(({ stored }) => stored.channel.topic !== topics.commit);
 }
 
 export function openLive(path: string, number: number, file: string): Segment {
   const tail = new LiveTail(path);
   const blocks: Block[] = [];
-  const places: { readonly start: number; readonly end: number }[] = [];
-  for (let start = 0; ; start = tail.scanner.committed) {
-    const block = tail.next();
-    if (block === undefined) break;
-    if (tail.scanner.committed === start) continue;
-    const { records } = block;
+  const places: Omit<LiveBlock, "records">[] = [];
+  for (let block = tail.next(); block !== undefined; block = tail.next()) {
+    const { records, ...place } = block;
     const before = blocks.at(-1)?.last ?? 0;
-    places.push({ start, end: tail.scanner.committed });
+    places.push(place);
     blocks.push({
       first: records[0]?.time ?? before,
       last: records.at(-1)?.time ?? before,
       sessions: sessionsOf(records),
+      hits: records.some(({ kind }) => kind === "hit"),
+      sources: records.some(({ kind }) => kind === "source"),
     });
   }
-  const { stopped } = tail.scanner;
+  const { problem } = tail.scanner;
   return {
     number,
     file,
     sealed: false,
     format: tail.decoder.format,
     blocks,
-    problems: stopped === undefined ? [] : [stopped],
+    problems: problem === undefined ? [] : [problem],
     pending: Math.max(0, tail.file.size - tail.scanner.committed),
     read: (block) => {
       const place = places[block];
       if (place === undefined) return { records: [] };
-      const bytes = tail.file.read(place.start, place.end - place.start);
-      return scan(new LiveScanner(place.start), new RecordDecoder(tail.decoder.channels), bytes);
+      const decoder = new RecordDecoder(tail.decoder.channels);
+      const records: TraceRecord[] = [];
+      for (const batch of new LiveScanner(place.start).push(tail.file.read(place.start, place.end - place.start)))
+        if ("records" in batch) records.push(...decoded(decoder, batch.records));
+      return place.damaged === undefined ? { records } : { records, damaged: place.damaged };
     },
     summary: () => undefined,
     close: () => tail.file.close(),

@@ -7,17 +7,17 @@
 import { McapRecordBuilder } from "@mcap/core";
 import { closeSync, fdatasyncSync, ftruncateSync, openSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import type { Side } from "../../protocol/frame.ts";
 import type { SessionFacts } from "../observer.ts";
+import { commitChannel, writeCommit } from "./commit.ts";
+import type { Stamp } from "./commit.ts";
 import { fileMode, writeAll } from "./files.ts";
 import { format, metadataNames, profile, segmentName, sideTopic, topics } from "./format.ts";
 
-export const commitChannel = 1;
-const relayTopics = [topics.session, topics.note, topics.gap] as const;
+/** Channels are declared again when so many bytes came since: damage to a declaration costs no more than that. */
+const declareEvery = 256 * 1024;
+const relayTopics = [topics.session, topics.note, topics.gap, topics.hit, topics.source] as const;
 export type RelayTopic = (typeof relayTopics)[number];
-
-const encoder = new TextEncoder();
 
 export class LiveSegment {
   readonly number: number;
@@ -26,7 +26,7 @@ export class LiveSegment {
   readonly opened = performance.now();
   readonly #fd: number;
   readonly #builder = new McapRecordBuilder();
-  readonly #channels = new Map<string, number>();
+  readonly #channels = new Map<string, { readonly id: number; declaredAt: number }>();
   #nextChannel = commitChannel + 1;
   #committed = 0;
   #lastSeq = 0;
@@ -45,12 +45,9 @@ export class LiveSegment {
       ["started", started],
     ]);
     this.#builder.writeMetadata({ name: metadataNames.segment, metadata });
-    const relay = { schemaId: 0, messageEncoding: "json", metadata: new Map<string, string>() };
-    this.#builder.writeChannel({ ...relay, id: commitChannel, topic: topics.commit });
-    for (const topic of relayTopics) {
-      this.#channels.set(topic, this.#nextChannel);
-      this.#builder.writeChannel({ ...relay, id: this.#nextChannel++, topic });
-    }
+    const relay = relayChannel();
+    this.#builder.writeChannel({ ...relay, id: commitChannel, topic: topics.commit, messageEncoding: "debugtap" });
+    for (const topic of relayTopics) this.#channel(topic, () => relay);
   }
 
   /** Bytes on the disk that are committed. */
@@ -62,36 +59,28 @@ export class LiveSegment {
     return this.#nextChannel;
   }
 
-  /** Adds one chunk to the batch being built; declares its channel when this segment does not know it yet. */
+  /** Adds one chunk to the batch being built; declares its channel where that is due. */
   chunk(facts: SessionFacts, side: Side, at: Stamp, data: Uint8Array): void {
-    const topic = sideTopic(facts, side);
-    let channelId = this.#channels.get(topic);
-    if (channelId === undefined) {
-      channelId = this.#nextChannel++;
-      this.#channels.set(topic, channelId);
+    const channelId = this.#channel(sideTopic(facts, side), () => {
       const metadata = new Map([
         ["session", String(facts.id)],
         ["side", side],
         ["facts", JSON.stringify(facts)],
       ]);
-      this.#builder.writeChannel({ id: channelId, schemaId: 0, topic, messageEncoding: facts.wire, metadata });
-    }
+      return { schemaId: 0, messageEncoding: facts.wire, metadata };
+    });
     this.#message(channelId, at, data);
   }
 
   /** Adds one record of the relay's own to the batch being built. */
   relay(topic: RelayTopic, at: Stamp, data: Uint8Array): void {
-    this.#message(this.#channels.get(topic) ?? commitChannel, at, data);
+    this.#message(this.#channel(topic, relayChannel), at, data);
   }
 
   /** Writes the batch with its commit; throws when the file system does, with the file cut back to the last commit. */
   commit(at: Omit<Stamp, "sequence">): void {
-    const bytes = this.#builder.length;
     const batch = this.#builder.buffer;
-    const text = JSON.stringify({ seq: this.#lastSeq, bytes, crc32: crc32(batch) });
-    this.#builder.reset();
-    this.#builder.writeMessage({ channelId: commitChannel, sequence: 0, ...at, data: encoder.encode(text) });
-    const commit = this.#builder.buffer;
+    const commit = writeCommit(batch, this.#committed, { ...at, sequence: this.#lastSeq });
     this.#builder.reset();
     try {
       writeAll(this.#fd, Buffer.concat([batch, commit]), this.#committed);
@@ -113,15 +102,22 @@ export class LiveSegment {
     if (this.#committed === 0) unlinkSync(this.path);
   }
 
+  /** The id of a topic's channel, which is declared in this batch or was not long before. */
+  #channel(topic: string, about: () => ReturnType<typeof relayChannel>): number {
+    let channel = this.#channels.get(topic);
+    if (channel !== undefined && this.#committed - channel.declaredAt < declareEvery) return channel.id;
+    channel = { id: channel?.id ?? this.#nextChannel++, declaredAt: this.#committed };
+    this.#channels.set(topic, channel);
+    this.#builder.writeChannel({ id: channel.id, topic, ...about() });
+    return channel.id;
+  }
+
   #message(channelId: number, at: Stamp, data: Uint8Array): void {
     this.#lastSeq = at.sequence;
     this.#builder.writeMessage({ channelId, ...at, data });
   }
 }
 
-/** Address and times of a record: see docs/trace-format.md. */
-export interface Stamp {
-  readonly sequence: number;
-  readonly logTime: bigint;
-  readonly publishTime: bigint;
+function relayChannel() {
+  return { schemaId: 0, messageEncoding: "json", metadata: new Map<string, string>() };
 }

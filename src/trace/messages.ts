@@ -1,6 +1,6 @@
 // What the forwarding thread and the recorder's worker say to each other beside the records, which go through shared memory.
 import type { PackedRecord } from "./batch.ts";
-import type { SegmentEntry } from "./format.ts";
+import type { SegmentEntry, SourceVersion } from "./format.ts";
 import type { SlotMemory } from "./slots.ts";
 
 export interface WorkerOptions {
@@ -19,10 +19,14 @@ export interface WorkerOptions {
   readonly memory: SlotMemory;
 }
 
+/** A file as it was found; `why` where its text could not be had. */
+export type SourceFacts = Omit<SourceVersion, "sha256">;
+
 /** Before a flush or a close is answered, all records are taken that were handed over before it. `rest`: what found no room. */
 export type ToWorker =
   | { readonly type: "wake" }
   | { readonly type: "flush"; readonly id: number }
+  | { readonly type: "source"; readonly session: number; readonly about: SourceFacts; readonly bytes?: Uint8Array }
   | { readonly type: "close"; readonly rest: readonly PackedRecord[] };
 
 /** What a recording came to. */
@@ -43,5 +47,6 @@ export type FromWorker =
   | { readonly type: "refused"; readonly why: string }
   | { readonly type: "failed"; readonly why: string; readonly sealing: boolean }
   | { readonly type: "resumed" }
+  | { readonly type: "source"; readonly bytes: number }
   | { readonly type: "flushed"; readonly id: number; readonly why?: string }
   | { readonly type: "closed"; readonly summary: TraceSummary };

@@ -8,7 +8,8 @@ import { kinds } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
 import { isGap, parseFacts, topics } from "./format.ts";
 import type { Gap } from "./format.ts";
-import type { LiveSegment, RelayTopic, Stamp } from "./live-segment.ts";
+import type { Stamp } from "./commit.ts";
+import type { LiveSegment, RelayTopic } from "./live-segment.ts";
 import type { WorkerOptions } from "./messages.ts";
 
 const topicOf = new Map<number, RelayTopic>([
@@ -16,6 +17,8 @@ const topicOf = new Map<number, RelayTopic>([
   [kinds.end, topics.session],
   [kinds.note, topics.note],
   [kinds.gap, topics.gap],
+  [kinds.hit, topics.hit],
+  [kinds.source, topics.source],
 ]);
 
 export class Recording {

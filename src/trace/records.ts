@@ -10,8 +10,20 @@
 // - The bytes may be damaged: nothing here throws, reads past the end, or trusts a length. What cannot be read is left out.
 // - Data are views of the bytes given.
 import { parseJson, member } from "../../protocol/json.ts";
-import { followStates, isEnd, isGap, isNote, metadataNames, parseFacts, parseText, sides, topics } from "./format.ts";
+import {
+  followStates,
+  isEnd,
+  isGap,
+  isNote,
+  isSourceVersion,
+  metadataNames,
+  parseFacts,
+  parseText,
+  sides,
+  topics,
+} from "./format.ts";
 import type { ChannelDeclaration, StoredMessage, TraceRecord } from "./format.ts";
+import { isHit } from "./hits.ts";
 import type { Side } from "../../protocol/frame.ts";
 import type { SessionFacts } from "../observer.ts";
 
@@ -166,6 +178,14 @@ function relayRecord(topic: string, data: Uint8Array): Said {
     return isEnd(end) ? { kind: "end", session, end } : other;
   }
   if (topic === topics.note && isNote(value)) return { kind: "note", session, note: value };
+  if (topic === topics.hit) {
+    const hit = member(value, "hit");
+    return isHit(hit) ? { kind: "hit", session, hit } : other;
+  }
+  if (topic === topics.source) {
+    const source = member(value, "source");
+    return isSourceVersion(source) ? { kind: "source", session, source } : other;
+  }
   return topic === topics.gap && isGap(value) ? { kind: "gap", session, gap: value } : other;
 }
 

@@ -185,10 +185,11 @@ function* committedBatches(path: string): Generator<ScannedBatch> {
     for (let position = 0; ;) {
       const piece = new Uint8Array(pieceSize);
       const length = readSync(fd, piece, 0, piece.length, position);
-      if (length === 0) return;
+      if (length === 0) break;
       position += length;
       yield* scanner.push(piece.subarray(0, length));
     }
+    if (scanner.problem !== undefined) yield { damaged: scanner.problem, from: scanner.committed };
   } finally {
     closeSync(fd);
   }

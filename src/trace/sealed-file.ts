@@ -10,7 +10,7 @@ import zstd from "@foxglove/wasm-zstd";
 import { McapIndexedReader } from "@mcap/core";
 import { crc32 } from "node:zlib";
 import { isObject } from "../../protocol/json.ts";
-import { metadataNames, parseFacts, parseText } from "./format.ts";
+import { metadataNames, parseFacts, parseText, topics } from "./format.ts";
 import type { BlockMark, SessionTotals } from "./format.ts";
 import { bodyLength, channelInfo, opcodes, parseMetadata, RecordDecoder, recordHead, viewOf } from "./records.ts";
 import type { ChannelInfo } from "./records.ts";
@@ -64,9 +64,10 @@ async function byIndex(bytes: FileBytes, number: number, file: string): Promise<
     const span = { first: Number(chunk.messageStartTime) / 1e6, last: Number(chunk.messageEndTime) / 1e6 };
     // A chunk with the relay's own records may concern sessions whose bytes are not in it.
     const known = ids.every((channel) => channel?.carries !== undefined);
-    blocks.push(
-      known ? { ...span, sessions: new Set(ids.flatMap((channel) => channel?.carries?.session.id ?? [])) } : span,
-    );
+    const hits = ids.some((channel) => channel?.topic === topics.hit);
+    const sources = ids.some((channel) => channel?.topic === topics.source);
+    const sessions = new Set(ids.flatMap((channel) => channel?.carries?.session.id ?? []));
+    blocks.push({ ...span, hits, sources, ...(known ? { sessions } : {}) });
   }
   return {
     number,
@@ -160,7 +161,7 @@ function summaryOf(
   if (!Array.isArray(list) || !list.every(isTotals)) return undefined;
   let marks: readonly BlockMark[] | undefined;
   return {
-    sessions: list,
+    sessions: list.map((totals) => ({ hits: 0, ...totals })),
     marks: () => {
       if (marks !== undefined) return marks;
       const parsed = parseText(frames()?.get("json") ?? "");
@@ -171,7 +172,8 @@ function summaryOf(
   };
 }
 
-function isTotals(value: unknown): value is SessionTotals {
+/** Traces of versions before hits do not count them. */
+function isTotals(value: unknown): value is Omit<SessionTotals, "hits"> & { hits?: number } {
   return (
     isObject(value) &&
     parseFacts(value["facts"]) !== undefined &&

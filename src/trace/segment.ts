@@ -8,6 +8,10 @@ export interface Block {
   readonly last: number;
   /** Ids of the sessions with a record of any kind in it; undefined when that is not known. */
   readonly sessions?: ReadonlySet<number>;
+  /** Whether a hit is in it; undefined when that is not known. */
+  readonly hits?: boolean;
+  /** As hits: whether it says what the text of a file was. */
+  readonly sources?: boolean;
 }
 
 /** `damaged` says why records are missing from the end of these. */

@@ -2,14 +2,14 @@
 //
 // Rules
 // - A segment ends when it is large, old or full of channels, or after a refused write: it then ends at its last commit.
-// - Segments are sealed in order, one at a time. One that fails is tried again with the next.
+// - Segments are sealed in order, one at a time. One that fails is tried again with the next. The compressor is loaded for the
+//   first.
 import { join } from "node:path";
 import { replaceFile } from "./files.ts";
 import { format } from "./format.ts";
 import type { Manifest, SegmentEntry } from "./format.ts";
 import { LiveSegment } from "./live-segment.ts";
 import type { WorkerOptions } from "./messages.ts";
-import { sealSegment } from "./seal.ts";
 import { Tally } from "./tally.ts";
 
 const segmentAge = 30 * 60 * 1000;
@@ -65,6 +65,11 @@ export class Segments {
     }
   }
 
+  /** How many ended segments wait to be sealed. */
+  get unsealed(): number {
+    return this.#unsealed.length;
+  }
+
   /** Seals what waits. Never rejects. */
   seal(): Promise<void> {
     this.#sealing = this.#sealing.then(() => this.#sealAll());
@@ -97,6 +102,7 @@ export class Segments {
       const tally = this.#tally.fork();
       const { dir, version } = this.#options;
       try {
+        const { sealSegment } = await import("./seal.ts");
         this.#sealed.push(await sealSegment({ dir, number, version, tally }));
         this.#tally = tally;
         this.#unsealed.shift();

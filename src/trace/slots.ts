@@ -1,6 +1,6 @@
 // The hand-over from the forwarding thread to the recorder's worker: shared memory, and no messages.
 //
-//   bytes  n slots of 256 KiB; pages that were never used take no memory
+//   bytes  n slots of 512 KiB, so that a hit with a snapshot of 256 KiB fits; pages that were never used take no memory
 //   marks  i64 × 2: records written, records durable
 //   words  i32: [given, asleep], then n × busy, n × length, n × order
 //
@@ -17,7 +17,7 @@
 // - Each word is written by one thread, but for `busy` (begun by one, freed by the other) and `asleep`.
 import { copyInto, packedLength, Packer } from "./batch.ts";
 
-const slotBytes = 256 * 1024;
+const slotBytes = 512 * 1024;
 const given = 0;
 const asleep = 1;
 const firstBusy = 2;

@@ -1,16 +1,17 @@
-// Keeps count of all sessions of a trace while its records go by: messages, bytes, ends. The sealer makes a segment's summary
+// Keeps count of all sessions of a trace while its records go by: messages, bytes, hits, ends. The sealer makes a segment's summary
 // of it, the reader its list of sessions and the ordinals of messages.
 //
 // Rules
 // - A message's ordinal counts the messages of its session from 1, both sides together, in the order in which they were complete.
 // - Followers are made when their side is first seen. So a tally may begin in the middle of a trace: `resume` then says where a
 //   session stands, and is asked once for each.
+// - A session of which the opening is not there may be in the middle of a message: it begins as after a gap.
 import type { Side } from "../../protocol/frame.ts";
 import type { SessionFacts } from "../observer.ts";
-import { Follower } from "./follower.ts";
+import { Follower, newTotals } from "./follower.ts";
 import type { Message } from "./follower.ts";
 import { sides } from "./format.ts";
-import type { BlockMark, SessionTotals, SideMark, SideTotals, TraceRecord } from "./format.ts";
+import type { BlockMark, FollowState, SessionTotals, SideMark, SideTotals, TraceRecord } from "./format.ts";
 import { stateNumber } from "./records.ts";
 
 export interface TalliedMessage {
@@ -54,10 +55,10 @@ export class Tally {
   add(record: TraceRecord): TalliedMessage[] {
     switch (record.kind) {
       case "open":
-        this.#entry(record.session.id, record.time, record.session);
+        this.#entry(record.session.id, record.time, record.session, "ok");
         return [];
       case "chunk": {
-        const entry = this.#entry(record.session.id, record.time, record.session);
+        const entry = this.#entry(record.session.id, record.time, record.session, "lost");
         if (entry === undefined) return [];
         return this.#out(entry, record.side, record.time, (follower) => follower.push(record.bytes));
       }
@@ -70,7 +71,17 @@ export class Tally {
       }
       case "note": {
         const entry = this.#entry(record.session, record.time);
-        if (entry !== undefined) entry.totals.notes++;
+        if (entry === undefined) return [];
+        entry.totals.notes++;
+        // The connection was lost, and the next one begins with a message.
+        const { kind, side } = record.note;
+        return kind === "gap" && side !== undefined
+          ? this.#out(entry, side, record.time, (follower) => follower.gap(0, 0))
+          : [];
+      }
+      case "hit": {
+        const entry = this.#entry(record.session, record.time);
+        if (entry !== undefined) entry.totals.hits++;
         return [];
       }
       case "end": {
@@ -89,13 +100,14 @@ export class Tally {
     return [...this.#sessions].flatMap(([id, { totals }]) => (totals.end === undefined ? [id] : []));
   }
 
-  /** Something unknown is missing here, for every session. */
-  damage(time: number): void {
-    for (const session of this.open())
-      for (const side of sides) {
-        const entry = this.#entry(session, time);
-        if (entry !== undefined) this.#out(entry, side, time, (follower) => follower.gap(0, 0));
-      }
+  /** Something unknown is missing here, for every one of these sessions; returns what was begun before it. */
+  damage(time: number, sessions: Iterable<number> = this.open()): TalliedMessage[] {
+    return Array.from(sessions).flatMap((session) => {
+      const entry = this.#entry(session, time);
+      return entry === undefined
+        ? []
+        : sides.flatMap((side) => this.#out(entry, side, time, (follower) => follower.gap(0, 0)));
+    });
   }
 
   /** Begins a block and returns the mark of the one that ends. */
@@ -132,10 +144,10 @@ export class Tally {
     return copy;
   }
 
-  #entry(id: number, time: number, facts?: SessionFacts): Entry | undefined {
+  #entry(id: number, time: number, facts?: SessionFacts, state?: FollowState): Entry | undefined {
     let entry = this.#sessions.get(id);
     if (entry === undefined) {
-      entry = this.#create(id, time, facts);
+      entry = this.#create(id, time, facts, state);
       if (entry === undefined) return undefined;
       this.#sessions.set(id, entry);
     }
@@ -146,7 +158,7 @@ export class Tally {
     return entry;
   }
 
-  #create(id: number, time: number, facts: SessionFacts | undefined): Entry | undefined {
+  #create(id: number, time: number, facts?: SessionFacts, state: FollowState = "lost"): Entry | undefined {
     const resume = this.#resume?.(id);
     if (resume !== undefined) {
       const { client, debuggee, ...totals } = resume.totals;
@@ -158,8 +170,9 @@ export class Tally {
       return { totals, followers };
     }
     if (facts === undefined) return undefined;
-    const followers = { client: new Follower(facts.wire), debuggee: new Follower(facts.wire) };
-    return { totals: { facts, first: time, last: time, notes: 0 }, followers };
+    const begin = (): Follower => new Follower(facts.wire, { ...newTotals(), state });
+    const followers = { client: begin(), debuggee: begin() };
+    return { totals: { facts, first: time, last: time, notes: 0, hits: 0 }, followers };
   }
 
   #out(entry: Entry, side: Side, time: number, step: (follower: Follower) => Message[]): TalliedMessage[] {

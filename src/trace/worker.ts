@@ -1,7 +1,8 @@
 // The worker thread of the recorder: takes records out of the shared memory, writes them to the live segment, seals segments.
 //
 // Rules
-// - It looks every 5 ms while anything comes, and goes to sleep after half a second without.
+// - It looks every 5 ms while anything comes, and goes to sleep after half a second without. Only then are ended segments sealed,
+//   which takes a core for a second each; unless many wait.
 // - Memory is freed only when it is written. While the disk refuses, records stay there and are tried again; the forwarding thread
 //   then runs out of room and counts what it leaves out. So nothing that was handed over is lost while this thread lives.
 // - After a refused write a new segment is begun: the old one ends at its last commit and stays readable.
@@ -10,17 +11,21 @@
 //   libuv's pool, which inherits it, exists already: the forwarding thread made the trace's directory with it.)
 import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
-import { readPacked } from "./batch.ts";
+import { jsonPayload, kinds, readPacked } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
+import type { SourceVersion } from "./format.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "./messages.ts";
 import { Recording } from "./recording.ts";
 import { Segments } from "./segments.ts";
 import { SlotDrainer } from "./slots.ts";
+import { writeSource } from "./sources.ts";
 
 const lookEvery = 5;
 const sleepAfter = 500;
 const retryEvery = 250;
-const syncEvery = 200;
+const syncEvery = 1000;
+/** So many ended segments may wait for a quiet moment to be sealed. */
+const mostUnsealed = 4;
 const niceness = 5;
 
 class Recorder {
@@ -29,6 +34,10 @@ class Recorder {
   readonly #slots: SlotDrainer;
   readonly #segments: Segments;
   readonly #recording: Recording;
+  /** By file: what was last said of it. The writer bounds how many there are. */
+  readonly #said = new Map<string, string>();
+  /** Records that are not written yet. */
+  readonly #sources: PackedRecord[] = [];
   #durable = 0;
   #failing: string | undefined;
   #closing = false;
@@ -56,6 +65,7 @@ class Recorder {
     if (this.#closing) return;
     if (message.type === "close") void this.#close(message.rest);
     else if (message.type === "flush") this.#flush(message.id);
+    else if (message.type === "source") this.#source(message);
     else if (this.#lookTimer === undefined) this.#look();
   }
 
@@ -68,7 +78,10 @@ class Recorder {
   /** While the disk refuses, this thread does not sleep. */
   #lookLater(): void {
     const quiet = this.#failing === undefined && performance.now() - this.#tookLast > sleepAfter;
-    if (quiet && this.#slots.sleep()) return;
+    if (quiet) {
+      void this.#segments.seal();
+      if (this.#slots.sleep()) return;
+    }
     this.#lookTimer = setTimeout(() => this.#look(), this.#failing === undefined ? lookEvery : retryEvery);
   }
 
@@ -82,6 +95,33 @@ class Recorder {
     this.#send(why === undefined ? { type: "flushed", id } : { type: "flushed", id, why });
   }
 
+  /** What is said of it is a record like the others, and waits with them while the disk refuses. */
+  #source({ session, about, bytes }: Extract<ToWorker, { type: "source" }>): void {
+    let source: SourceVersion = about;
+    if (bytes !== undefined) {
+      try {
+        source = { ...about, sha256: writeSource(this.#options.dir, bytes) };
+      } catch (error) {
+        source = { ...about, why: reason(error) };
+      }
+    }
+    if (!this.#isKnown(session, source)) {
+      const time = Number(process.hrtime.bigint() - this.#options.hrtimeOrigin) / 1e6;
+      this.#sources.push({ kind: kinds.source, session, time, payload: jsonPayload({ session, source }) });
+    }
+    this.#send({ type: "source", bytes: bytes?.length ?? 0 });
+    if (this.#lookTimer === undefined) this.#look();
+  }
+
+  /** Whether the last that was said of a file was the same. */
+  #isKnown(session: number, { host, path, sha256, why }: SourceVersion): boolean {
+    const key = JSON.stringify([host ?? session, path]);
+    const said = sha256 ?? why ?? "";
+    if (this.#said.get(key) === said) return true;
+    this.#said.set(key, said);
+    return false;
+  }
+
   /** Writes what was handed over until now. Throws what the file system throws; what is not written then stays. */
   #drain(): void {
     const { begun } = this.#slots;
@@ -92,7 +132,12 @@ class Recorder {
       if (!this.#segments.due) continue;
       this.#sync();
       this.#segments.end();
-      void this.#segments.seal();
+      if (this.#segments.unsealed > mostUnsealed) void this.#segments.seal();
+    }
+    // Behind the hits that they were read for.
+    if (this.#sources.length > 0) {
+      this.#write(this.#sources);
+      this.#sources.length = 0;
     }
   }
 

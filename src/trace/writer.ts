@@ -8,12 +8,14 @@ import { basename } from "node:path";
 import { Worker } from "node:worker_threads";
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { Side } from "../../protocol/frame.ts";
+import type { Hit } from "../../protocol/hit.ts";
 import type { SessionEnd, SessionFacts, SessionNote } from "../observer.ts";
 import { Backlog } from "./backlog.ts";
 import { jsonPayload, kinds } from "./batch.ts";
 import type { Kind, PackedRecord } from "./batch.ts";
 import { diskError, gapError, makeDirectory } from "./directory.ts";
-import type { FromWorker, ToWorker, TraceSummary, WorkerOptions } from "./messages.ts";
+import { hitPayload } from "./hits.ts";
+import type { FromWorker, ToWorker, TraceSummary, WorkerOptions, SourceFacts } from "./messages.ts";
 import { maxPayload, SlotFiller, slotMemory } from "./slots.ts";
 
 const handOverMost = 32 * 1024 * 1024;
@@ -21,6 +23,12 @@ const segmentMost = 256 * 1024 * 1024;
 /** How often room is looked for while something waits for it, ms. */
 const lookForRoomEvery = 5;
 const tellLostEvery = 10_000;
+/** Bytes of hits that wait for room; what is over it waits without its values. */
+const mostWaiting = 16 * 1024 * 1024;
+const mostWithoutValues = 16 * 1024;
+/** Bytes of sources that the worker has not written yet, and how many a trace may say something of. */
+const mostSourceBytes = 16 * 1024 * 1024;
+const mostSources = 10_000;
 
 /**
  * gap: bytes are left out; the counts are those of the trace so far. Told at the first, then at most every ten seconds.
@@ -50,6 +58,9 @@ export class TraceWriter {
   readonly #backlog = new Backlog();
   readonly #lookForRoom: NodeJS.Timeout;
   readonly #flushes = new Map<number, { resolve: () => void; reject: (error: DebugtapError) => void }>();
+  #sources = 0;
+  /** On their way. */
+  #sourceBytes = 0;
   #lost = { chunks: 0, bytes: 0 };
   #tellLostAfter = 0;
   #flushId = 0;
@@ -105,6 +116,30 @@ export class TraceWriter {
 
   note(session: number, note: SessionNote): void {
     this.#json(kinds.note, session, { session, ...note });
+  }
+
+  /** A hit that is too large for a record, or that waits behind too many others, is stored without values: see hits.ts. */
+  hit(session: number, hit: Hit): void {
+    if (!this.#taking) return;
+    const payload = hitPayload(session, hit, maxPayload);
+    const record: PackedRecord = { kind: kinds.hit, session, time: performance.now(), payload };
+    if (this.#put(kinds.hit, session, record.time, payload)) return;
+    const room = this.#backlog.bytes + payload.length <= mostWaiting;
+    this.#backlog.wait(room ? record : { ...record, payload: hitPayload(session, hit, mostWithoutValues) });
+    this.#lookForRoom.refresh();
+  }
+
+  /**
+   * Says what the text of a file was when a hit of this session stood in it, and stores it once; the bytes are the writer's from now on.
+   * False when there is no room for it now.
+   */
+  source(session: number, about: SourceFacts, bytes?: Uint8Array): boolean {
+    const size = bytes?.length ?? 0;
+    if (!this.#taking || this.#sources >= mostSources || this.#sourceBytes + size > mostSourceBytes) return false;
+    this.#sources++;
+    this.#sourceBytes += size;
+    this.#post({ type: "source", session, about, ...(bytes === undefined ? {} : { bytes }) }, bytes);
+    return true;
   }
 
   end(session: number, end: SessionEnd): void {
@@ -204,15 +239,20 @@ export class TraceWriter {
     return told;
   }
 
-  #post(message: ToWorker): void {
+  #post(message: ToWorker, moved?: Uint8Array): void {
+    // Memory of another kind, or a part of Node's pool, is copied.
+    const whole = moved?.buffer instanceof ArrayBuffer && moved.length === moved.buffer.byteLength;
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
-    this.#worker.postMessage(message);
+    this.#worker.postMessage(message, whole ? [moved.buffer] : []);
   }
 
   #receive(message: FromWorker): void {
     switch (message.type) {
       case "failed":
         this.#tell({ type: "failed", error: diskError(this.dir, message.why, message.sealing) });
+        return;
+      case "source":
+        this.#sourceBytes -= message.bytes;
         return;
       case "resumed":
         this.#tell({ type: "resumed" });

@@ -1,17 +1,5 @@
-// Time as the supervisor of a Host sees it. Tests hand in their own.
-//
-// `now` stands still while the machine sleeps (CLOCK_MONOTONIC), `wall` does not: only the two together tell that it slept.
-export interface Clock {
-  /** Milliseconds that never jump. */
-  now(): number;
-  /** Epoch milliseconds. */
-  wall(): number;
-  /**
-   * Calls `run` once, after all input that was waiting by then has been read: a program that was kept from running must not
-   * take its own sleep for the other side's silence. Returns what cancels it.
-   */
-  after(ms: number, run: () => void): () => void;
-}
+// The machine's own time.
+import type { Clock } from "../clock.ts";
 
 export const systemClock: Clock = {
   now: () => performance.now(),

@@ -5,7 +5,7 @@
 // - It has its own watchdog, strict only while a command runs.
 // - Which sshd process serves it is told, so that one that a lost connection leaves behind can be ended.
 import { DebugtapError } from "../../protocol/errors.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 import { sshdProcess, type SshdProcess } from "./evict.ts";
 import type { ExecOptions, ExecResult } from "./remote-exec.ts";
 import { ignore } from "./tcp.ts";
@@ -42,6 +42,11 @@ export class ExecLane {
 
   /** Rejects as `open`, and with DT_SSH_TIMEOUT, DT_LINK_LOST. */
   async run(command: string, options: ExecOptions): Promise<ExecResult> {
+    return await this.use(async (tunnel) => await tunnel.exec(command, options));
+  }
+
+  /** Rejects as `open`, with DT_LINK_LOST, and as `work`. */
+  async use<T>(work: (tunnel: SupervisedTunnel) => Promise<T>): Promise<T> {
     if (this.#closed) throw new DebugtapError("DT_LINK_LOST", "debugtap closed the connection for commands");
     this.#cancelIdle();
     this.#running++;
@@ -49,10 +54,11 @@ export class ExecLane {
       this.#lane ??= this.#connect();
       const { tunnel, watch } = await this.#lane;
       watch.suspect();
-      return await tunnel.exec(command, options);
+      return await work(tunnel);
     } finally {
       this.#running--;
-      if (this.#running === 0) this.#cancelIdle = this.#options.clock.after(idleMs, () => void this.#end());
+      if (this.#running === 0 && !this.#closed)
+        this.#cancelIdle = this.#options.clock.after(idleMs, () => void this.#end());
     }
   }
 

@@ -1,6 +1,6 @@
 // Whether this machine's network has changed: another address, a cable, a VPN. Asked for, because Node has no event for it.
 import { networkInterfaces } from "node:os";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 import { ignore } from "./tcp.ts";
 
 /** A text that changes when an address does. */

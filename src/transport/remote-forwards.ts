@@ -10,7 +10,7 @@ import type { Duplex } from "node:stream";
 import type { DebugtapError } from "../../protocol/errors.ts";
 import type { Listen, Listener, Peer } from "../duplex.ts";
 import { Backoff } from "./backoff.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 import { hostPort } from "./tcp.ts";
 import type { SupervisedTunnel } from "./tunnel.ts";
 

@@ -14,7 +14,7 @@ import type { ErrorCode } from "../../protocol/errors.ts";
 import type { Dial, Listen } from "../duplex.ts";
 import { Backoff } from "./backoff.ts";
 import { systemClock } from "./clock.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 import { firstCommand, sshdProcess } from "./evict.ts";
 import type { SshdProcess } from "./evict.ts";
 import { ExecLane } from "./exec-lane.ts";
@@ -25,6 +25,7 @@ import { watchNetwork } from "./network.ts";
 import { RemoteForwards } from "./remote-forwards.ts";
 import type { ForwardAddress, Freeing } from "./remote-forwards.ts";
 import type { ExecOptions, ExecResult } from "./remote-exec.ts";
+import type { RemoteFiles } from "./remote-files.ts";
 import { settingsFingerprint } from "./settings-files.ts";
 import type { Prompt } from "./ssh-auth.ts";
 import { resolveSshTarget } from "./ssh-config.ts";
@@ -78,6 +79,8 @@ export interface HostLink {
   listen(at: ForwardAddress): Listen;
   /** On a connection of its own. Waits as dial does. */
   exec(command: string, options?: ExecOptions): Promise<ExecResult>;
+  /** On the connection of `exec`, and waits as it does. */
+  readonly files: RemoteFiles;
   /** Something changed: try now, or see now whether it is still there. `why` is shown. */
   poke(why: string): void;
   close(): Promise<void>;
@@ -203,6 +206,17 @@ class Supervisor implements HostLink {
     const deadline = this.#clock.now() + (this.#options.waitMs ?? waitMs);
     await this.#ready(deadline, undefined, "a command");
     return await this.#lane.run(command, options);
+  }
+
+  readonly files: RemoteFiles = {
+    stat: async (path) => await this.#withFiles((files) => files.stat(path)),
+    read: async (path, limit) => await this.#withFiles((files) => files.read(path, limit)),
+    realPath: async (path) => await this.#withFiles((files) => files.realPath(path)),
+  };
+
+  async #withFiles<T>(work: (files: RemoteFiles) => Promise<T>): Promise<T> {
+    await this.#ready(this.#clock.now() + (this.#options.waitMs ?? waitMs), undefined, "a file");
+    return await this.#lane.use(async ({ files }) => await work(files));
   }
 
   poke(why: string): void {

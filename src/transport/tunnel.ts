@@ -16,6 +16,8 @@ import { ForwardStream, WriteGate } from "./forward.ts";
 import type { SshdProcess } from "./evict.ts";
 import { explainRemotePort } from "./remote-port.ts";
 import type { OtherRelay } from "./remote-port.ts";
+import { SftpFiles } from "./remote-files.ts";
+import type { RemoteFiles } from "./remote-files.ts";
 import { ExecQueue } from "./remote-exec.ts";
 import type { ExecOptions, ExecResult } from "./remote-exec.ts";
 import { resolveSshTarget, sshLine } from "./ssh-config.ts";
@@ -45,6 +47,7 @@ export interface Tunnel {
   listen(at: { readonly host: string; readonly port: number }): Listen;
   /** Runs a command of the user's shell on the VM. Rejects with DT_SSH_TIMEOUT or DT_LINK_LOST. */
   exec(command: string, options?: ExecOptions): Promise<ExecResult>;
+  readonly files: RemoteFiles;
   readonly closed: Promise<DebugtapError | undefined>;
   /** True if the far side closed too, so that nothing of it is left there. */
   close(): Promise<boolean>;
@@ -100,6 +103,7 @@ export async function connectTunnel(
 }
 
 class SshTunnel implements SupervisedTunnel {
+  readonly files: RemoteFiles;
   readonly closed: Promise<DebugtapError | undefined>;
   readonly #name: string;
   readonly #target: SshTarget;
@@ -123,6 +127,7 @@ class SshTunnel implements SupervisedTunnel {
     this.#socket = socket;
     this.#gate = new WriteGate(socket);
     this.#commands = new ExecQueue(client, () => this.#lost);
+    this.files = new SftpFiles(client, () => this.#lost);
     corkPerTurn(socket);
     let cause: Error | undefined;
     client.on("error", (error) => (cause ??= error));

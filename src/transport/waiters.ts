@@ -1,6 +1,6 @@
 // Those who wait for a Host's connection, each with its own limit.
 import { DebugtapError } from "../../protocol/errors.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 import type { SupervisedTunnel } from "./tunnel.ts";
 
 interface Waiter {

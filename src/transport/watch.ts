@@ -1,5 +1,5 @@
 // A watchdog at work on one tunnel: gives it time, and the tunnel its verdict.
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 import { ignore } from "./tcp.ts";
 import type { SupervisedTunnel } from "./tunnel.ts";
 import { Watchdog } from "./watchdog.ts";

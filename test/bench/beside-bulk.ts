@@ -10,7 +10,8 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { superviseHost } from "../../src/transport/supervisor.ts";
 import { FaultyVm } from "../helpers/faulty-vm.ts";
-import { connect, freePorts, pingPong, untilOpen } from "./client.ts";
+import { freePorts } from "../../src/demo/ports.ts";
+import { connect, pingPong, untilOpen } from "./client.ts";
 import { Echo } from "./probe.ts";
 import { Program } from "./program.ts";
 import { quantile } from "./statistics.ts";
@@ -87,7 +88,11 @@ async function plainSsh(place: Place): Promise<BesideBulk> {
   ].flat();
   const ssh = new Program("ssh", ["-N", "-F", place.vm.sshConfig, ...forwards, "vm"]);
   try {
-    await untilOpen(port, message, () => ssh.check());
+    await untilOpen(
+      () => connect(port),
+      message,
+      () => ssh.check(),
+    );
     const stream = await connect(port);
     const bulk = await connect(bulkPort);
     bulk.on("error", () => undefined).resume();

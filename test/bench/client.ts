@@ -1,6 +1,7 @@
 // The load's end of a path.
 import { once } from "node:events";
 import net from "node:net";
+import { encodeDap } from "../../protocol/dap.ts";
 import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 
@@ -10,6 +11,42 @@ const openWithinMs = 15_000;
 export async function connect(port: number): Promise<net.Socket> {
   const socket = net.connect({ host: "127.0.0.1", port, noDelay: true });
   await once(socket, "connect");
+  return socket;
+}
+
+let processes = 0;
+
+/** Opens a session of messages: of DAP as a child's, or a relay would take it for one more client of the one that is there. */
+export async function openSession(port: number, wire: "dap" | "pydevd"): Promise<net.Socket> {
+  const socket = await connect(port);
+  const hears = async (text: string): Promise<void> => {
+    let got = "";
+    await new Promise<void>((resolve, reject) => {
+      const onClose = (): void => reject(new Error("the path closed the connection"));
+      const onData = (chunk: Buffer): void => {
+        got += chunk.toString("latin1");
+        if (!got.includes(text)) return;
+        socket.off("data", onData).off("close", onClose);
+        resolve();
+      };
+      socket.on("data", onData).on("close", onClose);
+    });
+  };
+  socket.on("error", () => socket.destroy());
+  if (wire === "pydevd") await hears("101\t");
+  else {
+    const subProcessId = ++processes;
+    const requests = [
+      ["initialize", {}],
+      ["attach", { subProcessId }],
+      ["configurationDone", {}],
+    ] as const;
+    for (const [i, [command, args]] of requests.entries()) {
+      socket.write(encodeDap({ seq: i + 1, type: "request", command, arguments: args }));
+      await hears(`"request_seq":${i + 1}`);
+    }
+  }
+  socket.removeAllListeners("error");
   return socket;
 }
 
@@ -60,12 +97,16 @@ export function send(socket: net.Socket, count: number): void {
 }
 
 /** Waits until a message goes through a path and comes back; `check` throws when its program has ended. */
-export async function untilOpen(port: number, message: Uint8Array, check: () => void): Promise<void> {
+export async function untilOpen(
+  open: () => Promise<net.Socket>,
+  message: Uint8Array,
+  check: () => void,
+): Promise<void> {
   const deadline = performance.now() + openWithinMs;
   for (;;) {
     check();
     try {
-      const socket = await connect(port);
+      const socket = await open();
       await pingPong(socket, message, () => false);
       socket.destroy();
       return;
@@ -74,21 +115,4 @@ export async function untilOpen(port: number, message: Uint8Array, check: () => 
       await pause(20);
     }
   }
-}
-
-/** Ports that were free a moment ago, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = net.createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return address !== null && typeof address === "object" ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { FaultyVm } from "../helpers/faulty-vm.ts";
 import { startRelay, type RelayProcess } from "../helpers/relay-process.ts";
-import { freePorts } from "./client.ts";
+import { freePorts } from "../../src/demo/ports.ts";
 import { Program } from "./program.ts";
 
 export const ways = ["-L", "-R"] as const;

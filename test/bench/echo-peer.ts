@@ -1,18 +1,30 @@
 // What stands behind every path: one process, so that all paths lead to the same end. Prints its ports as a JSON array.
 //   'S' u32be n   takes n bytes more, then answers one byte
 //   'G' u32be n   sends n bytes
+//   DAP requests  answers them until configurationDone, then echoes
 //   else          echoes
+// To who says nothing it is pydevd's IDE: it says 101, then echoes.
 import { once } from "node:events";
 import net from "node:net";
+import { decodeDap, encodeDap, isRequest } from "../../protocol/dap.ts";
+import { FrameReader } from "../../protocol/frame-reader.ts";
 import { send } from "./client.ts";
 
 const headLength = 5;
 
+const silentMs = 50;
+
 function serve(socket: net.Socket): void {
   socket.on("error", () => socket.destroy());
   socket.on("end", () => socket.end());
+  const silence = setTimeout(() => socket.write("101\t1\t\n"), silentMs);
   socket.once("data", (first: Buffer) => {
+    clearTimeout(silence);
     const mode = String.fromCharCode(first[0] ?? 0);
+    if (first.includes('"type":"request"')) {
+      answer(socket, first);
+      return;
+    }
     if (mode !== "S" && mode !== "G") {
       socket.on("data", (chunk: Buffer) => socket.write(chunk));
       socket.write(first);
@@ -23,6 +35,24 @@ function serve(socket: net.Socket): void {
     if (mode === "G") send(socket, count);
     else take(socket, count - (first.length - headLength));
   });
+}
+
+function answer(socket: net.Socket, first: Buffer): void {
+  const reader = new FrameReader("dap");
+  const receive = (chunk: Buffer): void => {
+    for (const frame of reader.push(chunk)) {
+      const message = decodeDap(frame);
+      if (message === undefined || !isRequest(message)) continue;
+      const { command, seq } = message;
+      socket.write(encodeDap({ seq: 1, type: "response", request_seq: seq, command, success: true }));
+      if (command === "attach") socket.write(encodeDap({ seq: 2, type: "event", event: "initialized" }));
+      if (command !== "configurationDone") continue;
+      socket.off("data", receive);
+      socket.on("data", (each: Buffer) => socket.write(each));
+    }
+  };
+  socket.on("data", receive);
+  receive(first);
 }
 
 function take(socket: net.Socket, count: number): void {

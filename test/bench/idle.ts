@@ -1,7 +1,8 @@
 // Memory of sessions that do nothing: a debugtap of its own, recording as by default, with many of them open at once.
 import { setTimeout as pause } from "node:timers/promises";
 import type { Socket } from "node:net";
-import { connect, freePorts, pingPong, untilOpen } from "./client.ts";
+import { freePorts } from "../../src/demo/ports.ts";
+import { openSession, pingPong, untilOpen } from "./client.ts";
 import { frames } from "./message.ts";
 import type { Paths } from "./paths.ts";
 import { residentMemory } from "./program.ts";
@@ -30,13 +31,16 @@ export async function idleMemory(paths: Paths, host: "vm" | "local", sessions: n
   const message = frames.dap(200);
   const sockets: Socket[] = [];
   try {
-    await untilOpen(ide, message, () => relay.check());
+    await untilOpen(
+      () => openSession(ide, "dap"),
+      message,
+      () => relay.check(),
+    );
     const before = residentMemory(relay.pid);
     while (sockets.length < sessions) {
       const count = Math.min(openedAtOnce, sessions - sockets.length);
       const opened = Array.from({ length: count }, async () => {
-        const socket = await connect(ide);
-        // One message through each: only then has debugtap dialled the service.
+        const socket = await openSession(ide, "dap");
         await pingPong(socket, message, () => false);
         return socket;
       });

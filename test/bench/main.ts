@@ -1,6 +1,8 @@
 // npm run bench: runs a suite, prints its tables and keeps its figures as JSON.
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { captureMarkdown, captureTables, captureTargets } from "./capture-tables.ts";
+import { runCapture } from "./capture.ts";
 import { faultMarkdown, faultTables, faultTargets } from "./fault-tables.ts";
 import { runFaults } from "./faults.ts";
 import { runForward } from "./forward.ts";
@@ -25,6 +27,12 @@ const suites: Readonly<Record<string, (options: BenchOptions, say: Say) => Promi
     const result = await runFaults(options, say);
     const targets = faultTargets(result);
     const text = options.markdown ? faultMarkdown(result, targets) : faultTables(result, targets);
+    return { text, json: { ...result, targets } };
+  },
+  capture: async (options, say) => {
+    const result = await runCapture(options, say);
+    const targets = captureTargets(result);
+    const text = options.markdown ? captureMarkdown(result, targets) : captureTables(result, targets);
     return { text, json: { ...result, targets } };
   },
 };

@@ -9,8 +9,7 @@ export const frames: Readonly<Record<"raw" | "dap" | "pydevd", Frame>> = {
     const guess = size - around - `${size}`.length;
     return Buffer.from(dapEvent("b".repeat(guess + size - dapEvent("b".repeat(guess)).length)));
   },
-  // 101 lets the debuggee run: from the first message on this session is like any other.
-  pydevd: (size) => Buffer.from(`101\t2\t${"b".repeat(size - 7)}\n`),
+  pydevd: (size) => Buffer.from(`116\t2\t${"b".repeat(size - 7)}\n`),
 };
 
 function dapEvent(output: string): string {

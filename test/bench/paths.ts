@@ -1,7 +1,8 @@
 // The ways from the load to the echo peer that are compared, all open at once.
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
-import { freePorts, untilOpen } from "./client.ts";
-import { frames, type Frame } from "./message.ts";
+import { freePorts } from "../../src/demo/ports.ts";
+import { connect, openSession, untilOpen } from "./client.ts";
+import { frames } from "./message.ts";
 import { Program } from "./program.ts";
 import { startRelay } from "./relay.ts";
 
@@ -10,8 +11,8 @@ export interface Path {
   /** Where the load connects with bytes that nobody reads, and with messages that debugtap follows. */
   readonly raw: number;
   readonly framed: number;
-  /** Makes the messages for `framed`. */
-  readonly frame: Frame;
+  /** Of `framed`. */
+  readonly wire: "dap" | "pydevd";
   /** The process whose main thread forwards; undefined where there is none, or one for each connection. */
   readonly pid: number | undefined;
 }
@@ -124,26 +125,27 @@ async function debugtap({ peerPorts, sshd, own }: Place, recorded: boolean): Pro
         "local-raw": { host: "vm", wire: "raw", listens: c, ide: local },
         "local-dap": { host: "vm", wire: "dap", listens: d, ide: localFramed },
         "remote-raw": { host: "vm", wire: "raw", dials: remote, ide: e },
-        "remote-pydevd": { host: "vm", wire: "pydevd", dials: remoteFramed, ide: f },
+        "remote-pydevd": { host: "vm", wire: "pydevd", dials: remoteFramed, ide: f, hold: "forever" },
       },
     }),
   );
-  const path = (name: string, raw = 0, framed = 0, frame = frames.dap): Promise<Path> =>
-    opened({ name: recorded ? `${name}, recorded` : name, raw, framed, frame, pid: relay.pid }, relay);
+  const path = (name: string, raw = 0, framed = 0, wire: Path["wire"] = "dap"): Promise<Path> =>
+    opened({ name: recorded ? `${name}, recorded` : name, raw, framed, wire, pid: relay.pid }, relay);
   return await Promise.all([
     path("debugtap", here, hereFramed),
     path("debugtap -L", local, localFramed),
-    path("debugtap -R", remote, remoteFramed, frames.pydevd),
+    path("debugtap -R", remote, remoteFramed, "pydevd"),
   ]);
 }
 
 function plain(name: PathName, port: number, pid: number | undefined): Path {
-  return { name, raw: port, framed: port, frame: frames.dap, pid };
+  return { name, raw: port, framed: port, wire: "dap", pid };
 }
 
 async function opened(path: Path, program: { check(): void }): Promise<Path> {
-  await untilOpen(path.raw, frames.raw(200), () => program.check());
-  await untilOpen(path.framed, path.frame(200), () => program.check());
+  const check = (): void => program.check();
+  await untilOpen(() => connect(path.raw), frames.raw(200), check);
+  await untilOpen(() => openSession(path.framed, path.wire), frames[path.wire](200), check);
   return path;
 }
 

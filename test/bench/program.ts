@@ -1,7 +1,7 @@
 // A child process of the bench, and what the kernel says of it.
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 
 const outputLimit = 16 * 1024;
@@ -58,6 +58,15 @@ export class Program {
 export function cpuOfMainThread(pid: number | undefined): number {
   if (pid === undefined) return 0;
   return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ")[0]) / 1000;
+}
+
+/** CPU that all threads of a process have used, those that still run, microseconds. */
+export function cpuOfProcess(pid: number): number {
+  const ofThread = (thread: string): number => {
+    const text = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8");
+    return Number(text.split(" ")[0]) / 1000;
+  };
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + ofThread(thread), 0);
 }
 
 /** Resident memory of a process, MB. */

@@ -10,8 +10,10 @@ import { Program } from "./program.ts";
 const debugtap = fileURLToPath(new URL("../../../bin/debugtap.js", import.meta.url));
 
 export interface RelayPlan {
-  readonly sshd: ThrowawaySshd;
-  readonly record: boolean;
+  /** Absent: every service runs here. */
+  readonly sshd?: ThrowawaySshd;
+  /** Whether it records, or what of `record:` else. */
+  readonly record: boolean | object;
   /** As in debugtap.yml; the VM is the host `vm`. */
   readonly services: Readonly<Record<string, unknown>>;
 }
@@ -26,11 +28,9 @@ export interface RunningRelay {
 export async function startRelay({ sshd, record, services }: RelayPlan): Promise<RunningRelay> {
   const dir = await mkdtemp(join(tmpdir(), "debugtap-bench-"));
   const config = join(dir, "debugtap.yml");
-  const host = { ssh: sshd.alias, ssh_config: sshd.sshConfig };
-  await writeFile(
-    config,
-    stringify({ hosts: { vm: host }, services, record: { enabled: record, dir: join(dir, "traces") } }),
-  );
+  const hosts = sshd === undefined ? {} : { hosts: { vm: { ssh: sshd.alias, ssh_config: sshd.sshConfig } } };
+  const recorded = typeof record === "boolean" ? { enabled: record } : record;
+  await writeFile(config, stringify({ ...hosts, services, record: { ...recorded, dir: join(dir, "traces") } }));
   const nodeOptions = process.env["DEBUGTAP_BENCH_NODE"]?.split(" ") ?? [];
   const program = new Program(process.execPath, [...nodeOptions, debugtap, "up", "--config", config, "--json"]);
   return {

@@ -1,6 +1,6 @@
 // What is done on every path, and what is measured of it.
 import type { Socket } from "node:net";
-import { connect, pingPong, send } from "./client.ts";
+import { connect, openSession, pingPong, send } from "./client.ts";
 import { frames } from "./message.ts";
 import type { Path } from "./paths.ts";
 import { quantile } from "./statistics.ts";
@@ -101,8 +101,9 @@ export const workloads: readonly Workload[] = [
 
 function roundTrips(size: number, connections: number, kind: "framed" | "raw"): Workload["start"] {
   return async (path) => {
-    const message = kind === "raw" ? frames.raw(size) : path.frame(size);
-    const sockets = await Promise.all(Array.from({ length: connections }, () => connect(path[kind])));
+    const message = frames[kind === "raw" ? "raw" : path.wire](size);
+    const open = (): Promise<Socket> => (kind === "raw" ? connect(path.raw) : openSession(path.framed, path.wire));
+    const sockets = await Promise.all(Array.from({ length: connections }, open));
     const warmUp = async (socket: Socket): Promise<void> => {
       let left = Math.ceil(warmUps / connections);
       await pingPong(socket, message, () => --left > 0);
@@ -169,14 +170,14 @@ async function transfer(socket: Socket, mode: "G" | "S", count: number): Promise
 }
 
 function connects(path: Path): Promise<Work> {
-  const message = path.frame(small);
+  const message = frames.raw(small);
   const times: number[] = [];
   return Promise.resolve({
     async turn(milliseconds) {
       const before = times.length;
       for (const began = performance.now(); performance.now() - began < milliseconds;) {
         const start = performance.now();
-        const socket = await connect(path.framed);
+        const socket = await connect(path.raw);
         await pingPong(socket, message, () => false);
         times.push(performance.now() - start);
         socket.destroy();

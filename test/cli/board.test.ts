@@ -2,6 +2,8 @@ import { EventEmitter, once } from "node:events";
 import { stripVTControlCharacters } from "node:util";
 import t from "tap";
 import type { HostView, RelayEvent, RelayView, ServiceView, SessionView } from "../../protocol/control.ts";
+import { summarizeHit, whereOf } from "../../protocol/hit-summary.ts";
+import type { Hit } from "../../protocol/hit.ts";
 import { renderBoard } from "../../src/cli/board.ts";
 import { eventLine } from "../../src/cli/event-line.ts";
 import { LiveBoard } from "../../src/cli/live-board.ts";
@@ -116,10 +118,10 @@ hosts  devstack (stack@192.168.56.101) up 3m 0s
 
 SERVICE          WIRE    YOUR IDE       ON THE HOST       STATE      SESSIONS
 cinder-api       pydevd  listens 5711   devstack:5678     listening  3, 1 held
-  #2   held      4s      ide 0 B     vm 12 B    devstack 127.0.0.1:43212
+  #2   held        4s      ide 0 B     vm 12 B    devstack 127.0.0.1:43212
        waits for your IDE to listen on 127.0.0.1:5711
-  #1   open      4s      ide 1.2 kB  vm 84 kB   devstack 127.0.0.1:43211
-  #3   open      4s      ide 1.2 kB  vm 84 kB   opaque, devstack 127.0.0.1:43213
+  #1   open        4s      ide 1.2 kB  vm 84 kB   devstack 127.0.0.1:43211
+  #3   open        4s      ide 1.2 kB  vm 84 kB   opaque, devstack 127.0.0.1:43…
        the client sent bytes that are no frame
 cinder-volume    dap     attaches 5713  devstack:5679     listening  -
 nova-compute-w…  dap     attaches 5714  nova 0.0.0.0:56…  failed     -
@@ -141,6 +143,17 @@ t.test("colours change nothing but colours; a wider terminal cuts nothing", asyn
   t.strictSame(painted.map(stripVTControlCharacters), plain);
   t.not(painted.join(""), plain.join(""));
   t.notMatch(plain.join("\n"), /…/);
+});
+
+t.test("several IDEs of one session: who drives", async (t) => {
+  const clients = [
+    { id: 1, name: "Visual Studio Code", drives: true },
+    { id: 2, name: "nvim-dap\u001b[31m", drives: false },
+  ];
+  const lines = (of: typeof clients): string[] =>
+    renderBoard({ ...view, sessions: [session({ id: 1, clients: of })] }, { width: 80, color: false, now });
+  t.match(lines(clients).join("\n"), /^ {7}IDEs: 1 Visual Studio Code drives, 2 nvim-dap[^\p{Cc}]* observes$/mu);
+  t.notMatch(lines(clients.slice(0, 1)).join("\n"), /IDEs/);
 });
 
 t.test("many sessions: those that wait come first, the rest is counted", async (t) => {
@@ -173,6 +186,30 @@ function told(event: Untimed<RelayEvent>): string | undefined {
 t.test("events as plain lines", async (t) => {
   const { api, volume, compute, pdb } = services;
   const { open, held, opaque } = sessions;
+  const frames = ["/opt/app/app.py", "C:\\app\\wsgi.py", undefined].map((path, i) => ({
+    name: i === 0 ? "create" : "handle",
+    ...(path === undefined ? {} : { path, line: 12 }),
+  }));
+  const snapshot = { frames, took: 95.2 };
+  const hit: Hit = {
+    number: 1,
+    session: "cinder-api#1",
+    service: "cinder-api",
+    at: 0,
+    thread: { id: 7, name: "MainThread" },
+    reason: "breakpoint",
+    snapshot,
+  };
+  const lost: Hit = {
+    ...hit,
+    thread: { id: 7 },
+    reason: "pause",
+    snapshot: { frames: [], took: 500, cut: { by: "time" } },
+  };
+  t.strictSame(
+    frames.map((frame) => whereOf(frame)),
+    ["create (app.py:12)", "handle (wsgi.py:12)", "handle"],
+  );
   const events: Untimed<RelayEvent>[] = [
     { type: "host", host: hosts.devstack },
     { type: "host", host: hosts.nova },
@@ -184,6 +221,8 @@ t.test("events as plain lines", async (t) => {
     { type: "session", session: open },
     { type: "session", session: { ...opaque, state: "closed", reason: "the debuggee reset the connection" } },
     { type: "note", session: "cinder-volume#1", kind: "rewritten", detail: "port 5679 became 5713 in debugpyAttach" },
+    { type: "hit", session: "cinder-api#1", hit: summarizeHit(hit) },
+    { type: "hit", session: "cinder-api#1", hit: summarizeHit(lost) },
     { type: "trace", state: "failed", dir: "/t", reason: { code: "DT_TRACE_DISK", what: "no space", fix: "df -h /t" } },
     { type: "error", error: { code: "DT_INTERNAL", what: "oh" } },
   ];
@@ -205,6 +244,8 @@ t.test("events as plain lines", async (t) => {
 12:00:00 session cinder-api#1 open: devstack 127.0.0.1:43211 with 127.0.0.1:5711
 12:00:00 session cinder-api#3 closed (ide 1.2 kB, vm 84 kB): the debuggee reset the connection
 12:00:00 cinder-volume#1 rewritten: port 5679 became 5713 in debugpyAttach
+12:00:00 cinder-api#1 stopped: breakpoint at create (app.py:12), MainThread; 3 frames captured in 95 ms
+12:00:00 cinder-api#1 stopped: pause, 7; 0 frames captured in 500 ms, cut by time
 12:00:00 trace failed /t: DT_TRACE_DISK: no space
   fix: df -h /t
 12:00:00 DT_INTERNAL: oh

@@ -110,7 +110,8 @@ async function fakeRelay(t: { teardown(action: () => void): void }, stop: string
     import { startControl } from ${JSON.stringify(server)};
     const service = { name: "api", wire: "dap", host: "local", state: "listening", since: 0, ide: "127.0.0.1:5711", vm: "127.0.0.1:5678", sessions: 0 };
     const view = () => ({ pid: process.pid, started: Date.now(), version: "1.2.3", hosts: [], services: [service], sessions: [] });
-    const control = await startControl({ view, stop: () => { ${stop} }, retry: () => undefined, release: (name) => name === "svc" ? ["svc#1"] : [] });
+    const control = await startControl({ view, stop: () => { ${stop} }, retry: () => undefined, release: (name) => name === "svc" ? ["svc#1"] : [],
+      drive: (name, client) => name === "svc" ? [{ session: "svc#1", client: { id: 2, name: client || "other", drives: true } }] : [], sources: async () => undefined });
     process.on("SIGUSR2", () => {
       console.log("busy");
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30_000);
@@ -145,7 +146,17 @@ t.test("ps shows what runs, down ends it and waits until it is gone", async (t) 
     stderr: /no debugtap runs with the process id 1\n {2}why: running: \d+, \d+\n {2}fix: debugtap down \d+ \d+\n/,
   });
 
-  const [released, nothing, retried] = several(["release", "svc"], ["release", "svc#9"], ["retry"]);
+  const [released, nothing, retried, driven, named, nobody] = several(
+    ["release", "svc"],
+    ["release", "svc#9"],
+    ["retry"],
+    ["drive", "svc"],
+    ["drive", "svc", "--client", "nvim", "--json"],
+    ["drive", "svc#9"],
+  );
+  t.match(driven, { status: 0, stdout: /^other drives svc#1$/m });
+  t.match(JSON.parse(named?.stdout ?? ""), { driving: [{ session: "svc#1", client: { id: 2, name: "nvim" } }] });
+  t.match(nobody, { status: 4, stderr: /^DT_DRIVE: there is no session svc#9/ });
   t.match(retried, { status: 0, stdout: `debugtap ${second} tries again` });
   t.match(released, { status: 0, stdout: /^svc#1 runs on$/m });
   t.match(nothing, { status: 4, stderr: /^DT_NOT_HELD: no debuggee waits under the name svc#9/ });

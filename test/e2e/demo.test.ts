@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import t, { type Test } from "tap";
 import { parseHit } from "../../src/demo/hits.ts";
@@ -24,12 +25,16 @@ interface Played {
   readonly left: string[];
   /** Processes and ports of the demo that are left. */
   readonly running: string[];
+  readonly tmp: string;
+  readonly vmDir: string;
+  readonly ports: readonly string[];
 }
 
 /** Plays the demo with a TMPDIR of its own; `onLine` sees each line of the story and may act on the demo. */
 async function play(
   t: Test,
   onLine: (line: string, demo: { pid: number; vmDir: string }) => void | Promise<void>,
+  { killed = false } = {},
 ): Promise<Played> {
   const tmp = await mkdtemp(join(tmpdir(), "debugtap-test-"));
   const runtime = await mkdtemp(join(tmpdir(), "debugtap-test-"));
@@ -50,10 +55,11 @@ async function play(
   });
   const code = await new Promise<number | null>((resolve) => demo.once("close", resolve));
   t.match(vmDir(), /^\/tmp\/debugtap-vm-/);
-  t.notOk(existsSync(vmDir()), "the services' directory is gone");
+  if (!killed) t.notOk(existsSync(vmDir()), "the services' directory is gone");
   const ports = [...stderr.join("\n").matchAll(/(?:port |127\.0\.0\.1:)(\d+)/g)].map(([, port]) => port ?? "");
   t.ok(ports.length >= 7, "the story names the ports");
-  return { code, stdout, stderr, left: await readdir(tmp), running: await findRunning([tmp, vmDir()], ports) };
+  const running = await findRunning([tmp, vmDir()], ports);
+  return { code, stdout, stderr, left: await readdir(tmp), running, tmp, vmDir: vmDir(), ports };
 }
 
 /** Command lines with one of the words in them, and listeners on one of the ports. */
@@ -111,6 +117,21 @@ t.test("Ctrl-C in the middle: everything is ended and removed", async (t) => {
     [],
   );
   t.same(running, []);
+});
+
+t.test("kill -9 in the middle: everything is ended and removed all the same", async (t) => {
+  const { tmp, vmDir, ports } = await play(
+    t,
+    (line, { pid }) => {
+      if (line.startsWith("4. ")) process.kill(pid, "SIGKILL");
+    },
+    { killed: true },
+  );
+  while ((await findRunning([tmp, vmDir], ports)).length > 0) await pause(100);
+  t.pass("no process, no port");
+  while ((await readdir(tmp)).some((name) => !name.startsWith("debugtap-trace-")) || existsSync(vmDir))
+    await pause(100);
+  t.pass("no file but the trace");
 });
 
 t.test("a process that falls is named, and the rest is ended", async (t) => {

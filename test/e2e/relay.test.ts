@@ -23,7 +23,8 @@ t.test(
     const nearIde = await recordingPipe(idePort);
     const nearDebuggee = await recordingPipe(dials);
     t.teardown(() => Promise.all([nearIde.close(), nearDebuggee.close()]));
-    const relay = await up(t, { svc: { wire: "pydevd", dials, ide: nearIde.port } });
+    // A capture asks the debuggee more than the IDE did.
+    const relay = await up(t, { svc: { wire: "pydevd", dials, ide: nearIde.port } }, {}, { capture: false });
     const breakpoint = breakpointOf(debuggeeFile("pydevd_fork.py"));
     const client = ide("ide-pydevd.mjs", "--listen", `${idePort}`, "--break", breakpoint, "--json");
     t.teardown(() => client.child.kill());
@@ -47,7 +48,13 @@ t.test(
     for (const [i, name] of ["svc#1", "svc#2"].entries()) {
       const atDebuggee = sidesOf(nearDebuggee.conversations[i], "debuggee");
       t.ok(atDebuggee.client.includes("101\t") && atDebuggee.debuggee.includes("105\t"), "a whole session");
-      t.same(sidesOf(nearIde.conversations[i], "debuggee"), atDebuggee, `${name}: equal on both sides of the relay`);
+      const atIde = sidesOf(nearIde.conversations[i], "debuggee");
+      // When the IDE has left, the relay takes its breakpoints away and lets the program run.
+      for (const side of ["client", "debuggee"] as const)
+        t.ok(
+          atDebuggee[side].startsWith(atIde[side]) && atIde[side] !== "",
+          `${name} ${side}: equal on both sides of the relay`,
+        );
       t.same(recorded.get(name), atDebuggee, `${name}: and in the trace`);
     }
   },
@@ -85,7 +92,7 @@ t.test("debugpy.listen over -L through sshd with a child process: the child's ad
 
 t.test("a service whose settrace came before any IDE waits, and runs on when the relay stops", async (t) => {
   const [idePort, dials] = [await freePort(), await freePort()];
-  const relay = await up(t, { svc: { wire: "pydevd", dials, ide: idePort } });
+  const relay = await up(t, { svc: { wire: "pydevd", dials, ide: idePort, hold: "forever" } });
   const debuggee = python("pydevd_suspend.py", `${dials}`);
   t.teardown(() => debuggee.child.kill());
   await relay.event("session", ({ session }) => session.state === "held");

@@ -46,8 +46,8 @@ t.test("what matches nothing waits with its facts in view, and a release by hand
   const relay = await up(
     t,
     {
-      alpha: { wire: "pydevd", dials, ide: idePort, match: { argv: "alpha" } },
-      beta: { wire: "pydevd", dials, ide: await freePort(), match: { argv: "beta" } },
+      alpha: { wire: "pydevd", dials, ide: idePort, match: { argv: "alpha" }, hold: "forever" },
+      beta: { wire: "pydevd", dials, ide: await freePort(), match: { argv: "beta" }, hold: "forever" },
     },
     runtime,
   );
@@ -72,7 +72,7 @@ t.test("what matches nothing waits with its facts in view, and a release by hand
 t.test("one that is held stops at the breakpoint of an IDE that comes later", async (t) => {
   const file = fileOnVm(t, "pydevd_fork.py");
   const [dials, idePort] = [await freePort(), await freePort()];
-  const relay = await up(t, { svc: { wire: "pydevd", dials, ide: idePort } });
+  const relay = await up(t, { svc: { wire: "pydevd", dials, ide: idePort, hold: "forever" } });
   const debuggee = pythonOnVm(file, `${dials}`, "late");
   t.teardown(() => debuggee.child.kill());
   await relay.event("session", ({ session }) => session.state === "held");

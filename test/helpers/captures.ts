@@ -12,6 +12,8 @@ const folder = new URL("../../../test/fixtures/captures/", import.meta.url);
 
 export interface Sent {
   readonly side: Side;
+  /** dap: `s2` is the connection of a child. */
+  readonly session?: string;
   readonly bytes: Uint8Array;
 }
 
@@ -58,9 +60,9 @@ function pydevdCapture(file: string): Capture {
 function dapCapture(file: string): Capture {
   const lines = readFileSync(new URL(file, folder), "utf8").trimEnd().split("\n");
   const sent = lines.map((line): Sent => {
-    const record: { dir: string; message: unknown } = JSON.parse(line);
+    const record: { dir: string; session: string; message: unknown } = JSON.parse(line);
     const side = record.dir === "client->server" ? "client" : "debuggee";
-    return { side, bytes: contentLengthFrame(Buffer.from(JSON.stringify(record.message))) };
+    return { side, session: record.session, bytes: contentLengthFrame(Buffer.from(JSON.stringify(record.message))) };
   });
   return { file, wire: "dap", sent };
 }

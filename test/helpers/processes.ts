@@ -37,6 +37,21 @@ export function python(name: string, ...args: string[]): Running {
   return run("/usr/bin/python3", ["-Xfrozen_modules=off", debuggeeFile(name), ...args], env);
 }
 
+/** Compiles `lines.go` into this directory; a second or two. */
+export async function compileGo(dir: string): Promise<string> {
+  const binary = join(dir, "lines");
+  const env = { ...process.env, GO111MODULE: "off", GOFLAGS: "" };
+  const compiler = run("go", ["build", "-gcflags=-N -l", "-o", binary, debuggeeFile("lines.go")], env);
+  if ((await compiler.exit) !== 0) throw new Error(`apt-get install golang-go delve\n${compiler.text()}`);
+  return binary;
+}
+
+/** Runs a program under delve, which serves any number of clients one after the other; standard input is the program's. */
+export function delve(binary: string, port = 0): Running {
+  const options = ["--headless", "--accept-multiclient", "--continue", `--listen=127.0.0.1:${port}`];
+  return run("dlv", ["exec", ...options, binary], process.env);
+}
+
 /** Runs one of the scripted IDEs of examples/. */
 export function ide(name: "ide-pydevd.mjs" | "ide-dap.mjs", ...args: string[]): Running {
   return run(process.execPath, [`${root}examples/${name}`, ...args], process.env);

@@ -11,6 +11,8 @@ export interface ServicePorts {
   readonly ide: number;
   readonly match?: { readonly argv: string };
   readonly hold?: string;
+  readonly source?: { readonly local: string; readonly remote: string };
+  readonly reattach?: boolean;
 }
 
 export interface RelayOnVm extends RelayProcess {
@@ -23,6 +25,8 @@ export async function up(
   t: Test,
   services: Readonly<Record<string, ServicePorts>>,
   env: NodeJS.ProcessEnv = {},
+  record: object = {},
+  top: object = {},
 ): Promise<RelayOnVm> {
   const sshd = await ThrowawaySshd.start();
   t.teardown(() => sshd.stop());
@@ -30,7 +34,8 @@ export async function up(
   const config = {
     hosts: { vm: { ssh: sshd.alias, ssh_config: sshd.sshConfig } },
     services: Object.fromEntries(Object.entries(services).map(([name, service]) => [name, { host: "vm", ...service }])),
-    record: { dir: `${dir}/traces` },
+    record: { dir: `${dir}/traces`, ...record },
+    ...top,
   };
   writeFileSync(`${dir}/debugtap.yml`, JSON.stringify(config));
   const relay = startRelay(["up", "--config", `${dir}/debugtap.yml`], { XDG_STATE_HOME: `${dir}/state`, ...env });

@@ -1,6 +1,7 @@
 // Real sockets on loopback for tests of the core: two ends of a connection, and a port with a queue of its connections.
 import net from "node:net";
 import { once } from "node:events";
+import { freePorts } from "../../src/demo/ports.ts";
 
 export interface Port {
   readonly port: number;
@@ -46,11 +47,10 @@ export async function connect(port: number): Promise<net.Socket> {
   return socket;
 }
 
-/** A port on which nothing listens now. */
+/** A port on which nothing listens now, and that no outgoing connection gets meanwhile. */
 export async function freePort(): Promise<number> {
-  const port = await listen();
-  await port.close();
-  return port.port;
+  const [port = 0] = await freePorts(1);
+  return port;
 }
 
 /** Reads until `count` bytes came, or `text` is seen; returns all of it. */

@@ -5,6 +5,7 @@ import { childConnectNames, childConnectRewrite } from "../../protocol/dap-endpo
 import { contentLengthFrame, frameBody } from "../../protocol/frame.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import { FrameReader } from "../../protocol/frame-reader.ts";
+import { Framer } from "../../protocol/framer.ts";
 import { Rewriter } from "../../protocol/rewriter.ts";
 import { capture, captures, stream } from "../helpers/captures.ts";
 
@@ -112,10 +113,14 @@ t.test("the recorded announcements of children are found and rewritten in their 
     const spaced = Buffer.from(frameBody(frame)).toString().replace(/[:,]/g, "$& ");
     t.ok(spaced.indexOf(name) < 80, `${file}: ${spaced.indexOf(name)}`);
 
+    const replace = childConnectRewrite({ from: { port }, to: { host: "127.0.0.1", port: 7 } });
     const rewriter = new Rewriter({
-      wire: "dap",
-      names: childConnectNames,
-      rewrite: childConnectRewrite({ from: { port }, to: { host: "127.0.0.1", port: 7 } }),
+      framer: new Framer("dap"),
+      names: new Set(childConnectNames),
+      rewrite: (frame) => {
+        const bytes = replace(frame);
+        return bytes === undefined ? undefined : [bytes];
+      },
     });
     const output = Buffer.concat([...rewriter.push(input), ...rewriter.end()]);
     t.equal(rewriter.rewritten, 1, file);

@@ -1,5 +1,7 @@
 import t from "tap";
+import { executions } from "../../protocol/dap-commands.ts";
 import { FrameReader } from "../../protocol/frame-reader.ts";
+import { Framer } from "../../protocol/framer.ts";
 import { Rewriter } from "../../protocol/rewriter.ts";
 import { stopNames, Stops } from "../../protocol/stops.ts";
 import { captures, stream } from "../helpers/captures.ts";
@@ -32,6 +34,15 @@ t.test("dap: with `continued` events, and without", async (t) => {
   t.same(follow("dap", stopped + failed + resumed + stopped + event + event), [1, 1, 0, 1, 0, 0]);
 });
 
+t.test("dap: whatever lets a thread run has it running, by its response alone", async (t) => {
+  const stopped = dap({ seq: 1, type: "event", event: "stopped", body: { reason: "breakpoint", threadId: 1 } });
+  for (const command of executions) {
+    t.ok(stopNames("dap").includes(command));
+    const response = dap({ seq: 2, type: "response", request_seq: 3, success: true, command });
+    t.same(follow("dap", stopped + response), [1, 0], command);
+  }
+});
+
 t.test("every recorded stop is seen, through the window of a rewriter as in the relay", async (t) => {
   let seen = 0;
   for (const capture of captures()) {
@@ -39,8 +50,8 @@ t.test("every recorded stop is seen, through the window of a rewriter as in the 
     const stops = new Stops();
     let most = 0;
     const rewriter = new Rewriter({
-      wire,
-      names: stopNames(wire),
+      framer: new Framer(wire),
+      names: new Set(stopNames(wire)),
       rewrite: (frame) => {
         stops.see(frame, 0);
         most = Math.max(most, stops.threads.size);

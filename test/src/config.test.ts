@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { captureLimits } from "../../protocol/hit.ts";
 import { loadConfig, parseConfig, parseHold } from "../../src/config.ts";
 import { configJsonSchema } from "../../src/config-schema.ts";
 import { suggest } from "../../src/suggest.ts";
@@ -50,13 +51,25 @@ t.test("the file of the design becomes plain data with nothing left to resolve",
       source: [{ local: join(homedir(), "src/openstack"), remote: "/opt/stack" }],
     },
   ]);
-  const vm = { host: "devstack", address: "127.0.0.1", bind: "127.0.0.1", hold: Infinity };
+  const source = [{ local: join(homedir(), "src/openstack"), remote: "/opt/stack" }];
+  const vm = {
+    host: "devstack",
+    address: "127.0.0.1",
+    bind: "127.0.0.1",
+    hold: 0,
+    correlate: [],
+    evaluate: false,
+    onLeave: "resume",
+    reattach: false,
+    source,
+  };
   t.strictSame(config.services, [
     { name: "cinder-api", ...vm, ide: 5711, match: { unit: "devstack@c-api" }, wire: "pydevd", dials: 5678 },
     { name: "cinder-scheduler", ...vm, ide: 5712, match: { argv: "cinder-scheduler" }, wire: "pydevd", dials: 5678 },
     { name: "cinder-volume", ...vm, ide: 5713, wire: "dap", listens: 5679 },
   ]);
-  t.strictSame(config.record, { enabled: true, depth: 3, items: 50, string: 1024, frames: 20 });
+  t.strictSame(config.record, { enabled: true, capture: true, ...captureLimits });
+  t.strictSame(config.clients, { drive: "first" });
 });
 
 t.test(
@@ -79,7 +92,7 @@ record: { enabled: false, dir: traces }`;
       [
         ["local", 120_000, "127.0.0.1"],
         ["local", 500, "0.0.0.0"],
-        ["local", Infinity, "172.17.0.2"],
+        ["local", 0, "172.17.0.2"],
       ],
     );
     t.match(record, { enabled: false, dir: "/p/traces", depth: 3 });
@@ -88,6 +101,53 @@ record: { enabled: false, dir: traces }`;
     t.throws(() => parseHold("30"), { code: "DT_USAGE", fix: "--hold 30s" });
   },
 );
+
+t.test("what is taken at a hit: limits, and what a service says before what the file says for all", async (t) => {
+  const text = `
+services:
+  a: { wire: dap, listens: 1, ide: 2 }
+  b: { wire: pydevd, dials: 3, ide: 4, correlate: ["req.environ['id']"], evaluate: false, on_leave: end }
+record: { capture: false, frames: 1000, locals: 2, depth: 1, items: 7, string: 10, bytes: 4096, time: 2s }
+correlate: [context.request_id, kwargs]
+evaluate: true
+on_leave: keep
+clients: { drive: ask }`;
+  const { services, record, clients } = parseConfig(text, "/p/debugtap.yml");
+  t.strictSame(
+    services.map(({ correlate, evaluate, onLeave }) => [correlate, evaluate, onLeave]),
+    [
+      [["context.request_id", "kwargs"], true, "keep"],
+      [["req.environ['id']"], false, "end"],
+    ],
+  );
+  const limits = { frames: 1000, locals: 2, depth: 1, items: 7, string: 10, bytes: 4096, time: 2000 };
+  t.strictSame(record, { enabled: true, capture: false, ...limits });
+  t.strictSame(clients, { drive: "ask" });
+  t.equal(parseConfig("services: {}\nrecord: { time: 250ms }", "/p/debugtap.yml").record.time, 250);
+});
+
+t.test("a service has its own sources before those of its host", async (t) => {
+  const text = (service: string) => `
+hosts: { vm: { source: [{ local: src, remote: /opt }, { local: 'C:\\src', remote: 'D:\\srv\\' }] } }
+services:
+  a: { host: vm, wire: dap, listens: 1, ide: 2, source: ${service} }
+  b: { wire: dap, listens: 3, ide: 4 }`;
+  const [a, b] = parseConfig(text("{ local: ~/fork, remote: /opt/cinder }"), "/p/debugtap.yml").services;
+  t.strictSame(a?.source, [
+    { local: join(homedir(), "fork"), remote: "/opt/cinder" },
+    { local: "/p/src", remote: "/opt" },
+    { local: "C:\\src", remote: "D:\\srv\\" },
+  ]);
+  t.strictSame(b?.source, []);
+  t.match(problems(text("{ local: a, remote: opt }")), [/remote is an absolute path/]);
+  t.match(problems(text("{ local: a, remoet: /opt }")), [/`remote` is missing/, /did you mean `remote`/]);
+  t.match(problems(text("[{ local: a, remote: /opt/ }, { local: b, remote: /opt }]")), [
+    /`\/opt` stands twice \(line 4\): a file there would have two names here/,
+  ]);
+  t.match(problems(text("{ local: ~you/a, remote: /opt }")), [/`~you` is another user's home/]);
+  t.match(problems(text('{ local: a, remote: "/opt\\tx" }')), [/`remote` has a control character in it/]);
+  t.match(problems(one("wire: raw, listens: 1, ide: 2, source: { local: a, remote: /b }")), [/`api` is raw/]);
+});
 
 t.test("an unknown key or value is quoted with a caret and what was meant", async (t) => {
   const error = refusal(one("wire: dap, listen: 5678, ide: 5711"));
@@ -135,6 +195,15 @@ t.test("what a single value must be", async (t) => {
     ["hosts: { a: { source: { local: x, remote: y } } }\nservices: {}\n", /remote is an absolute path/],
     ["hosts: { a: }\nservices: {}\n", /^1:10: a host is a map/],
     ["services: {}\nrecord: { depth: 0 }\n", /depth is a whole number from 1 to 20/],
+    ["services: {}\nrecord: { bytes: 300000 }\n", /bytes is a whole number from 1 to 262144/],
+    ["services: {}\nrecord: { time: 500 }\n", /time is a time with its unit/],
+    ["services: {}\nrecord: { time: 0ms }\n", /time is a time with its unit/],
+    ["services: {}\nclients: { driv: any }\n", /unknown key `driv`, did you mean `drive`/],
+    ["services: {}\nclients: { drive: al }\n", /drive is `first`, `any` or `ask`/],
+    ["services: {}\non_leave: resum\n", /did you mean `resume`/],
+    ["services: {}\ncorrelate: context.request_id\n", /correlate is a list of names/],
+    [one("wire: pydevd, dials: 1, ide: 2, reattach: true"), /only a service that is `dap` .* `api` is pydevd/],
+    [one("wire: raw, listens: 1, ide: 2, on_leave: end"), /`api` is raw, .* takes no `on_leave`/],
     ["services: []\n", /services is a map/],
     ["- a\n", /^1:1: the file is a map/],
     ["", /^1:1: `services` is missing/],

@@ -9,6 +9,9 @@ import { Service } from "../../src/service.ts";
 import { dialTcp, listenTcp } from "../../src/transport/tcp.ts";
 import { connect, freePort, gone, listen, read } from "../helpers/sockets.ts";
 
+/** What the relay says to a debuggee that is to run without an IDE. */
+const letRun = /^501\t\d+\t1\.1\tUNIX\tID\n101\t\d+\t\n?$/;
+
 /** A service on free ports, with its events, its recorded bytes and its ends. */
 async function serve(t: Test, wire: Wire, comes: Side, to: number, releaseAfter = Infinity) {
   const events: RelayEvent[] = [];
@@ -39,6 +42,14 @@ async function serve(t: Test, wire: Wire, comes: Side, to: number, releaseAfter 
       dial: dialTcp({ host: "127.0.0.1", port: to }),
       releaseAfter,
       rewrite: undefined,
+      capture: undefined,
+      source: {
+        mappings: [],
+        realPath: () => undefined,
+        remoteRealPath: () => Promise.resolve(undefined),
+        compare: () => Promise.resolve(undefined),
+      },
+      clients: { drive: "first", onLeave: "resume", reattach: false },
       lookupPid: () => Promise.resolve(undefined),
     },
     registry,
@@ -76,7 +87,7 @@ t.test("pydevd: bytes cross both ways as they came, and half-closes pass on", as
   const debuggee = await connect(port);
   const client = await ide.next();
   client.write("501\t1\t1.1\tUNIX\tID\n101\t3\t\n");
-  t.equal(await read(debuggee, "101\t3\t\n"), "501\t1\t1.1\tUNIX\tID\n101\t3\t\n");
+  t.match(await read(debuggee, "101\t"), letRun);
   debuggee.write("501\t1\tversion\n103\t2\t<xml/>\n");
   t.equal(await read(client, "<xml/>\n"), "501\t1\tversion\n103\t2\t<xml/>\n");
   t.equal(registry.sessions()[0]?.view().frames.client, 2);
@@ -121,23 +132,31 @@ t.test("pydevd: an IDE that leaves before 101 leaves the debuggee held, with no 
   await reached("held");
   debuggee.write("501\t1\tan answer for the one who left\n");
   const second = await ide.next();
-  second.write("101\t1\t\n");
-  t.equal(await read(debuggee, "101\t1\t\n"), "101\t1\t\n", "the half command was not sent");
-  debuggee.write("103\t2\t<xml/>\n");
-  t.match(await read(second, "<xml/>\n"), /103\t2\t<xml\/>\n$/);
+  second.write("501\t1\t1.1\tUNIX\tID\n101\t3\t\n");
+  const heard = await read(debuggee, "101\t");
+  t.match(heard, /^501\t\d+\t1\.1\tUNIX\tID\n101\t\d+\t/, "the half command was not sent");
+  debuggee.write(`501\t${/\d+/.exec(heard.slice(4))?.[0]}\tversion\n103\t2\t<xml/>\n`);
+  t.equal(await read(second, "<xml/>\n"), "501\t1\tversion\n103\t2\t<xml/>\n", "its own answer, not the other's");
   second.end();
-  t.equal(await gone(debuggee), "end", "after 101 its leaving is passed on");
+  t.equal(await gone(second), "end");
+  await reached("released");
+  const third = await ide.next();
+  third.write("501\t1\t1.1\tUNIX\tID\n");
+  t.match(await read(third, "\n"), /^501\t1\t/, "after 101 the next IDE is handed the live session");
   debuggee.end();
+  t.equal(await gone(third), "end");
+  third.end();
+  t.equal(await gone(debuggee), "end");
   await reached("closed");
 });
 
 t.test("pydevd: hold: 50ms releases a debuggee that no IDE wants, and resumes it at each stop", async (t) => {
   const { port, reached, bytes, ends } = await serve(t, "pydevd", "debuggee", await freePort(), 50);
   const debuggee = await connect(port);
-  t.equal(await read(debuggee, "101\t3\t\n"), "501\t1\t1.1\tUNIX\tID\n101\t3\t\n");
+  t.match(await read(debuggee, "101\t"), letRun);
   await reached("released");
   debuggee.write('105\t6\t<xml><thread id="pid_1_id_2" stop_reason="111"></thread></xml>\n');
-  t.equal(await read(debuggee, "pid_1_id_2\n"), "106\t5\tpid_1_id_2\n");
+  t.match(await read(debuggee, "pid_1_id_2\n"), /106\t\d+\tpid_1_id_2\n$/);
   debuggee.end();
   await reached("closed");
   t.match(bytes.debuggee, /^105\t6/);
@@ -178,13 +197,17 @@ t.test(
     await reached("held", 2);
     const [first, second] = registry.sessions();
     t.equal(second?.release("by hand"), true, "one that queues");
-    t.equal(await read(behind, "101\t3\t\n"), "501\t1\t1.1\tUNIX\tID\n101\t3\t\n");
+    t.match(await read(behind, "101\t"), letRun);
     t.equal(first?.release("by hand"), true, "one that the IDE has accepted and not spoken to");
-    t.equal(await read(silent, "101\t3\t\n"), "501\t1\t1.1\tUNIX\tID\n101\t3\t\n");
-    t.equal(await gone(atIde), "reset");
+    t.match(await read(silent, "101\t"), letRun);
     await reached("released", 1);
     t.equal(first?.release("again"), false);
+    // The IDE may come to it all the same, and then to the next.
+    atIde.write("101\t1\t\n");
+    await reached("open", 1);
     const running = await connect(port);
+    (await ide.next()).write("101\t1\t\n");
+    await reached("open", 2);
     (await ide.next()).write("101\t1\t\n");
     t.equal(await read(running, "\n"), "101\t1\t\n");
     t.equal(registry.sessions()[2]?.release("by hand"), false);
@@ -198,12 +221,34 @@ t.test("pydevd: a relay that stops releases those that wait, and ends the others
   const debuggee = await connect(port);
   await reached("held");
   const stopped = registry.sessions()[0]?.stop();
-  t.equal(await read(debuggee, "101\t3\t\n"), "501\t1\t1.1\tUNIX\tID\n101\t3\t\n");
+  t.match(await read(debuggee, "101\t"), letRun);
   t.equal(await gone(debuggee), "end");
   debuggee.end();
   await stopped;
   t.same(registry.sessions(), []);
 });
+
+t.test(
+  "pydevd: an IDE that has spoken and not said 101 keeps no debuggee: not from a release, not from a relay that stops",
+  async (t) => {
+    const ide = await listen();
+    t.teardown(() => ide.close());
+    const { port, registry, reached } = await serve(t, "pydevd", "debuggee", ide.port);
+    for (const way of ["release", "stop"] as const) {
+      const debuggee = await connect(port);
+      const client = await ide.next();
+      client.write("501\t1\t1.1\tUNIX\tID\n");
+      t.equal(await read(debuggee, "ID\n"), "501\t1\t1.1\tUNIX\tID\n");
+      const session = registry.sessions().at(-1);
+      const stopped = way === "release" ? session?.release("by hand") : session?.stop();
+      t.match(await read(debuggee, "101\t"), /101\t/, way);
+      await gone(client);
+      debuggee.end();
+      await stopped;
+      await reached("closed", session?.facts.id);
+    }
+  },
+);
 
 t.test("dap: the service is dialled at the IDE's first byte, not at its connect", async (t) => {
   const vm = await listen();
@@ -255,6 +300,42 @@ t.test("garbage turns a session opaque and crosses untouched", async (t) => {
   t.same(notes, ["attached", "opaque", "opaque"]);
   client.resetAndDestroy();
   await reached("closed");
+  t.equal(await gone(debuggee), "reset", "nobody else can be handed it");
+});
+
+t.test("dap: the adapter's connection outlives its IDE, and the next one is handed it", async (t) => {
+  const vm = await listen();
+  t.teardown(() => vm.close());
+  const { port, reached, ends } = await serve(t, "dap", "client", vm.port);
+  const say = (message: object): string => {
+    const json = JSON.stringify(message);
+    return `Content-Length: ${json.length}\r\n\r\n${json}`;
+  };
+  const first = await connect(port);
+  first.write(say({ seq: 1, type: "request", command: "initialize", arguments: {} }));
+  const debuggee = await vm.next();
+  await read(debuggee, "initialize");
+  const capabilities = {
+    seq: 1,
+    type: "response",
+    request_seq: 1,
+    command: "initialize",
+    success: true,
+    body: { x: 5 },
+  };
+  debuggee.write(say(capabilities));
+  await read(first, '"x":5');
+  first.resetAndDestroy();
+  await reached("released");
+  const second = await connect(port);
+  second.write(say({ seq: 7, type: "request", command: "initialize", arguments: {} }));
+  t.match(await read(second, '"x":5'), /"request_seq":7/, "answered from what the adapter said to the first");
+  debuggee.end();
+  t.equal(await gone(second), "end");
+  second.end();
+  t.equal(await gone(debuggee), "end");
+  await reached("closed");
+  t.match(ends[0], { by: "debuggee", how: "end" });
 });
 
 t.test("raw: a service that speaks first is heard at once", async (t) => {

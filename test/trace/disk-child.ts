@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { TraceWriter } from "../../src/trace/index.ts";
 import type { TraceEvent } from "../../src/trace/index.ts";
-import { openAll } from "./recording.ts";
+import { hitOf, openAll } from "./recording.ts";
 
 const events: string[] = [];
 const waiting = new Map<string, () => void>();
@@ -27,7 +27,17 @@ function limitFiles(size: string): void {
 
 // A recorder alone does not keep a process alive; a relay's listeners do.
 const alive = setInterval(() => undefined, 1000);
-const dir = process.argv[2] ?? "";
+const [dir = "", what] = process.argv.slice(2);
+if (what === "hits") {
+  const small = await TraceWriter.open({ dir, facts: { version: "0" }, limits: { inFlight: 1 } });
+  openAll(small);
+  await small.flush();
+  limitFiles("0");
+  for (let i = 1; i <= 60; i++) small.hit(1, hitOf(1, i, "v".repeat(400_000)));
+  limitFiles("unlimited");
+  await small.close();
+  process.exit();
+}
 const writer = await TraceWriter.open({ dir, facts: { version: "0" }, onEvent, limits: { inFlight: 1024 * 1024 } });
 openAll(writer);
 writer.chunk(3, "client", Buffer.from("before"));

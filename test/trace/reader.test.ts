@@ -1,6 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { McapRecordBuilder } from "@mcap/core";
 import t from "tap";
+import { commitLength, findCommit } from "../../src/trace/commit.ts";
+import { LiveScanner } from "../../src/trace/live-scanner.ts";
 import { follow, openTrace, recoverTrace, TraceWriter } from "../../src/trace/index.ts";
 import { factsOf, frameText, nothingSent, openAll, random, readAll, sendSome, textOf } from "./recording.ts";
 import type { Sent } from "./recording.ts";
@@ -36,13 +40,14 @@ function prefixLength(texts: readonly string[], sent: Sent): number {
   return all ? texts.length : -1;
 }
 
-t.test("a live segment cut at any byte gives a prefix: everything that was committed before the cut", async (t) => {
+t.test("a live segment cut anywhere gives a prefix: everything that was committed before the cut", async (t) => {
   const { writer, sent, live } = await liveTrace(t.testdir(), 4, 3);
   await writer.close();
   const parent = t.testdir();
   let before = 0;
   const lengths = new Set<number>();
-  for (let cut = 0; cut <= live.length; cut++) {
+  // From the end on, so that the whole is one of them.
+  for (let cut = live.length % 5; cut <= live.length; cut += 5) {
     const { texts, problems } = await readAll(traceOf(parent, "000001.live", live.subarray(0, cut)));
     const length = prefixLength(texts, sent);
     if (length < before) t.fail(`cut at ${cut}: ${length} messages, ${before} at a shorter cut`);
@@ -59,21 +64,102 @@ t.test("a larger live segment, cut and with bits turned, never throws and never 
   await writer.close();
   const parent = t.testdir();
   const next = random(7);
-  const known = new Set(sent.messages);
   for (let run = 0; run < 60; run++) {
     const cut = next(live.length);
     const { texts } = await readAll(traceOf(parent, "000001.live", live.subarray(0, cut)));
     if (prefixLength(texts, sent) < 0) t.fail(`cut at ${cut}`);
-    const turned = Buffer.from(live);
-    const at = next(live.length);
-    turned[at] = (turned[at] ?? 0) ^ (1 << next(8));
-    const { messages, problems } = await readAll(traceOf(parent, "000001.live", turned));
-    // A commit's own times and sequence are not covered by its checksum, and not used.
-    if (problems.length === 0 && messages.length !== sent.messages.length) t.fail(`byte ${at} lost messages unsaid`);
-    const wrong = messages.filter((message) => message.frame !== undefined && !known.has(textOf(message)));
-    if (wrong.length > 0) t.fail(`byte ${at}: ${wrong.map(textOf).join(" ")}`);
+    const wrong = await turn(parent, live, sent, next(live.length), next(8));
+    if (wrong !== undefined) t.fail(wrong);
   }
   t.pass("60 cuts, 60 bits");
+});
+
+t.test("a bit turned anywhere is told, and nothing is joined across it, however the batches are cut", async (t) => {
+  for (const each of [1, 3]) {
+    const { writer, sent, live } = await liveTrace(t.testdir(), 4, each);
+    await writer.close();
+    const parent = t.testdir();
+    for (let byte = 0; byte < live.length; byte += 13) {
+      const wrong = await turn(parent, live, sent, byte, byte % 8);
+      if (wrong !== undefined) t.fail(wrong);
+    }
+  }
+  t.pass("a bit in each thirteenth byte");
+});
+
+/** Turns one bit of a live segment; gives what is wrong with what is then read, if anything. */
+async function turn(parent: string, live: Uint8Array, sent: Sent, byte: number, bit: number) {
+  const turned = Buffer.from(live);
+  turned[byte] = (turned[byte] ?? 0) ^ (1 << bit);
+  const { messages, problems, count } = await readAll(traceOf(parent, "000001.live", turned));
+  const known = new Set(sent.messages);
+  const wrong = messages.filter((message) => message.frame !== undefined && !known.has(textOf(message)));
+  if (wrong.length > 0) return `byte ${byte}, bit ${bit}: ${wrong.map(textOf).join(" ")}`;
+  if (problems.length === 0) return `byte ${byte}, bit ${bit}: nothing was said`;
+  return count === messages.length ? undefined : `byte ${byte}, bit ${bit}: ${count} counted, ${messages.length} read`;
+}
+
+t.test("behind damage reading goes on with the next batch, wherever the damage is", async (t) => {
+  const { writer, sent, live } = await liveTrace(t.testdir(), 3, 30);
+  await writer.close();
+  const parent = t.testdir();
+  const commits = Array.from({ length: 4 }, (_, i) => i).reduce<number[]>(
+    (found) => [...found, findCommit(live, (found.at(-1) ?? -1) + 1, 0)],
+    [],
+  );
+  t.notOk(commits.includes(-1), "the head, and three rounds");
+  const second = (commits[1] ?? 0) + commitLength;
+  const damage: Record<string, (bytes: Buffer) => void> = {
+    "a length that leads far away": (bytes) => bytes.writeUInt32LE(0xffff_ffff, second + 1),
+    "a length that leads into the next batches": (bytes) => bytes.writeUInt32LE(600, second + 1),
+    "a commit that is none": (bytes) => bytes.writeUInt8(0, commits[2] ?? 0),
+    "its channel": (bytes) => bytes.writeUInt16LE(7, (commits[2] ?? 0) + 9),
+    "a page of zeros": (bytes) => bytes.fill(0, second + 20, second + 100),
+  };
+  for (const [what, change] of Object.entries(damage)) {
+    const bytes = Buffer.from(live);
+    change(bytes);
+    const { texts, problems } = await readAll(traceOf(parent, "000001.live", bytes));
+    t.strictSame(texts.slice(0, 30), sent.messages.slice(0, 30), what);
+    t.strictSame(texts.slice(-30), sent.messages.slice(-30), what);
+    t.equal(problems[0]?.code, "DT_TRACE_DAMAGED", what);
+    t.match(problems[0]?.why, /damaged|checksum/, what);
+  }
+});
+
+t.test("live segments of format 1, whose commits were JSON, are read, damaged ones too", async (t) => {
+  const { writer, sent, live } = await liveTrace(t.testdir(), 4, 3);
+  await writer.close();
+  const batches = new LiveScanner().push(live);
+  const old = new McapRecordBuilder();
+  const parts: Buffer[] = [];
+  let written = 0;
+  for (const batch of batches) {
+    if ("damaged" in batch) throw new Error(batch.damaged);
+    const head = written === 0 ? live.subarray(0, 8) : Buffer.alloc(0);
+    const bytes = Buffer.concat([head, batch.records]);
+    const data = Buffer.from(JSON.stringify({ seq: 1, bytes: bytes.length, crc32: crc32(bytes) }));
+    old.reset();
+    old.writeMessage({ channelId: 1, sequence: 0, logTime: 1n, publishTime: 1n, data });
+    parts.push(bytes, Buffer.from(old.buffer));
+    written += bytes.length;
+  }
+  const parent = t.testdir();
+  const whole = Buffer.concat(parts);
+  const { texts, problems } = await readAll(traceOf(parent, "000001.live", whole));
+  t.strictSame(texts, sent.messages);
+  t.strictSame(problems, []);
+  const known = new Set(sent.messages);
+  for (let byte = 0; byte < whole.length; byte += 31) {
+    const turned = Buffer.from(whole);
+    turned[byte] = (turned[byte] ?? 0) ^ (1 << (byte % 8));
+    const { messages } = await readAll(traceOf(parent, "000001.live", turned));
+    const wrong = messages.filter((message) => message.frame !== undefined && !known.has(textOf(message)));
+    if (wrong.length > 0) t.fail(`byte ${byte}: ${wrong.map(textOf).join(" ")}`);
+  }
+  const dir = traceOf(parent, "000001.live", whole);
+  await recoverTrace(dir);
+  t.strictSame((await readAll(dir)).texts, sent.messages);
 });
 
 t.test("a sealed segment, cut and with bits turned: what can be trusted is read", async (t) => {
@@ -220,7 +306,7 @@ t.test("following sees every message once, across seals and to the end", async (
 });
 
 t.test("a trace that is newer or not there is refused in words", async (t) => {
-  const dir = t.testdir({ empty: {}, newer: { "manifest.json": '{"format":2}' }, file: "" });
+  const dir = t.testdir({ empty: {}, newer: { "manifest.json": '{"format":3}' }, file: "" });
   await t.rejects(openTrace(join(dir, "nothing")), { code: "DT_TRACE_MISSING" });
   await t.rejects(openTrace(join(dir, "empty")), { code: "DT_TRACE_MISSING" });
   await t.rejects(openTrace(join(dir, "file")), { code: "DT_TRACE_MISSING" });

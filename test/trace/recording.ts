@@ -1,5 +1,6 @@
 // Makes traces with known content.
 import type { Side, Wire } from "../../protocol/frame.ts";
+import type { Hit } from "../../protocol/hit.ts";
 import type { SessionFacts } from "../../src/observer.ts";
 import { openTrace } from "../../src/trace/index.ts";
 import type { MessageQuery, TraceMessage, TraceWriter } from "../../src/trace/index.ts";
@@ -83,4 +84,36 @@ export async function readAll(dir: string, query: MessageQuery = {}) {
   } finally {
     trace.close();
   }
+}
+
+/** A hit of `api#<id>`; `value` is that of its one variable. */
+export function hitOf(id: number, number: number, value = "1"): Hit {
+  return {
+    number,
+    session: `api#${id}`,
+    service: "api",
+    at: 1_790_000_000_000 + number,
+    thread: { id: 7, name: "MainThread" },
+    reason: "breakpoint",
+    correlated: { "context.request_id": "req-1" },
+    snapshot: {
+      frames: [
+        {
+          name: "create",
+          path: "/opt/app/app.py",
+          line: 12,
+          scopes: [
+            {
+              name: "Locals",
+              variables: [{ name: "size", type: "int", value, children: [{ name: "real", value: "ö\nß" }] }],
+              cut: { by: "items", of: 312 },
+            },
+          ],
+        },
+        { name: "handle", path: "/opt/app/wsgi.py", line: 40 },
+      ],
+      cut: { by: "frames", of: 45 },
+      took: 95.4,
+    },
+  };
 }

@@ -45,9 +45,9 @@ t.test("show and export", async (t) => {
     t.equal(
       timeless(run("show", dir)),
       [
-        "SESSION  WIRE    OPENED (UTC)             LASTED  MESSAGES  CLIENT  DEBUGGEE  END",
-        "api#1    dap     DATE  0s      1         101 B   0 B       end by client",
-        "api#2    pydevd  DATE  0s      9         49 B    63 B      open",
+        "SESSION  WIRE    OPENED (UTC)             LASTED  MESSAGES  HITS  CLIENT  DEBUGGEE  END",
+        "api#1    dap     DATE  0s      1         0     101 B   0 B       end by client",
+        "api#2    pydevd  DATE  0s      9         0     49 B    63 B      open",
         "",
       ].join("\n"),
     );

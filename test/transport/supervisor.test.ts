@@ -88,6 +88,14 @@ function isGone(pid: number): boolean {
   }
 }
 
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ").trim();
+  } catch {
+    return ""; // it ended meanwhile
+  }
+}
+
 /** What a connection to the port is told. */
 async function hear(port: number): Promise<string> {
   const socket = await dialLocal(port);
@@ -192,6 +200,35 @@ t.test(
     t.equal((await codeOf(link.exec("true"))).code, "DT_LINK_LOST");
   },
 );
+
+t.test("a command that is under way when the link is closed leaves no timer that keeps the program", async (t) => {
+  const pending = new Map<symbol, number>();
+  const clock = {
+    ...systemClock,
+    after: (ms: number, run: () => void) => {
+      const key = Symbol("timer");
+      pending.set(key, ms);
+      const cancel = systemClock.after(ms, () => {
+        pending.delete(key);
+        run();
+      });
+      return () => {
+        pending.delete(key);
+        cancel();
+      };
+    },
+  };
+  const { sshd, link, becomes } = await supervised(t, { clock });
+  await becomes("up");
+  const running = codeOf(link.exec("exec sleep 31"));
+  await until(() => sshd.sessions().some((pid) => !isGone(pid) && commandLine(pid) === "sleep 31"));
+  await link.close();
+  t.equal((await running).code, "DT_LINK_LOST");
+  t.same(
+    [...pending.values()].filter((ms) => ms > 1000),
+    [],
+  );
+});
 
 t.test("the sshd child is killed: streams are lost, forwards are back on their ports, dials wait", async (t) => {
   const { link, states, becomes } = await supervised(t);

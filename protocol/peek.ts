@@ -1,0 +1,72 @@
+// The name of a message by the beginning of its body, without parsing it: what decides, for each message, whether it is looked at.
+//
+//   pydevd   digits TAB …                                   the digits
+//   DAP      { … "command" : "continue" …  or  "event"      the command (of a request or response) or event
+//
+// Rules
+// - Looked for in a window: every adapter known has it in the first 100 bytes. What stands behind it is not found.
+// - A key of that name inside another object may be taken for it: then a message is looked at in vain. Each such key in the window is
+//   tried, so that one never hides the right one.
+
+const QUOTE = 34;
+const TAB = 9;
+const SPACE = 32;
+const COLON = 58;
+const BACKSLASH = 92;
+const mostDigits = 9;
+const longestName = 64;
+
+const keys = ["command", "event"].map((key) => Uint8Array.from(`"${key}"`, (char) => char.charCodeAt(0)));
+
+/** True when the message whose body begins at `from` has one of the names; `to` ends the window or the body. */
+export function peeked(bytes: Uint8Array, from: number, to: number, names: ReadonlySet<string>): boolean {
+  const first = bytes[from] ?? 0;
+  if (first >= 48 && first <= 57) return names.has(digits(bytes, from, to));
+  for (let at = from; at < to; at++) {
+    if (bytes[at] !== QUOTE) continue;
+    const key = keys.find((key) => stands(key, bytes, at, to));
+    if (key === undefined) continue;
+    const name = stringBehind(bytes, at + key.length, to);
+    if (name !== undefined && names.has(name)) return true;
+    at += key.length - 1;
+  }
+  return false;
+}
+
+function digits(bytes: Uint8Array, from: number, to: number): string {
+  let text = "";
+  for (let at = from; at < to && text.length <= mostDigits; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte === TAB) return text;
+    text += String.fromCharCode(byte);
+  }
+  return "";
+}
+
+function stands(key: Uint8Array, bytes: Uint8Array, at: number, to: number): boolean {
+  if (at + key.length > to) return false;
+  for (let i = 1; i < key.length; i++) if (bytes[at + i] !== key[i]) return false;
+  return true;
+}
+
+/** `: "text"`; undefined when something else stands there, or its end is out of the window. */
+function stringBehind(bytes: Uint8Array, from: number, to: number): string | undefined {
+  let at = from;
+  while (at < to && isSpace(bytes[at] ?? 0)) at++;
+  if (bytes[at] !== COLON) return undefined;
+  at++;
+  while (at < to && isSpace(bytes[at] ?? 0)) at++;
+  if (bytes[at] !== QUOTE) return undefined;
+  let text = "";
+  for (at++; at < to && text.length < longestName; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte === QUOTE) return text;
+    if (byte === BACKSLASH) return undefined;
+    text += String.fromCharCode(byte);
+  }
+  return undefined;
+}
+
+function isSpace(byte: number): boolean {
+  return byte === SPACE || byte === TAB || byte === 10 || byte === 13;
+}

@@ -1,0 +1,184 @@
+// Captures every stop of one session, over its Exchange, and gives a Hit for each.
+//
+// Rules
+// - What a stop may cost is bounded: `limits.time` from the stop on, whatever the debuggee does. Until then the clients'
+//   execution requests are held; they are let go when all captures have ended, however they ended.
+// - Stops of several threads at once are captured one after the other, each within its own time: the last may get little.
+// - A thread that stops again while it is captured has run on in between: that capture is worth what it had, cut `gone`.
+//   So is that of a session that ends.
+// - Every stop gives one Hit, in the order of the stops of its thread.
+import { capture, type Capture } from "../protocol/capture.ts";
+import { correlate } from "../protocol/correlate.ts";
+import type { Answer, Ask, Exchange, Stop } from "../protocol/exchange.ts";
+import type { CaptureLimits, Hit } from "../protocol/hit.ts";
+import type { Clock } from "./clock.ts";
+
+/** Stops that wait for their turn; one more has its Hit at once, without values. */
+const maxWaiting = 64;
+
+export interface CapturerOptions {
+  readonly exchange: Pick<Exchange, "stop" | "ask" | "hold" | "release">;
+  readonly limits: CaptureLimits;
+  /** Paths into the captured values, see protocol/correlate.ts. */
+  readonly correlate: readonly string[];
+  /** The debuggee is asked for those of them that were not captured: that runs code in it. */
+  readonly evaluate?: boolean;
+  /** `cinder-api#2` */
+  readonly session: string;
+  readonly service: string;
+  /** The debuggee's process, once it is known. */
+  readonly process?: () => string | undefined;
+  readonly threadName?: (thread: string | number) => string | undefined;
+  readonly clock: Clock;
+  /** `sources`: as {@link Capture.sources}. */
+  readonly onHit: (hit: Hit, sources: ReadonlyMap<string, number>) => void;
+}
+
+/** One stop on its way to a Hit. */
+interface Job {
+  readonly stop: Stop;
+  readonly capture: Capture;
+  /** By the two clocks. */
+  readonly at: number;
+  readonly since: number;
+  took: number;
+}
+
+export class Capturer {
+  readonly #options: CapturerOptions;
+  readonly #waiting: Job[] = [];
+  #job: Job | undefined;
+  #cancelDeadline: () => void = nothing;
+  #giveUp: () => void = nothing;
+  #ended = false;
+
+  constructor(options: CapturerOptions) {
+    this.#options = options;
+  }
+
+  /** A capture is under way. */
+  get busy(): boolean {
+    return this.#job !== undefined;
+  }
+
+  /** To be called by the Exchange's `stopped`. */
+  stopped(stop: Stop): void {
+    if (this.#ended) return;
+    const { clock, exchange, limits, correlate: expressions, evaluate } = this.#options;
+    const asked = capture(stop, limits, evaluate === true ? expressions : []);
+    const job = { stop, capture: asked, at: clock.wall(), since: clock.now(), took: 0 };
+    const isSameThread = (other: Job): boolean => other.stop.thread === stop.thread;
+    exchange.hold();
+    const stale = this.#waiting.filter(isSameThread);
+    if (this.#waiting.length - stale.length >= maxWaiting) return this.#untaken(job, "time");
+    this.#waiting.splice(0, Infinity, ...this.#waiting.filter((other) => !isSameThread(other)), job);
+    try {
+      for (const each of stale) this.#untaken(each, "gone");
+      if (this.#job !== undefined && isSameThread(this.#job)) this.#finish(this.#job, "gone");
+    } finally {
+      this.#next();
+    }
+  }
+
+  /** The session is over. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const waiting = this.#waiting.splice(0);
+    if (this.#job !== undefined) this.#finish(this.#job, "gone");
+    for (const job of waiting) this.#untaken(job, "gone");
+  }
+
+  #next(): void {
+    if (this.#job !== undefined) return;
+    const job = this.#waiting.shift();
+    if (job === undefined) {
+      this.#options.exchange.release();
+      return;
+    }
+    this.#job = job;
+    const { clock, limits } = this.#options;
+    const left = job.since + limits.time - clock.now();
+    const first = job.capture.begin();
+    if (left <= 0) return this.#finish(job, "time");
+    this.#cancelDeadline = clock.after(left, () => this.#finish(job, "time"));
+    this.#ask(job, first);
+  }
+
+  /** Asks until an answer has to be waited for: what is answered at once must not deepen the stack. */
+  #ask(job: Job, first: Ask | undefined): void {
+    let ask = first;
+    while (ask !== undefined) {
+      const at: { once: boolean; answer?: Answer } = { once: true };
+      const giveUp = this.#options.exchange.ask(ask, (answer) => {
+        if (at.once) at.answer = answer;
+        else if (this.#job === job) this.#ask(job, this.#taken(job, answer));
+      });
+      at.once = false;
+      // The stop may be over by what was asked.
+      if (this.#job !== job) return giveUp();
+      this.#giveUp = giveUp;
+      if (at.answer === undefined) return;
+      ask = this.#taken(job, at.answer);
+    }
+    this.#finish(job, undefined);
+  }
+
+  #taken(job: Job, answer: Answer): Ask | undefined {
+    this.#giveUp = nothing;
+    // Whatever is answered by a debuggee that runs is none of that stop's: pydevd says so, debugpy gives other values.
+    if (this.#options.exchange.stop === undefined) return job.capture.take({ wire: "none", why: "it ran on" });
+    job.took = this.#options.clock.now() - job.since;
+    return job.capture.take(answer);
+  }
+
+  /** Ends the capture under way, whatever it waits for, and goes on to the next; does nothing for one that has ended. */
+  #finish(job: Job, cut: "time" | "gone" | undefined): void {
+    if (this.#job !== job) return;
+    const giveUp = this.#giveUp;
+    this.#job = undefined;
+    this.#giveUp = nothing;
+    this.#cancelDeadline();
+    this.#cancelDeadline = nothing;
+    try {
+      giveUp();
+      this.#hit(job, cut);
+    } finally {
+      this.#next();
+    }
+  }
+
+  /** A Hit of what the stop itself tells. */
+  #untaken(job: Job, cut: "time" | "gone"): void {
+    job.capture.begin();
+    this.#hit(job, cut);
+  }
+
+  #hit({ stop, capture, at, took }: Job, cut: "time" | "gone" | undefined): void {
+    const { session, service, threadName, process, correlate: expressions, onHit } = this.#options;
+    const snapshot = { ...capture.snapshot(cut), took };
+    const name = threadName?.(stop.thread);
+    const pid = process?.();
+    const { values, failures } = capture.evaluation;
+    const correlated = Object.fromEntries([...Object.entries(correlate(expressions, snapshot)), ...values]);
+    const uncorrelated = Object.fromEntries(
+      [...failures].filter(([expression]) => !Object.hasOwn(correlated, expression)),
+    );
+    const hit = {
+      number: stop.number,
+      session,
+      service,
+      at,
+      thread: name === undefined ? { id: stop.thread } : { id: stop.thread, name },
+      reason: stop.reason,
+      ...(capture.text === undefined ? {} : { text: capture.text }),
+      ...(pid === undefined ? {} : { process: pid }),
+      ...(Object.keys(correlated).length === 0 ? {} : { correlated }),
+      ...(Object.keys(uncorrelated).length === 0 ? {} : { uncorrelated }),
+      snapshot,
+    };
+    onHit(hit, capture.sources);
+  }
+}
+
+function nothing(): void {}
