@@ -46,10 +46,13 @@ export async function compileGo(dir: string): Promise<string> {
   return binary;
 }
 
-/** Runs a program under delve, which serves any number of clients one after the other; standard input is the program's. */
-export function delve(binary: string, port = 0): Running {
-  const options = ["--headless", "--accept-multiclient", "--continue", `--listen=127.0.0.1:${port}`];
-  return run("dlv", ["exec", ...options, binary], process.env);
+/**
+ * Runs a program under delve, which serves any number of clients one after the other; standard input is the program's. Without
+ * `continues` it runs from the first client's configurationDone on.
+ */
+export function delve(binary: string, port: number, continues: boolean): Running {
+  const options = ["--headless", "--accept-multiclient", ...(continues ? ["--continue"] : [])];
+  return run("dlv", ["exec", ...options, `--listen=127.0.0.1:${port}`, binary], process.env);
 }
 
 /** Runs one of the scripted IDEs of examples/. */
