@@ -54,6 +54,12 @@ class Ide {
     this.send(101, "");
   }
 
+  /** What was said before has been done: a breakpoint is not answered, but pydevd takes one command after the other. */
+  async settled(): Promise<void> {
+    this.send(102, "");
+    await this.next(502);
+  }
+
   leave(): void {
     this.#socket.end();
   }
@@ -153,6 +159,7 @@ t.test("owned: the program works; IDEs come, stop it, leave, and come again", as
   first.start(breakpoint);
   t.match(await first.next(501), { seq: 1, text: "@@BUILD_NUMBER@@" });
   t.match(await first.next(103), { text: /MainThread/ });
+  await first.settled();
   service.child.stdin.write("2\n");
   const stop = threadOf(await first.next(105));
   t.match(stops, [{ number: 2, reason: "breakpoint", thread: stop.thread }], "settrace's stop was the first");
@@ -178,7 +185,7 @@ t.test("owned: the program works; IDEs come, stop it, leave, and come again", as
 
   const second = await joinIde();
   second.start(breakpoint);
-  await second.next(103);
+  await second.settled();
   service.child.stdin.write("4\n");
   const again = threadOf(await second.next(105));
   const asked = second.send(114, again.thread, again.frame, "FRAME");
