@@ -153,6 +153,11 @@ export class DapExchange implements Exchange {
     return this.#state.stop;
   }
 
+  /** Its `initialize` was answered from here. */
+  hasAnswered(client: ClientId): boolean {
+    return this.#roster.get(client)?.answered ?? false;
+  }
+
   /** Who is here, the oldest first. */
   get views(): readonly ClientView[] {
     return this.#roster.all.map((client) => this.#roster.view(client));

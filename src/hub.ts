@@ -183,17 +183,24 @@ export class Hub<E extends Exchange = Exchange> {
     return id;
   }
 
-  /** Takes a client off, its stream as it is: the caller ends it. */
-  part(id: ClientId): void {
+  /** Takes a client off, its stream as it is, and gives what it has said while it may be another session's: the caller ends it or hands it on. */
+  part(id: ClientId): readonly Uint8Array[] {
     const client = this.#clients.get(id);
-    if (client === undefined) return;
+    if (client === undefined) return [];
+    const said = [...(client.said ?? []), ...client.lane.end()];
     this.#forget(client);
     this.act((exchange) => exchange.leave(id));
+    return said;
   }
 
   /** Takes all clients off, as {@link part} does. */
   partAll(): void {
     for (const id of this.#clients.keys()) this.part(id);
+  }
+
+  /** May be another session's. */
+  isUndecided(id: ClientId): boolean {
+    return this.#clients.get(id)?.said !== undefined;
   }
 
   get clients(): readonly Duplex[] {
@@ -275,8 +282,8 @@ export class Hub<E extends Exchange = Exchange> {
     for (const part of client.lane.push(chunk)) this.#give(part);
     if (!client.lane.inside) this.#flush("debuggee");
     if (!client.diverted) return;
-    this.part(client.id);
-    this.#options.diverted?.(client.id, client.said ?? []);
+    const said = this.part(client.id);
+    this.#options.diverted?.(client.id, said);
   }
 
   #heard(client: Client, frame: Frame): readonly Uint8Array[] | undefined {

@@ -83,7 +83,8 @@ export class Service {
       source: plan.source,
       ...(said === undefined ? {} : { said }),
       diverted: (diverted, words) => {
-        if (this.#joined(diverted, words) === undefined) this.#begin(diverted, peer, { said: words });
+        if (words === undefined) this.accept(diverted, peer);
+        else if (this.#joined(diverted, words) === undefined) this.#begin(diverted, peer, { said: words });
       },
       changed: (changed) => this.#registry.session(changed),
       identified: (who, changed) => this.#label(changed, who),

@@ -5,7 +5,8 @@
 //   and go and may be several.
 // - A client that came while the service is dialled waits with it; when the dial fails the first is told why in its own words.
 // - Adapters take the session of a child process on the same port: a further client is answered `initialize` here, and when its `attach`
-//   names a child it is taken off and gets a session with a connection of its own, where that answer is not given again.
+//   names a child it is taken off and gets a session with a connection of its own, where that answer is not given again. One that has
+//   not attached when the session ends is handed on likewise: it may have come for another child.
 // - With `reattach` a connection that is lost, or whose program has ended, is made again and the clients stay (reattach.ts); not that of a
 //   child, whose number the next process does not have.
 import type { Duplex } from "node:stream";
@@ -35,6 +36,8 @@ export class DapSession extends Session {
   readonly #clients = new Map<ClientId, Duplex>();
   /** Those whose `initialize` was answered by another session. */
   readonly #answered = new Set<ClientId>();
+  /** Those who have said which child they are after. */
+  readonly #decided = new Set<ClientId>();
   /** Which child the session is of. */
   #target: string | undefined;
   #adapterEnded = false;
@@ -64,7 +67,7 @@ export class DapSession extends Session {
 
   async run(): Promise<void> {
     const { signal } = this.over;
-    if (this.options.said === undefined) {
+    if (this.options.said?.some((bytes) => childOf(frameOf("header", bytes)) !== undefined) !== true) {
       await new Promise<void>((resolve) => {
         this.#onBytes = resolve;
         signal.addEventListener("abort", () => resolve(), { once: true });
@@ -133,7 +136,7 @@ export class DapSession extends Session {
       stopped: (stop) => this.stopped(stop),
       breakpoints: (path) => this.breakpoints(path),
       offer: (side, bytes) => this.chunk(side, bytes),
-      diverts: (_, frame) => this.#isForAnother(frame),
+      diverts: (client, frame) => this.#isForAnother(client, frame),
       diverted: (client, words) => this.#divert(client, words),
       clientGone: (client, gone) => this.#left(client, gone),
       debuggeeGone: (gone) => this.#lost(gone),
@@ -155,9 +158,10 @@ export class DapSession extends Session {
   }
 
   /** The first to attach says what this session is about. */
-  #isForAnother(frame: Frame): boolean {
+  #isForAnother(client: ClientId, frame: Frame): boolean {
     const target = childOf(frame);
     if (target === undefined) return false;
+    this.#decided.add(client);
     this.#target ??= target;
     return target !== this.#target && target !== anyProcess;
   }
@@ -236,11 +240,28 @@ export class DapSession extends Session {
       void this.#return(gone.detail ?? "the service has ended the connection");
       return;
     }
+    const others = this.#takeUndecided();
     this.#adapterEnded = gone.how === "end";
     const clients = [...this.#clients.values()];
     if (gone.how === "reset") for (const stream of clients) reset(stream);
     else for (const stream of clients) stream.end();
     if (gone.how === "reset" || clients.length === 0) this.#over(gone);
+    for (const { stream, said } of others) this.options.diverted(stream, said);
+  }
+
+  /** Not the one that began the session: a service that ends every connection at once would be dialled without end. */
+  #takeUndecided(): { readonly stream: Duplex; readonly said?: readonly Uint8Array[] }[] {
+    const hub = this.#hub;
+    return [...this.#clients].flatMap(([id, stream]) => {
+      if (stream === this.options.stream || this.#decided.has(id) || hub?.isUndecided(id) !== true) return [];
+      const answered = hub.act((exchange) => exchange.hasAnswered(id));
+      this.#clients.delete(id);
+      const said = hub.part(id);
+      if (answered) return [{ stream, said }];
+      stream.pause();
+      for (const bytes of said.toReversed()) stream.unshift(bytes);
+      return [{ stream }];
+    });
   }
 
   #mayReturn(): boolean {
@@ -320,7 +341,8 @@ export class DapSession extends Session {
     if (this.over.signal.aborted) return;
     const early = this.#inbox.take();
     for (const bytes of early) this.chunk("client", bytes);
-    refuse(this.options.stream, "dap", early, error);
+    // Of what was said elsewhere the first message, `initialize`, has been answered.
+    refuse(this.options.stream, "dap", [...(this.options.said?.slice(1) ?? []), ...early], error);
     this.finish({ by: "relay", how: "failed", detail: error.format() });
   }
 }

@@ -60,8 +60,8 @@ export interface SessionOptions {
   readonly rewrite: Rewrite | undefined;
   /** What a client has said already whose `initialize` was answered elsewhere (see session-dap.ts). */
   readonly said?: readonly Uint8Array[];
-  /** Makes a session of a client that turned out to attach to another process than this session's. */
-  readonly diverted: (stream: Duplex, said: readonly Uint8Array[]) => void;
+  /** Takes a client that is not this session's: as one that has just come, or, with `said`, as above. */
+  readonly diverted: (stream: Duplex, said?: readonly Uint8Array[]) => void;
   readonly clients: ClientPolicy;
   /** Undefined: nothing is captured. */
   readonly capture: CaptureOptions | undefined;

@@ -50,6 +50,18 @@ export async function openSession(port: number, wire: "dap" | "pydevd"): Promise
   return socket;
 }
 
+/** Ends a session with its debuggee: one that a client merely leaves lives on in the relay, and in sshd. */
+export async function closeSession(socket: net.Socket, wire: "dap" | "pydevd"): Promise<void> {
+  const closed = once(socket, "close");
+  if (wire === "pydevd") socket.destroy();
+  else {
+    socket.on("error", () => undefined).resume();
+    const args = { terminateDebuggee: true };
+    socket.end(encodeDap({ seq: 4, type: "request", command: "disconnect", arguments: args }));
+  }
+  await closed;
+}
+
 /**
  * Sends `message` and waits for it to come back, again and again while `more` says so. `more` gets the milliseconds that
  * the round trip took.
@@ -101,6 +113,7 @@ export async function untilOpen(
   open: () => Promise<net.Socket>,
   message: Uint8Array,
   check: () => void,
+  close: (socket: net.Socket) => Promise<unknown> = async (socket) => await Promise.resolve(socket.destroy()),
 ): Promise<void> {
   const deadline = performance.now() + openWithinMs;
   for (;;) {
@@ -108,7 +121,7 @@ export async function untilOpen(
     try {
       const socket = await open();
       await pingPong(socket, message, () => false);
-      socket.destroy();
+      await close(socket);
       return;
     } catch (error) {
       if (performance.now() > deadline) throw error;

@@ -1,7 +1,7 @@
 // What stands behind every path: one process, so that all paths lead to the same end. Prints its ports as a JSON array.
 //   'S' u32be n   takes n bytes more, then answers one byte
 //   'G' u32be n   sends n bytes
-//   DAP requests  answers them until configurationDone, then echoes
+//   DAP requests  answers them until configurationDone, then echoes, until a `disconnect` that is a chunk of its own
 //   else          echoes
 // To who says nothing it is pydevd's IDE: it says 101, then echoes.
 import { once } from "node:events";
@@ -13,6 +13,8 @@ import { send } from "./client.ts";
 const headLength = 5;
 
 const silentMs = 50;
+/** Bytes of the shortest message that is echoed. */
+const shortest = 200;
 
 function serve(socket: net.Socket): void {
   socket.on("error", () => socket.destroy());
@@ -48,7 +50,10 @@ function answer(socket: net.Socket, first: Buffer): void {
       if (command === "attach") socket.write(encodeDap({ seq: 2, type: "event", event: "initialized" }));
       if (command !== "configurationDone") continue;
       socket.off("data", receive);
-      socket.on("data", (each: Buffer) => socket.write(each));
+      socket.on("data", (each: Buffer) => {
+        if (each.length < shortest && each.includes('"disconnect"')) socket.end();
+        else socket.write(each);
+      });
     }
   };
   socket.on("data", receive);

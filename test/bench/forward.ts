@@ -85,11 +85,11 @@ async function repeat(workload: Workload, paths: readonly Path[], milliseconds: 
       run.cpu += cpuOfMainThread(run.path.pid) - before;
     }
   }
-  const figures = runs.map(({ path, work, cpu, units }): [string, Figures] => {
+  const figures = runs.map(async ({ path, work, cpu, units }): Promise<[string, Figures]> => {
     const withCpu = path.pid === undefined || cpuMetric === undefined ? {} : { [cpuMetric]: cpu / units };
-    return [path.name, { ...work.finish(), ...withCpu }];
+    return [path.name, { ...(await work.finish()), ...withCpu }];
   });
-  return new Map(figures);
+  return new Map(await Promise.all(figures));
 }
 
 function wants({ only }: BenchOptions, name: string): boolean {

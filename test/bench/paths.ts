@@ -1,7 +1,7 @@
 // The ways from the load to the echo peer that are compared, all open at once.
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
 import { freePorts } from "../../src/demo/ports.ts";
-import { connect, openSession, untilOpen } from "./client.ts";
+import { closeSession, connect, openSession, untilOpen } from "./client.ts";
 import { frames } from "./message.ts";
 import { Program } from "./program.ts";
 import { startRelay } from "./relay.ts";
@@ -145,7 +145,13 @@ function plain(name: PathName, port: number, pid: number | undefined): Path {
 async function opened(path: Path, program: { check(): void }): Promise<Path> {
   const check = (): void => program.check();
   await untilOpen(() => connect(path.raw), frames.raw(200), check);
-  await untilOpen(() => openSession(path.framed, path.wire), frames[path.wire](200), check);
+  const { framed, wire } = path;
+  await untilOpen(
+    () => openSession(framed, wire),
+    frames[wire](200),
+    check,
+    (socket) => closeSession(socket, wire),
+  );
   return path;
 }
 

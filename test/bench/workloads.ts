@@ -1,6 +1,6 @@
 // What is done on every path, and what is measured of it.
 import type { Socket } from "node:net";
-import { connect, openSession, pingPong, send } from "./client.ts";
+import { closeSession, connect, openSession, pingPong, send } from "./client.ts";
 import { frames } from "./message.ts";
 import type { Path } from "./paths.ts";
 import { quantile } from "./statistics.ts";
@@ -23,7 +23,7 @@ export interface Work {
   /** Works for about `milliseconds`; returns what CPU is counted by: the messages that crossed, or MB. */
   turn(milliseconds: number): Promise<number>;
   /** Ends it: what all turns gave. */
-  finish(): Figures;
+  finish(): Promise<Figures>;
 }
 
 export const metrics = {
@@ -103,7 +103,13 @@ function roundTrips(size: number, connections: number, kind: "framed" | "raw"): 
   return async (path) => {
     const message = frames[kind === "raw" ? "raw" : path.wire](size);
     const open = (): Promise<Socket> => (kind === "raw" ? connect(path.raw) : openSession(path.framed, path.wire));
-    const sockets = await Promise.all(Array.from({ length: connections }, open));
+    // The first alone: who comes while no session stands may open the one that another began, and a client's events pass from the opener only.
+    const first = await open();
+    const sockets = [first, ...(await Promise.all(Array.from({ length: connections - 1 }, open)))];
+    const close = async (socket: Socket): Promise<void> => {
+      if (kind === "raw") socket.destroy();
+      else await closeSession(socket, path.wire);
+    };
     const warmUp = async (socket: Socket): Promise<void> => {
       let left = Math.ceil(warmUps / connections);
       await pingPong(socket, message, () => --left > 0);
@@ -123,8 +129,8 @@ function roundTrips(size: number, connections: number, kind: "framed" | "raw"): 
         total += performance.now() - began;
         return 2 * (times.length - before); // a round trip is two messages
       },
-      finish() {
-        for (const socket of sockets) socket.destroy();
+      async finish() {
+        await Promise.all(sockets.map(close));
         const stalls = times.filter((took) => took > stallMs).length;
         const figures = { ...latency(times), rate: (times.length / total) * 1000 };
         return connections === 1 ? { ...figures, stalls } : figures;
@@ -148,7 +154,7 @@ function bulk(mode: "G" | "S"): Workload["start"] {
         megabytes += count / 1e6;
         return count / 1e6;
       },
-      finish: () => ({ throughput: (megabytes / total) * 1000 }),
+      finish: () => Promise.resolve({ throughput: (megabytes / total) * 1000 }),
     });
   };
 }
@@ -184,7 +190,7 @@ function connects(path: Path): Promise<Work> {
       }
       return times.length - before;
     },
-    finish: () => latency(times),
+    finish: () => Promise.resolve(latency(times)),
   });
 }
 

@@ -303,14 +303,95 @@ t.test("garbage turns a session opaque and crosses untouched", async (t) => {
   t.equal(await gone(debuggee), "reset", "nobody else can be handed it");
 });
 
+function say(message: object): string {
+  const json = JSON.stringify(message);
+  return `Content-Length: ${json.length}\r\n\r\n${json}`;
+}
+
+/** An adapter's part: the next connection, whose initialize and attach are answered; what it was told. */
+async function attached(vm: Awaited<ReturnType<typeof listen>>) {
+  const adapter = await vm.next();
+  const answer = (command: string, request_seq: unknown): void => {
+    adapter.write(say({ seq: 0, type: "response", request_seq, command, success: true, body: { x: 5 } }));
+  };
+  let told = "";
+  for (const command of ["initialize", "attach"]) {
+    if (!told.includes(command)) told += await read(adapter, command);
+    const [, seq] = new RegExp(`"seq":(\\d+),"type":"request","command":"${command}"`).exec(told) ?? [];
+    answer(command, Number(seq));
+  }
+  return { adapter, told };
+}
+
+t.test(
+  "dap: who has not attached when a session ends is handed on, with its words, and dials when it does",
+  async (t) => {
+    const vm = await listen();
+    t.teardown(() => vm.close());
+    const { port, reached, registry } = await serve(t, "dap", "client", vm.port);
+    const initialize = say({ seq: 1, type: "request", command: "initialize", arguments: {} });
+    const attach = (child: number): string =>
+      say({ seq: 2, type: "request", command: "attach", arguments: { subProcessId: child } });
+    const first = await connect(port);
+    first.write(initialize + attach(1));
+    const { adapter } = await attached(vm);
+    await read(first, '"request_seq":2');
+    const [second, third] = [await connect(port), await connect(port)];
+    second.write(initialize);
+    t.match(await read(second, '"x":5'), /"request_seq":1/);
+    t.equal(registry.sessions().length, 1, "both have joined what is there");
+    adapter.end();
+    t.equal(await gone(first), "end");
+    await reached("waiting", 2);
+    await reached("waiting", 3);
+    // The beginning of the next message comes with it.
+    const done = say({ seq: 3, type: "request", command: "configurationDone" });
+    second.write(attach(2) + done.slice(0, 9));
+    const other = await attached(vm);
+    t.equal(other.told, initialize + attach(2));
+    t.match(await read(second, '"request_seq":2'), /^(?!.*initialize)/s, "the answer to initialize is not given again");
+    second.write(done.slice(9));
+    t.equal(await read(other.adapter, "configurationDone"), done);
+    third.write(initialize + attach(3));
+    t.equal((await attached(vm)).told, initialize + attach(3));
+    for (const socket of [first, second, third]) socket.destroy();
+  },
+);
+
+t.test(
+  "dap: a client of another child is taken off with all that it has said; when that cannot be dialled it reads why",
+  async (t) => {
+    const vm = await listen();
+    const { port } = await serve(t, "dap", "client", vm.port);
+    const initialize = say({ seq: 1, type: "request", command: "initialize", arguments: {} });
+    const attach = (child: number): string =>
+      say({ seq: 2, type: "request", command: "attach", arguments: { subProcessId: child } });
+    const clients = [await connect(port)];
+    clients[0]?.write(initialize + attach(1));
+    await attached(vm);
+    const second = await connect(port);
+    clients.push(second);
+    second.write(initialize);
+    await read(second, '"x":5');
+    const done = say({ seq: 3, type: "request", command: "configurationDone" });
+    second.write(attach(2) + done.slice(0, 30));
+    const { adapter, told } = await attached(vm);
+    second.write(done.slice(30));
+    t.equal(told + (await read(adapter, "configurationDone")), initialize + attach(2) + done);
+    const third = await connect(port);
+    third.write(initialize);
+    await read(third, '"x":5');
+    await vm.close();
+    third.write(attach(3));
+    t.match(await read(third, "showUser"), /"request_seq":2,.*"attach".*DT_DIAL_REFUSED/s);
+    for (const socket of [...clients, third]) socket.destroy();
+  },
+);
+
 t.test("dap: the adapter's connection outlives its IDE, and the next one is handed it", async (t) => {
   const vm = await listen();
   t.teardown(() => vm.close());
   const { port, reached, ends } = await serve(t, "dap", "client", vm.port);
-  const say = (message: object): string => {
-    const json = JSON.stringify(message);
-    return `Content-Length: ${json.length}\r\n\r\n${json}`;
-  };
   const first = await connect(port);
   first.write(say({ seq: 1, type: "request", command: "initialize", arguments: {} }));
   const debuggee = await vm.next();
@@ -330,6 +411,8 @@ t.test("dap: the adapter's connection outlives its IDE, and the next one is hand
   const second = await connect(port);
   second.write(say({ seq: 7, type: "request", command: "initialize", arguments: {} }));
   t.match(await read(second, '"x":5'), /"request_seq":7/, "answered from what the adapter said to the first");
+  second.write(say({ seq: 8, type: "request", command: "attach", arguments: {} }));
+  await read(debuggee, "attach");
   debuggee.end();
   t.equal(await gone(second), "end");
   second.end();
