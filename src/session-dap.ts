@@ -7,6 +7,7 @@
 // - Adapters take the session of a child process on the same port: a further client is answered `initialize` here, and when its `attach`
 //   names a child it is taken off and gets a session with a connection of its own, where that answer is not given again. One that has
 //   not attached when the session ends is handed on likewise: it may have come for another child.
+// - What is no DAP is passed between the service and one client; nobody can share it.
 // - With `reattach` a connection that is lost, or whose program has ended, is made again and the clients stay (reattach.ts); not that of a
 //   child, whose number the next process does not have.
 import type { Duplex } from "node:stream";
@@ -91,7 +92,7 @@ export class DapSession extends Session {
 
   /** Takes a further client; false when this session is not one to join. `said`: of one that is after this very child. */
   join(stream: Duplex, said?: readonly Uint8Array[]): boolean {
-    if (this.#hub === undefined || this.#adapterEnded || this.over.signal.aborted) return false;
+    if (this.#hub === undefined || this.#adapterEnded || this.traffic.opaque || this.over.signal.aborted) return false;
     if (said !== undefined && said.every((bytes) => childOf(frameOf("header", bytes)) !== this.#target)) return false;
     this.#enter(this.#hub, stream, said ?? [], said !== undefined);
     if (this.#returning === undefined) this.attached();
@@ -262,6 +263,15 @@ export class DapSession extends Session {
       for (const bytes of said.toReversed()) stream.unshift(bytes);
       return [{ stream }];
     });
+  }
+
+  protected override unreadable(): void {
+    for (const { stream, said } of this.#takeUndecided()) this.options.diverted(stream, said);
+    for (const [id, stream] of [...this.#clients].slice(1)) {
+      this.#clients.delete(id);
+      this.#hub?.part(id);
+      reset(stream);
+    }
   }
 
   #mayReturn(): boolean {

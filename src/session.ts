@@ -243,10 +243,14 @@ export abstract class Session {
     const failure = this.traffic.count(side, bytes);
     if (failure !== undefined) {
       this.note({ kind: "opaque", side, detail: failure.format() });
+      queueMicrotask(() => this.unreadable());
       this.options.changed(this);
     }
     this.options.observer.chunk(this.facts.id, side, bytes);
   }
+
+  /** Its bytes are not its wire's, or no longer: they only pass. */
+  protected unreadable(): void {}
 
   protected note(note: SessionNote): void {
     this.options.observer.note(this.facts.id, note);

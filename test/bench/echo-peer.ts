@@ -1,9 +1,10 @@
-// What stands behind every path: one process, so that all paths lead to the same end. Prints its ports as a JSON array.
+// What stands behind every path: one process, so that all paths lead to the same end. Its arguments are how many ports echo and how
+// many are of an IDE of pydevd; it prints them all, in this order, as a JSON array.
 //   'S' u32be n   takes n bytes more, then answers one byte
 //   'G' u32be n   sends n bytes
 //   DAP requests  answers them until configurationDone, then echoes, until a `disconnect` that is a chunk of its own
 //   else          echoes
-// To who says nothing it is pydevd's IDE: it says 101, then echoes.
+// pydevd's IDE says 101, then echoes.
 import { once } from "node:events";
 import net from "node:net";
 import { decodeDap, encodeDap, isRequest } from "../../protocol/dap.ts";
@@ -12,16 +13,13 @@ import { send } from "./client.ts";
 
 const headLength = 5;
 
-const silentMs = 50;
 /** Bytes of the shortest message that is echoed. */
 const shortest = 200;
 
 function serve(socket: net.Socket): void {
   socket.on("error", () => socket.destroy());
   socket.on("end", () => socket.end());
-  const silence = setTimeout(() => socket.write("101\t1\t\n"), silentMs);
   socket.once("data", (first: Buffer) => {
-    clearTimeout(silence);
     const mode = String.fromCharCode(first[0] ?? 0);
     if (first.includes('"type":"request"')) {
       answer(socket, first);
@@ -68,14 +66,22 @@ function take(socket: net.Socket, count: number): void {
   });
 }
 
+function serveAsIde(socket: net.Socket): void {
+  socket.write("101\t1\t\n");
+  serve(socket);
+}
+
+const [echoes, ides] = process.argv.slice(2).map(Number);
 const ports = await Promise.all(
-  Array.from({ length: Number(process.argv[2]) }, async () => {
-    const server = net.createServer({ noDelay: true, allowHalfOpen: true }, serve);
-    server.listen({ port: 0, host: "127.0.0.1", backlog: 1024 });
-    await once(server, "listening");
-    const address = server.address();
-    return typeof address === "object" ? address?.port : undefined;
-  }),
+  [...Array<typeof serve>(echoes ?? 0).fill(serve), ...Array<typeof serve>(ides ?? 0).fill(serveAsIde)].map(
+    async (one) => {
+      const server = net.createServer({ noDelay: true, allowHalfOpen: true }, one);
+      server.listen({ port: 0, host: "127.0.0.1", backlog: 1024 });
+      await once(server, "listening");
+      const address = server.address();
+      return typeof address === "object" ? address?.port : undefined;
+    },
+  ),
 );
 process.stdout.write(`${JSON.stringify(ports)}\n`);
 process.stdin.resume().on("end", () => process.exit());

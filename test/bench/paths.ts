@@ -55,12 +55,13 @@ export async function openPaths(kinds: readonly PathKind[]): Promise<Paths> {
   };
   const peerPath = new URL("./echo-peer.js", import.meta.url).pathname;
   try {
-    const peer = own(new Program(process.execPath, [peerPath, `${peerPorts}`]));
+    const peer = own(new Program(process.execPath, [peerPath, `${echoPorts}`, `${idePorts}`]));
     const ports = parsePorts(await peer.firstLine());
+    const [peerPorts, peerIdes] = [ports.slice(0, echoPorts), ports.slice(echoPorts)];
     const sshd = own(await ThrowawaySshd.start());
-    const open = (kind: PathKind): Promise<Path[]> => openers[kind]({ peerPorts: ports, sshd, own });
+    const open = (kind: PathKind): Promise<Path[]> => openers[kind]({ peerPorts, peerIdes, sshd, own });
     const all = (await Promise.all(kinds.map(open))).flat();
-    return { all, sshd, sparePorts: ports.slice(2 * portsOfRelay), close };
+    return { all, sshd, sparePorts: peerPorts.slice(2 * echoesOfRelay), close };
   } catch (error) {
     await close();
     throw error;
@@ -69,13 +70,16 @@ export async function openPaths(kinds: readonly PathKind[]): Promise<Paths> {
 
 interface Place {
   readonly peerPorts: readonly number[];
+  /** Where it is pydevd's IDE. */
+  readonly peerIdes: readonly number[];
   readonly sshd: ThrowawaySshd;
   readonly own: <Thing extends { stop(): Promise<void> }>(thing: Thing) => Thing;
 }
 
 /** A port may stand behind one service of a configuration only. */
-const portsOfRelay = 6;
-const peerPorts = 2 * portsOfRelay + 4;
+const echoesOfRelay = 5;
+const echoPorts = 2 * echoesOfRelay + 4;
+const idePorts = 2;
 
 const openers: Readonly<Record<PathKind, (place: Place) => Promise<Path[]>>> = {
   direct: async ({ peerPorts: [port = 0] }) => [plain("direct", port, undefined)],
@@ -103,18 +107,17 @@ const openers: Readonly<Record<PathKind, (place: Place) => Promise<Path[]>>> = {
     ]);
   },
 
-  debugtap: async ({ peerPorts, sshd, own }) => {
-    const both = await Promise.all([
-      debugtap({ peerPorts, sshd, own }, false),
-      debugtap({ peerPorts: peerPorts.slice(portsOfRelay), sshd, own }, true),
-    ]);
+  debugtap: async (place) => {
+    const [peerPorts, peerIdes] = [place.peerPorts.slice(echoesOfRelay), place.peerIdes.slice(1)];
+    const both = await Promise.all([debugtap(place, false), debugtap({ ...place, peerPorts, peerIdes }, true)]);
     return both.flat();
   },
 };
 
-async function debugtap({ peerPorts, sshd, own }: Place, recorded: boolean): Promise<Path[]> {
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = peerPorts;
-  const [here, hereFramed, local, localFramed, remote, remoteFramed] = await freePorts(portsOfRelay);
+async function debugtap({ peerPorts, peerIdes, sshd, own }: Place, recorded: boolean): Promise<Path[]> {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0] = peerPorts;
+  const [f = 0] = peerIdes;
+  const [here, hereFramed, local, localFramed, remote, remoteFramed] = await freePorts(6);
   const relay = own(
     await startRelay({
       sshd,

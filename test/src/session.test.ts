@@ -359,6 +359,36 @@ t.test(
 );
 
 t.test(
+  "dap: what is no DAP is one client's: the others are handed on or let go, and who comes gets a session",
+  async (t) => {
+    const vm = await listen();
+    t.teardown(() => vm.close());
+    const { port, reached, registry } = await serve(t, "dap", "client", vm.port);
+    const initialize = say({ seq: 1, type: "request", command: "initialize", arguments: {} });
+    const attach = say({ seq: 2, type: "request", command: "attach", arguments: {} });
+    const first = await connect(port);
+    first.write(initialize + attach);
+    const { adapter } = await attached(vm);
+    await read(first, '"request_seq":2');
+    const [second, third] = [await connect(port), await connect(port)];
+    for (const client of [second, third]) {
+      client.write(initialize);
+      await read(client, '"x":5');
+    }
+    third.write(attach + say({ seq: 3, type: "request", command: "threads" }));
+    await read(adapter, "threads");
+    adapter.write("garbage\n");
+    t.equal(await read(first, "garbage"), "garbage\n");
+    t.equal(await gone(third), "reset", "it was this session's, which it cannot hear any more");
+    await reached("waiting", 2);
+    second.write(attach);
+    t.equal((await attached(vm)).told, initialize + attach);
+    t.equal(registry.sessions().length, 2, "it did not join what it came from");
+    for (const socket of [first, second, third]) socket.destroy();
+  },
+);
+
+t.test(
   "dap: a client of another child is taken off with all that it has said; when that cannot be dialled it reads why",
   async (t) => {
     const vm = await listen();
