@@ -12,7 +12,7 @@ import type { Registry } from "./registry.ts";
 import type { ServicePlan } from "./service.ts";
 import { runLocal } from "./transport/local-exec.ts";
 import type { Run } from "./transport/process-lookup.ts";
-import type { HostLink, LinkState, SupervisorOptions } from "./transport/supervisor.ts";
+import type { HostLink, LinkState, SupervisorOptions } from "./transport/host-link.ts";
 import { localFiles, type RemoteFiles } from "./transport/remote-files.ts";
 import { hostPort } from "./transport/tcp.ts";
 

@@ -15,7 +15,7 @@ import { systemClock } from "./transport/clock.ts";
 import { lookupPid, lookupProcess, type Run } from "./transport/process-lookup.ts";
 import { localFiles, type RemoteFiles } from "./transport/remote-files.ts";
 import { realPathHere, sourceComparer } from "./transport/source-compare.ts";
-import type { HostLink } from "./transport/supervisor.ts";
+import type { HostLink } from "./transport/host-link.ts";
 import { dialTcp, hostPort, listenTcp } from "./transport/tcp.ts";
 
 export interface PlanOptions {

@@ -19,7 +19,7 @@ import { suggest } from "../suggest.ts";
 import { runLocal } from "../transport/local-exec.ts";
 import { isWalked, questionOf, walkHere, walkSources } from "../transport/source-walk.ts";
 import type { AskedSources, WalkedSources } from "../transport/source-walk.ts";
-import { openTunnel } from "../transport/tunnel.ts";
+import { openTunnel } from "../transport/ssh-tunnel.ts";
 import { printJson, printLine } from "./output.ts";
 import { clean } from "./paint.ts";
 import { promptOnTerminal } from "./prompt.ts";

@@ -1,13 +1,15 @@
-// The second SSH connection to a Host: commands, and later files. On the debug lane they would stand before debug messages.
+// The second SSH connection to a Host: commands and files. On the debug lane they would stand before debug messages.
 //
 // Rules
-// - Opened at the first command, closed when idle for a minute. Whatever happens here, the debug lane goes on.
+// - Opened at the first command or file, but not before the debug lane is up; closed when idle for a minute. Whatever happens
+//   here, the debug lane goes on.
 // - It has its own watchdog, strict only while a command runs.
 // - Which sshd process serves it is told, so that one that a lost connection leaves behind can be ended.
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { Clock } from "../clock.ts";
 import { sshdProcess, type SshdProcess } from "./evict.ts";
 import type { ExecOptions, ExecResult } from "./remote-exec.ts";
+import type { RemoteFiles } from "./remote-files.ts";
 import { ignore } from "./tcp.ts";
 import type { SupervisedTunnel } from "./tunnel.ts";
 import { watchTunnel } from "./watch.ts";
@@ -21,6 +23,8 @@ interface Lane {
 }
 
 export interface ExecLaneOptions {
+  /** Resolves when there is a link to the Host; `what` waits for it. Rejects with why there is none. */
+  readonly ready: (what: string) => Promise<unknown>;
   /** Rejects with DT_SSH_*, DT_HOSTKEY_*. */
   readonly open: () => Promise<SupervisedTunnel>;
   readonly clock: Clock;
@@ -40,13 +44,31 @@ export class ExecLane {
     this.#options = options;
   }
 
-  /** Rejects as `open`, and with DT_SSH_TIMEOUT, DT_LINK_LOST. */
-  async run(command: string, options: ExecOptions): Promise<ExecResult> {
-    return await this.use(async (tunnel) => await tunnel.exec(command, options));
+  /** Rejects as `ready`, as `open`, and with DT_SSH_TIMEOUT, DT_LINK_LOST. */
+  async run(command: string, options?: ExecOptions): Promise<ExecResult> {
+    return await this.#use("a command", async (tunnel) => await tunnel.exec(command, options));
   }
 
-  /** Rejects as `open`, with DT_LINK_LOST, and as `work`. */
-  async use<T>(work: (tunnel: SupervisedTunnel) => Promise<T>): Promise<T> {
+  readonly files: RemoteFiles = {
+    stat: async (path) => await this.#use("a file", async ({ files }) => await files.stat(path)),
+    read: async (path, limit) => await this.#use("a file", async ({ files }) => await files.read(path, limit)),
+    realPath: async (path) => await this.#use("a file", async ({ files }) => await files.realPath(path)),
+  };
+
+  /** The other connection was lost: is this one still there? */
+  async suspect(): Promise<void> {
+    const lane = await this.#lane?.catch(ignore);
+    if (lane?.tunnel.lost === undefined) lane?.watch.suspect();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelIdle();
+    await this.#end();
+  }
+
+  async #use<T>(what: string, work: (tunnel: SupervisedTunnel) => Promise<T>): Promise<T> {
+    await this.#options.ready(what);
     if (this.#closed) throw new DebugtapError("DT_LINK_LOST", "debugtap closed the connection for commands");
     this.#cancelIdle();
     this.#running++;
@@ -60,18 +82,6 @@ export class ExecLane {
       if (this.#running === 0 && !this.#closed)
         this.#cancelIdle = this.#options.clock.after(idleMs, () => void this.#end());
     }
-  }
-
-  /** The other connection was lost: is this one still there? */
-  async suspect(): Promise<void> {
-    const lane = await this.#lane?.catch(ignore);
-    if (lane?.tunnel.lost === undefined) lane?.watch.suspect();
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.#cancelIdle();
-    await this.#end();
   }
 
   async #connect(): Promise<Lane> {

@@ -12,15 +12,10 @@ import type { Listen, Listener, Peer } from "../duplex.ts";
 import { Backoff } from "./backoff.ts";
 import type { Clock } from "../clock.ts";
 import { hostPort } from "./tcp.ts";
-import type { SupervisedTunnel } from "./tunnel.ts";
+import type { ForwardAddress, SupervisedTunnel } from "./tunnel.ts";
 
 const freeingMs = 25;
 const freeingTries = 40;
-
-export interface ForwardAddress {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface RemoteForwardsOptions {
   readonly clock: Clock;

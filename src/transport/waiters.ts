@@ -1,4 +1,4 @@
-// Those who wait for a Host's connection, each with its own limit.
+// Those who wait for a Host's connection, each until its own deadline.
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { Clock } from "../clock.ts";
 import type { SupervisedTunnel } from "./tunnel.ts";
@@ -8,27 +8,28 @@ interface Waiter {
   reject(error: DebugtapError): void;
 }
 
-export interface WaitOptions {
-  /** By the clock's `now`. */
-  readonly deadline: number;
-  readonly signal?: AbortSignal;
-  /** The error when time is over and no reason is known. */
-  readonly timeout: () => DebugtapError;
-}
-
 export class Waiters {
   readonly #clock: Clock;
+  readonly #host: string;
+  readonly #limitMs: number;
   readonly #waiting = new Set<Waiter>();
   #tunnel: SupervisedTunnel | undefined;
   #reason: DebugtapError | undefined;
   #final = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, host: string, limitMs: number) {
     this.#clock = clock;
+    this.#host = host;
+    this.#limitMs = limitMs;
+  }
+
+  /** For who begins to wait now, by the clock's `now`. */
+  deadline(): number {
+    return this.#clock.now() + this.#limitMs;
   }
 
   /** Rejects with the reason of the outage: at once if it is final, else when time is over. */
-  async wait({ deadline, signal, timeout }: WaitOptions): Promise<SupervisedTunnel> {
+  async wait(what: string, deadline: number, signal?: AbortSignal): Promise<SupervisedTunnel> {
     if (signal?.aborted === true) throw stopped();
     if (this.#tunnel !== undefined && this.#tunnel.lost === undefined) return this.#tunnel;
     if (this.#final && this.#reason !== undefined) throw this.#reason;
@@ -50,7 +51,7 @@ export class Waiters {
       };
       const onAbort = (): void => waiter.reject(stopped());
       const left = Math.max(0, deadline - this.#clock.now());
-      const cancel = this.#clock.after(left, () => waiter.reject(this.#reason ?? timeout()));
+      const cancel = this.#clock.after(left, () => waiter.reject(this.#reason ?? this.#timeout(what)));
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#waiting.add(waiter);
     });
@@ -68,6 +69,12 @@ export class Waiters {
     this.#reason = reason;
     this.#final = final;
     if (final) for (const waiter of this.#waiting) waiter.reject(reason);
+  }
+
+  #timeout(what: string): DebugtapError {
+    return new DebugtapError("DT_LINK_LOST", `${this.#host} is not connected yet`, {
+      why: `${what} waited ${this.#limitMs} ms for it`,
+    });
   }
 }
 

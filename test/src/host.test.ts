@@ -6,7 +6,7 @@ import { Port } from "../../src/port.ts";
 import { Registry } from "../../src/registry.ts";
 import { Service } from "../../src/service.ts";
 import { Observers } from "../../src/observers.ts";
-import type { HostLink } from "../../src/transport/supervisor.ts";
+import type { HostLink } from "../../src/transport/host-link.ts";
 
 const vm = "127.0.0.1:5678";
 const refused = new DebugtapError("DT_PORT_IN_USE", "taken", { why: "by another", fix: "ss -ltn" });

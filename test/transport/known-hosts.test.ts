@@ -7,7 +7,7 @@ import { KnownHosts, fingerprint, matchesName, parseKnownHosts } from "../../src
 import type { KnownHost } from "../../src/transport/known-hosts.ts";
 import { resolveSshTarget } from "../../src/transport/ssh-config.ts";
 import type { SshTarget } from "../../src/transport/ssh-config.ts";
-import { openTunnel } from "../../src/transport/tunnel.ts";
+import { openTunnel } from "../../src/transport/ssh-tunnel.ts";
 import { codeOf, known, run } from "./vm.ts";
 
 const ed25519 = keyBlob("ssh-ed25519", 1);

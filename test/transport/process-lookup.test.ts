@@ -14,7 +14,7 @@ import { runLocal } from "../../src/transport/local-exec.ts";
 import { lookupPid, lookupProcess, parseLookup } from "../../src/transport/process-lookup.ts";
 import type { Run } from "../../src/transport/process-lookup.ts";
 import { connectionCommand, pidCommand } from "../../src/transport/process-script.ts";
-import { openTunnel } from "../../src/transport/tunnel.ts";
+import { openTunnel } from "../../src/transport/ssh-tunnel.ts";
 import { known, run, service, until } from "./vm.ts";
 import type { Service } from "./vm.ts";
 

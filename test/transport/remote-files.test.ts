@@ -5,7 +5,7 @@ import { join } from "node:path";
 import t from "tap";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
 import { localFiles, type RemoteFiles } from "../../src/transport/remote-files.ts";
-import { openTunnel } from "../../src/transport/tunnel.ts";
+import { openTunnel } from "../../src/transport/ssh-tunnel.ts";
 import { codeOf } from "./vm.ts";
 
 const sshd = await ThrowawaySshd.start();

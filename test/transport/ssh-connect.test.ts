@@ -4,7 +4,7 @@ import { join } from "node:path";
 import t from "tap";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
 import type { Prompt } from "../../src/transport/ssh-auth.ts";
-import { openTunnel } from "../../src/transport/tunnel.ts";
+import { openTunnel } from "../../src/transport/ssh-tunnel.ts";
 import { codeOf, known, run, service, until } from "./vm.ts";
 
 type Tap = Pick<typeof t, "teardown">;

@@ -11,7 +11,7 @@ import type { DebugtapError } from "../../protocol/errors.ts";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
 import { systemClock } from "../../src/transport/clock.ts";
 import { superviseHost } from "../../src/transport/supervisor.ts";
-import type { HostLink, LinkState, SupervisorOptions } from "../../src/transport/supervisor.ts";
+import type { HostLink, LinkState, SupervisorOptions } from "../../src/transport/host-link.ts";
 import { codeOf, dialLocal, fate, known, listeners, never, readAll, service, until } from "./vm.ts";
 
 type Tap = Pick<typeof t, "teardown" | "comment">;

@@ -7,7 +7,7 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import { reset } from "../../src/duplex.ts";
 import type { Peer } from "../../src/duplex.ts";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
-import { openTunnel } from "../../src/transport/tunnel.ts";
+import { openTunnel } from "../../src/transport/ssh-tunnel.ts";
 import type { Tunnel } from "../../src/transport/tunnel.ts";
 import { codeOf, dialLocal, fate, known, listeners, never, readAll, run, service, until } from "./vm.ts";
 
