@@ -48,6 +48,7 @@ function system() {
     ["golang-go", () => onPath("go")],
     ["iproute2", () => onPath("ss")],
     ["socat", () => onPath("socat")],
+    ["autossh", () => onPath("autossh")],
   ];
   const missing = wanted.filter(([, present]) => !present()).map(([name]) => name);
   if (missing.length > 0) {
