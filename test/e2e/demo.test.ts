@@ -9,6 +9,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import t, { type Test } from "tap";
 import { parseHit } from "../../src/demo/hits.ts";
+import { freePorts } from "../../src/demo/ports.ts";
 import { RelayState } from "../../src/demo/relay-state.ts";
 import type { DemoService } from "../../src/demo/services.ts";
 import { Stage } from "../../src/demo/stage.ts";
@@ -79,6 +80,17 @@ async function processes(accepts: (line: string) => boolean): Promise<Map<number
   }
   return found;
 }
+
+t.test("a port that was drawn is not drawn again, here or by another process, until this one ends", async (t) => {
+  const count = 150;
+  const code = `import { freePorts } from "${new URL("../../src/demo/ports.js", import.meta.url).href}";
+    console.log(JSON.stringify(await freePorts(${count})));`;
+  const [here, again] = [await freePorts(count), await freePorts(count)];
+  const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", code]);
+  const there: unknown = JSON.parse(stdout);
+  const all = new Set([...here, ...again, ...(Array.isArray(there) ? there : [])]);
+  t.equal(all.size, 3 * count);
+});
 
 t.test("three services are stopped once each, in the order of the request", async (t) => {
   const { code, stdout, stderr, left, running } = await play(t, () => undefined);
