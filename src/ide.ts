@@ -8,5 +8,7 @@ export interface Ide {
   readonly listen: (service: string) => Listen;
   /** As an IDE that listens. */
   readonly dial: (service: string) => Dial;
+  /** How a service is dialled that listens; `dial` is the usual way. */
+  readonly dialled: (service: string, dial: Dial) => Dial;
   readonly policy: StopPolicy;
 }

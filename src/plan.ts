@@ -89,7 +89,7 @@ function planOf(config: ServiceConfig, options: PlanOptions): ServicePlan {
     ...addressesOf(config),
     ...(instead === undefined ? {} : { ide: "no IDE" }),
     comes: dials ? "debuggee" : "client",
-    dial: dials ? (instead?.dial(config.name) ?? dialTcp(ide)) : dialVm,
+    dial: dials ? (instead?.dial(config.name) ?? dialTcp(ide)) : (instead?.dialled(config.name, dialVm) ?? dialVm),
     releaseAfter: config.hold,
     rewrite: childAddress ? { names: childConnectNames, frame: childConnectRewrite({ from: vm, to: ide }) } : undefined,
     capture:

@@ -4,11 +4,13 @@
 //   pydevd   it is dialled for each debuggee that comes
 //
 // Rules
+// - A DAP service is dialled before it has a session: one that does not listen yet has none.
 // - It speaks to the relay as an IDE does, on streams in memory: what holds for IDEs (children, paths, captures) holds here.
 // - A child that announces itself is attached to at once; its program waits for that before the first line of its own.
 // - At the end children that are on their way are let run first.
 import type { Duplex } from "node:stream";
-import { DebugtapError } from "../../protocol/errors.ts";
+import { asDebugtapError, DebugtapError } from "../../protocol/errors.ts";
+import type { Hit } from "../../protocol/hit.ts";
 import type { ServiceConfig } from "../config.ts";
 import type { Dial, Listen, Peer } from "../duplex.ts";
 import type { Ide } from "../ide.ts";
@@ -52,6 +54,11 @@ export class HeadlessIde implements Ide {
   readonly #failures = new Map<string, DebugtapError>();
   /** SPECs that have had their `max`. */
   readonly #spent = new Set<number>();
+  /** Services with threads that nobody started. */
+  readonly #strange = new Set<string>();
+  readonly #dials = new Map<string, Dial>();
+  /** A connection to a service that waits for its session. */
+  readonly #made = new Map<string, Duplex>();
   #onChange: () => void = () => undefined;
   #connections = 0;
 
@@ -79,10 +86,21 @@ export class HeadlessIde implements Ide {
       const [near, far] = streamPair();
       this.#drive(service, near, false, (events, send) => {
         const patched = (what: string): void => this.#fail(service, patchedError(service, what));
-        return new PydevdDriver({ ...events, send, placed, patched, after });
+        const strange = (): void => void this.#strange.add(service);
+        return new PydevdDriver({ ...events, send, placed, patched, strange, after, now: () => performance.now() });
       });
       return far;
     };
+
+  /** The connection that was made before there was a session for it; else, for a child, a new one. */
+  readonly dialled = (service: string, dial: Dial): Dial => {
+    this.#dials.set(service, dial);
+    return async (signal) => {
+      const made = this.#made.get(service);
+      this.#made.delete(service);
+      return made === undefined || made.destroyed ? await dial(signal) : made;
+    };
+  };
 
   /** Services that were never driven. */
   get missing(): readonly string[] {
@@ -104,6 +122,14 @@ export class HeadlessIde implements Ide {
       });
     }
     return this.missing.length === 0;
+  }
+
+  /** A hit whose values the debuggee was asked for in vain, in a service with strange threads, is the other symptom of a patched pydevd. */
+  saw({ service, snapshot }: Hit): void {
+    const [top] = snapshot.frames;
+    const isUnanswered = top?.scopes === undefined && (top?.cut?.by === "time" || top?.cut?.by === "gone");
+    if (isUnanswered && this.#strange.has(service))
+      this.#fail(service, patchedError(service, "it stopped, and did not say what its variables are"));
   }
 
   /** Takes this breakpoint away everywhere. */
@@ -129,11 +155,30 @@ export class HeadlessIde implements Ide {
   async #keepAttached(service: string): Promise<void> {
     const { signal } = this.#over;
     for (let wait = firstAgain; !signal.aborted; wait = Math.min(wait * 2, longestAgain)) {
-      const isDriven = await new Promise<boolean>((resolve) => {
-        void this.#attach(service, { justMyCode: false, ...this.#argumentsOf(service) }, false, resolve);
-      });
-      if (isDriven) wait = firstAgain;
+      if (await this.#connects(service)) {
+        const isDriven = await new Promise<boolean>((resolve) => {
+          void this.#attach(service, { justMyCode: false, ...this.#argumentsOf(service) }, false, resolve);
+        });
+        this.#made.get(service)?.destroy();
+        this.#made.delete(service);
+        if (isDriven) wait = firstAgain;
+      }
       await pause(wait, signal);
+    }
+  }
+
+  /** A service that does not listen yet is to have no session for each time that it was tried. */
+  async #connects(service: string): Promise<boolean> {
+    try {
+      const made = await this.#dials.get(service)?.(this.#over.signal);
+      if (made === undefined) return false;
+      made.on("error", () => undefined);
+      this.#made.set(service, made);
+      return true;
+    } catch (thrown) {
+      const { message, why } = asDebugtapError(thrown);
+      this.#fail(service, notDriven(service, why === undefined ? message : `${message}: ${why}`));
+      return false;
     }
   }
 

@@ -212,6 +212,7 @@ class Recording {
 
   #hit(hit: Hit): void {
     this.#lastHit = Date.now();
+    this.#ide.saw(hit);
     this.#options.on({ type: "hit", hit });
   }
 
