@@ -323,3 +323,27 @@ t.test("what a recording ends with when something is missing", { buffered: true 
   t.equal(await spec.exit, 2);
   t.match(spec.error, { code: "DT_SPEC" });
 });
+
+t.test(
+  "kill -9 in the middle of a loop: all hits that were told but the last one are in the trace",
+  { buffered: true },
+  async (t) => {
+    for (const after of [3, 7, 12]) {
+      const port = await freePort();
+      const dir = join(t.testdir(), `trace-${after}`);
+      const loop = start(t, "loop.py", `${port}`);
+      await loop.prints("listening");
+      const at = breakpointOf(debuggeeFile("loop.py"));
+      const recorder = record(t, ["--attach", `${port}`, "--wire", "dap", "--at", at, "--no-capture", "-o", dir]);
+      await recorder.until(() => recorder.hits.length >= after);
+      recorder.stop("SIGKILL");
+      await recorder.exit;
+      const trace = await openTrace(dir);
+      let found = 0;
+      for await (const _ of trace.hits()) found++;
+      t.ok(found >= recorder.hits.length - 1, `${found} of ${recorder.hits.length}`);
+      trace.close();
+      loop.child.kill("SIGKILL");
+    }
+  },
+);
