@@ -42,7 +42,7 @@ export class ByteRedactor {
     const line = bytes.lastIndexOf(LF) + 1;
     const rest = bytes.subarray(line);
     const isHeld = rest.length > 0 && rest.length <= mostHeld && this.#redactor.mayHold(rest);
-    this.#held = isHeld ? rest.slice() : nothing;
+    this.#held = isHeld ? new Uint8Array(rest) : nothing;
     return this.#masked(isHeld ? bytes.subarray(0, line) : bytes);
   }
 

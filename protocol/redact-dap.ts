@@ -78,7 +78,7 @@ export class DapRedactor {
     if (typeof name === "string" && names.kind(name) !== undefined) return names.kind(name);
     if (typeof expression !== "string" || !names.mentioned(expression)) return undefined;
     // `len(token)` is a number that says little; `token` is not.
-    return names.kind(expression) ?? "many";
+    return (/^[\w.$[\]'"-]+$/.test(expression) ? names.kind(expression) : undefined) ?? "many";
   }
 
   #response(text: string, message: Record<string, unknown>): string {

@@ -60,7 +60,7 @@ class JsonMasker {
   #value(span: Span, secret: SecretKind | undefined, depth: number, key = ""): void {
     if (depth > maxDepth) throw new Error("JSON is nested too deep");
     const first = this.#text[span.from] ?? "";
-    if (first === "{") this.#object(span.from, secret, depth);
+    if (first === "{") this.#object(span.from, secret === "pair" ? undefined : secret, depth);
     else if (first === "[") this.#array(span.from, secret, depth);
     else if (first === '"') this.#string(span, secret, key);
     else if (secret === "one" && /[-1-9]/.test(first))
@@ -112,7 +112,9 @@ class JsonMasker {
 
   #array(from: number, secret: SecretKind | undefined, depth: number): void {
     const found = items(this.#text, from);
-    found.forEach((item, i) => {
+    const texts = found.filter((item) => this.#text[item.from] === '"');
+    if (secret === "pair") return this.#array(from, texts.length === 2 ? "one" : undefined, depth);
+    return found.forEach((item, i) => {
       const before = found[i - 1];
       const login = /^(?:-u|--user|--proxy-user)$/.test(this.#said(before) ?? "") && /^([^:/]+:)(.*\D.*)$/s.exec(this.#said(item) ?? "");
       if (secret === undefined && login !== false && login !== null) this.#put(item, `${login[1]}${this.#redactor.marker(login[2] ?? "")}`);

@@ -170,8 +170,8 @@ class SideRedactor {
 
   #hold(bytes: Uint8Array): void {
     if (bytes.length === 0 || this.#tooLong !== undefined) return;
-    // The memory of a chunk is not ours.
-    this.#held.append(bytes.slice());
+    // The memory of a chunk is not ours; `slice` of a Buffer is no copy.
+    this.#held.append(new Uint8Array(bytes));
     if (this.#held.byteLength <= this.#mostHeld) return;
     this.#tooLong = this.#held.take(keptHead);
     this.#held.clear();
@@ -182,7 +182,7 @@ class SideRedactor {
     const isLine = framer.lastKind === "line";
     const start = framer.lastBodyOffset;
     const body = bytes.subarray(start, isLine ? bytes.length - 1 : bytes.length);
-    if (!this.#isAlert && !redactor.mayHold(body)) return bytes;
+    if (!this.#isAlert && !isToken(body) && !redactor.mayHold(body)) return bytes;
     const text = decoder.decode(body);
     const isDap = !isLine && (this.#wire === "dap" || body[0] === brace);
     const masked = this.#safely(() =>
@@ -218,6 +218,11 @@ class SideRedactor {
       return failedMarker;
     }
   }
+}
+
+/** pydevd's 205: a token, and nothing that says so. */
+function isToken(body: Uint8Array): boolean {
+  return body[0] === 50 && body[1] === 48 && body[2] === 53 && body[3] === 9;
 }
 
 function withBody(head: Uint8Array, body: string): Uint8Array {

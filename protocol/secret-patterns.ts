@@ -61,6 +61,7 @@ const patterns: readonly Pattern[] = [
   { stem: "gaaaa", match: /(?<![A-Za-z0-9+/_-])(gAAAA[\w-]{20,}(?:={1,2}|%3D%3D|%3D)?)/dg },
   { stem: "://", match: /:\/\/[^\s:/?#@'"<>\\]*:([^\s/?#'"<>\\]+)@/dg, unless: isMasked },
   { stem: "://", match: /:\/\/([A-Za-z0-9_~.-]{20,})@/dg },
+  { stem: "identified", match: /\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?["']([^"']+)/dgi },
   { stem: "sig=", match: /[?&;]sig=([\w%+/=-]{16,})/dg },
   { stem: "signature=", match: /[?&;]x-(?:amz|goog|ms)-signature=([\w%+/=-]{16,})/dgi },
   // Hashes of passwords.

@@ -38,7 +38,12 @@ const nearby = 600;
 export function secretRanges(text: string, names: SecretNames, code = false): Range[] {
   const found = patternRanges(text, text.toLowerCase());
   const add = (value: Value | Range | undefined, kind: SecretKind): void => {
-    if (value !== undefined && value.to > value.from && isSecret(text, value, kind)) found.push(value);
+    if (value === undefined || value.to <= value.from) return;
+    const many = kind === "many";
+    if (isHarmless(text.slice(value.from, value.to), many)) return;
+    // With its brackets: `<function f at 0x7f00>`, `{placeholder}`.
+    if ("form" in value && value.form === "group" && isHarmless(text.slice(value.from - 1, value.to + 1), many)) return;
+    found.push(value);
   };
   signed(text, names, code, add);
   if (!code) {
@@ -110,7 +115,7 @@ function lineEnd(text: string, from: number, nameAt: number): number {
 
 /** A name, a type or a call, where a value might stand: nothing secret is said by it. */
 function isCode(word: string, name: string, sign: string, next: string | undefined): boolean {
-  if (typeName.test(word.replace(/[?[|].*$/, "")) || next === "(") return true;
+  if (typeName.test(word.replace(/[?[|].*$/, "")) || /^[A-Za-z_][\w.]*\[$/.test(word) || next === "(") return true;
   const last = /[^.]+$/.exec(word)?.[0] ?? "";
   const same = /^[A-Za-z_][\w.]*$/.test(word) && /\w+$/.exec(name)?.[0].toLowerCase() === last.toLowerCase();
   // Prose: `unexpected token: end of file`.
@@ -179,10 +184,6 @@ function byCoding(text: string, names: SecretNames, found: Range[]): void {
     const decoded = unquote(unquote(match[0]));
     if (decoded !== match[0] && secretRanges(decoded, names).length > 0) found.push({ from, to });
   }
-}
-
-function isSecret(text: string, { from, to }: Range, kind: SecretKind): boolean {
-  return !isHarmless(text.slice(from, to), kind === "many");
 }
 
 function merged(ranges: readonly Range[]): Range[] {

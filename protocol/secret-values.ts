@@ -14,7 +14,7 @@ export interface Value extends Range {
 
 const opening = /[bBuUrRfF]{0,2}(\\*["'`]|&quot;|&#39;|&apos;|&#34;)/y;
 const call = /(?:new\s+)?[A-Za-z_][\w.]*(?:\[[\w., ]*\])?\(/y;
-const bareWord = /(?:[^\s,;&)\]}>"'`\\<]|\\(?![nrt"'`\\]))+/y;
+const bareWord = /(?:\$\{\w+\}|[^\s,;&)\]}>"'`\\<]|\\(?![nrt"'`\\]))+/y;
 const scheme = /(?:bearer|basic|token|digest|negotiate|apikey|jwt|hawk)(?:[ \t]+|%20)/iy;
 const closers: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}", "<": ">" };
 /** Brackets within brackets that are followed. */

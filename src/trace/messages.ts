@@ -1,7 +1,14 @@
 // What the forwarding thread and the recorder's worker say to each other beside the records, which go through shared memory.
+import type { SecretRules } from "../../protocol/redact.ts";
 import type { PackedRecord } from "./batch.ts";
 import type { SegmentEntry, SourceVersion } from "./format.ts";
 import type { SlotMemory } from "./slots.ts";
+
+export interface SecretOptions {
+  /** Of the markers. */
+  readonly key: Uint8Array;
+  readonly rules: SecretRules;
+}
 
 export interface WorkerOptions {
   readonly dir: string;
@@ -17,6 +24,8 @@ export interface WorkerOptions {
   /** Bytes after which a live segment is sealed. */
   readonly segmentBytes: number;
   readonly memory: SlotMemory;
+  /** Absent: secrets are recorded as they are. */
+  readonly secrets?: SecretOptions;
 }
 
 /** A file as it was found; `why` where its text could not be had. */

@@ -3,6 +3,7 @@
 // Rules
 // - It looks every 5 ms while anything comes, and goes to sleep after half a second without. Only then are ended segments sealed,
 //   which takes a core for a second each; unless many wait.
+// - Secrets are masked before anything is written, once: what is masked and not written waits here, a piece of the memory at most.
 // - Memory is freed only when it is written. While the disk refuses, records stay there and are tried again; the forwarding thread
 //   then runs out of room and counts what it leaves out. So nothing that was handed over is lost while this thread lives.
 // - After a refused write a new segment is begun: the old one ends at its last commit and stays readable.
@@ -15,6 +16,7 @@ import { jsonPayload, kinds, readPacked } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
 import type { SourceVersion } from "./format.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "./messages.ts";
+import { Masking } from "./masking.ts";
 import { Recording } from "./recording.ts";
 import { Segments } from "./segments.ts";
 import { SlotDrainer } from "./slots.ts";
@@ -34,6 +36,9 @@ class Recorder {
   readonly #slots: SlotDrainer;
   readonly #segments: Segments;
   readonly #recording: Recording;
+  readonly #masking: Masking | undefined;
+  /** Masked, and not written yet; payloads may be views of the last piece of the shared memory. */
+  #pending: PackedRecord[] = [];
   /** By file: what was last said of it. The writer bounds how many there are. */
   readonly #said = new Map<string, string>();
   /** Records that are not written yet. */
@@ -46,10 +51,12 @@ class Recorder {
   #syncTimer: NodeJS.Timeout | undefined;
 
   constructor(options: WorkerOptions, send: (message: FromWorker) => void) {
-    this.#options = options;
+    const { secrets, command } = options;
+    this.#masking = secrets === undefined ? undefined : new Masking(secrets);
+    this.#options = command === undefined ? options : { ...options, command: this.#masking?.words(command) ?? command };
     this.#send = send;
     this.#slots = new SlotDrainer(options.memory);
-    this.#segments = new Segments(options, (error) => this.#tellFailed(error, true));
+    this.#segments = new Segments(this.#options, (error) => this.#tellFailed(error, true));
     this.#recording = new Recording(options);
   }
 
@@ -89,6 +96,7 @@ class Recorder {
     if (this.#failing === undefined)
       this.#attempt(() => {
         this.#drain();
+        this.#put(this.#masking?.lines() ?? []);
         this.#sync();
       });
     const why = this.#failing;
@@ -106,8 +114,8 @@ class Recorder {
       }
     }
     if (!this.#isKnown(session, source)) {
-      const time = Number(process.hrtime.bigint() - this.#options.hrtimeOrigin) / 1e6;
-      this.#sources.push({ kind: kinds.source, session, time, payload: jsonPayload({ session, source }) });
+      const record = { kind: kinds.source, session, time: this.#now(), payload: jsonPayload({ session, source }) };
+      this.#sources.push(...this.#masked([record]));
     }
     this.#send({ type: "source", bytes: bytes?.length ?? 0 });
     if (this.#lookTimer === undefined) this.#look();
@@ -122,23 +130,43 @@ class Recorder {
     return false;
   }
 
+  /** Milliseconds, as the forwarding thread counts them. */
+  #now(): number {
+    return Number(process.hrtime.bigint() - this.#options.hrtimeOrigin) / 1e6;
+  }
+
+  #masked(records: Iterable<PackedRecord>): PackedRecord[] {
+    return this.#masking?.mask(records) ?? [...records];
+  }
+
   /** Writes what was handed over until now. Throws what the file system throws; what is not written then stays. */
   #drain(): void {
     const { begun } = this.#slots;
+    this.#put([]);
     for (let piece = this.#slots.next(begun); piece !== undefined; piece = this.#slots.next(begun)) {
-      this.#write(readPacked(piece));
+      const masked = this.#masked(readPacked(piece));
       this.#slots.done();
+      this.#put(masked);
       this.#tookLast = performance.now();
       if (!this.#segments.due) continue;
       this.#sync();
       this.#segments.end();
       if (this.#segments.unsealed > mostUnsealed) void this.#segments.seal();
     }
+    this.#put(this.#masking?.lines(this.#now()) ?? []);
     // Behind the hits that they were read for.
     if (this.#sources.length > 0) {
       this.#write(this.#sources);
       this.#sources.length = 0;
     }
+  }
+
+  /** Writes what is masked; it stays in `#pending` when the disk refuses. */
+  #put(records: readonly PackedRecord[]): void {
+    for (const record of records) this.#pending.push(record);
+    if (this.#pending.length === 0) return;
+    this.#write(this.#pending);
+    this.#pending = [];
   }
 
   #write(records: Iterable<PackedRecord>): void {
@@ -181,12 +209,16 @@ class Recorder {
   async #close(rest: readonly PackedRecord[]): Promise<void> {
     this.#closing = true;
     clearTimeout(this.#lookTimer);
+    let unmasked = rest;
     const written = this.#attempt(() => {
       this.#drain();
-      if (rest.length > 0) this.#write(rest);
+      const masked = this.#masked(rest);
+      unmasked = [];
+      this.#put(masked);
+      this.#put(this.#masking?.rest(this.#now()) ?? []);
     });
     clearTimeout(this.#syncTimer);
-    if (!written) this.#lose(rest);
+    if (!written) this.#lose(unmasked);
     this.#attempt(() => this.#sync());
     this.#segments.end();
     await this.#segments.seal();
@@ -200,6 +232,8 @@ class Recorder {
   }
 
   #lose(rest: readonly PackedRecord[]): void {
+    this.#recording.lose(this.#pending);
+    this.#recording.lose(this.#masking?.rest(0) ?? []);
     const { begun } = this.#slots;
     for (let piece = this.#slots.next(begun); piece !== undefined; piece = this.#slots.next(begun)) {
       this.#recording.lose(readPacked(piece));
