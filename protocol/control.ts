@@ -123,7 +123,7 @@ export type RelayEvent = { readonly at: number } & (
   | { readonly type: "hit"; readonly session: string; readonly hit: HitSummary }
   | {
       readonly type: "trace";
-      readonly state: "open" | "gap" | "failed" | "resumed" | "closed";
+      readonly state: "open" | "unmasked" | "gap" | "failed" | "resumed" | "closed";
       readonly dir: string;
       readonly reason?: Reason;
     }

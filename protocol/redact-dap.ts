@@ -83,7 +83,12 @@ export class DapRedactor {
 
   #response(text: string, message: Record<string, unknown>): string {
     const { command, request_seq: asked } = message;
-    if (typeof command === "string" && executions.has(command) && message["success"] === true && member(message, "body", "allThreadsContinued") !== false)
+    if (
+      typeof command === "string" &&
+      executions.has(command) &&
+      message["success"] === true &&
+      member(message, "body", "allThreadsContinued") !== false
+    )
       this.#references.clear();
     if (typeof asked !== "number" || typeof command !== "string") return redactJson(text, this.#redactor);
     const known = this.#asked.get(asked);
@@ -93,7 +98,9 @@ export class DapRedactor {
       if (reference > 0 && this.#references.size < mostReferences) this.#references.add(reference);
     };
     const texts =
-      command === "source" ? { key: "content", mask: (source: string) => this.#redactor.text(source, true) } : undefined;
+      command === "source"
+        ? { key: "content", mask: (source: string) => this.#redactor.text(source, true) }
+        : undefined;
     return redactJson(text, this.#redactor, {
       onReference,
       ...(kind === undefined ? {} : { under: { body: kind } }),

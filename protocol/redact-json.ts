@@ -116,8 +116,11 @@ class JsonMasker {
     if (secret === "pair") return this.#array(from, texts.length === 2 ? "one" : undefined, depth);
     return found.forEach((item, i) => {
       const before = found[i - 1];
-      const login = /^(?:-u|--user|--proxy-user)$/.test(this.#said(before) ?? "") && /^([^:/]+:)(.*\D.*)$/s.exec(this.#said(item) ?? "");
-      if (secret === undefined && login !== false && login !== null) this.#put(item, `${login[1]}${this.#redactor.marker(login[2] ?? "")}`);
+      const login =
+        /^(?:-u|--user|--proxy-user)$/.test(this.#said(before) ?? "") &&
+        /^([^:/]+:)(.*\D.*)$/s.exec(this.#said(item) ?? "");
+      if (secret === undefined && login !== false && login !== null)
+        this.#put(item, `${login[1]}${this.#redactor.marker(login[2] ?? "")}`);
       else this.#value(item, secret ?? this.#byNeighbour(before, item, found.length), depth + 1);
     });
   }

@@ -208,7 +208,7 @@ class SideRedactor {
     if (held.length === 0) return undefined;
     const text = this.#unframed();
     const masked = this.#isAlert ? unreadable : (concat([text.push(held), text.release()]) ?? held);
-    return masked.length > held.length ? masked.subarray(0, held.length) : masked;
+    return masked.length > held.length ? masked.subarray(0, characterStart(masked, held.length)) : masked;
   }
 
   #safely(mask: () => string): string {
@@ -223,6 +223,13 @@ class SideRedactor {
 /** pydevd's 205: a token, and nothing that says so. */
 function isToken(body: Uint8Array): boolean {
   return body[0] === 50 && body[1] === 48 && body[2] === 53 && body[3] === 9;
+}
+
+/** The last place up to `at` where a character begins. */
+function characterStart(utf8: Uint8Array, at: number): number {
+  let start = at;
+  while (start > 0 && ((utf8[start] ?? 0) & 0xc0) === 0x80) start--;
+  return start;
 }
 
 function withBody(head: Uint8Array, body: string): Uint8Array {

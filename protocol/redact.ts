@@ -113,7 +113,12 @@ export class Redactor {
 
 function globs(patterns: readonly string[]): RegExp | undefined {
   if (patterns.length === 0) return undefined;
-  const sources = patterns.map((glob) => glob.split("*").map((part) => escaped(part)).join(".*"));
+  const sources = patterns.map((glob) =>
+    glob
+      .split("*")
+      .map((part) => escaped(part))
+      .join(".*"),
+  );
   return new RegExp(`^(?:${sources.join("|")})$`, "s");
 }
 
@@ -129,7 +134,9 @@ function stemOf(glob: string): string[] {
 
 /** Names of the configuration, however they are written: `api_id`, `API-ID`, `apiId`. */
 function moreNames({ names, types }: SecretRules): RegExp | undefined {
-  const written = names.map((name) => Array.from(name.replaceAll(/[-_@$.\s]/g, ""), (char) => escaped(char)).join("(?:[-_@$. ]|%\\w\\w)*"));
+  const written = names.map((name) =>
+    Array.from(name.replaceAll(/[-_@$.\s]/g, ""), (char) => escaped(char)).join("(?:[-_@$. ]|%\\w\\w)*"),
+  );
   // A glob without letters to look for: every text may have such a type.
   if (types.mask.some((glob) => stemOf(glob).length === 0)) written.push("");
   return written.length === 0 ? undefined : new RegExp(written.join("|"), "i");

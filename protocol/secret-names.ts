@@ -13,7 +13,7 @@
 /** `one`: nothing of its value may stay. `many`: numbers may. `pair`: only a pair of texts is secret, as in `auth=("me", "x")`. */
 export type SecretKind = "one" | "many" | "pair";
 
-const tails = [
+export const secretTails = [
   "password",
   "passwd",
   "passphrase",
@@ -126,10 +126,17 @@ export const nameStems = [
   "security",
 ] as const;
 
-const tailPattern = new RegExp(`(?:${tails.join("|")})$`);
+const tailPattern = new RegExp(`(?:${secretTails.join("|")})$`);
 const manyPattern = new RegExp(`(?:${plurals.join("|")})$`);
 /** They end like a secret and are none: places in a list, and handles of work. */
-const harmless = new Set(["nexttoken", "pagetoken", "nextpagetoken", "continuationtoken", "progresstoken", "cancellationtoken"]);
+const harmless = new Set([
+  "nexttoken",
+  "pagetoken",
+  "nextpagetoken",
+  "continuationtoken",
+  "progresstoken",
+  "cancellationtoken",
+]);
 const mostRemembered = 10_000;
 
 export interface NameRules {

@@ -26,7 +26,11 @@ const patterns: readonly Pattern[] = [
   // Cut off in its head: {"alg":, {"typ":, {"kid":, {"enc":, {"x5t":
   { stem: "eyj", match: /(?<![A-Za-z0-9+/_])(eyJ(?:hbGciOi|0eXAiOi|raWQiOi|lbmMiOi|4NXQiOi)[\w.-]*)/dg },
   { stem: "bearer", match: /\bbearer(?:\s+|%20|\+)["']?([\w.~+/=-]{8,})/dgi, unless: isProse },
-  { stem: "basic", match: /\bbasic(?:\s+|%20|\+)["']?([A-Za-z0-9+/_-]{6,}={0,2})/dgi, unless: (text) => !isBasic(text) },
+  {
+    stem: "basic",
+    match: /\bbasic(?:\s+|%20|\+)["']?([A-Za-z0-9+/_-]{6,}={0,2})/dgi,
+    unless: (text) => !isBasic(text),
+  },
   { stem: "signature=", match: /\bAWS4-HMAC-SHA256\b[\s\S]{0,400}?Signature=([0-9a-f]{16,})/dg },
   {
     stem: "private key",
@@ -50,7 +54,11 @@ const patterns: readonly Pattern[] = [
   { stem: "whsec_", match: /(whsec_[A-Za-z0-9+/=]{16,})/dg },
   { stem: "npm_", match: new RegExp(`${word}(npm_[A-Za-z0-9]{30,})`, "dg") },
   { stem: "pypi-", match: new RegExp(`${word}(pypi-[\\w-]{40,})`, "dg") },
-  { stem: "sk-", match: new RegExp(`${word}(sk-(?:ant-|proj-|svcacct-|admin-|or-)?[A-Za-z0-9_-]{20,})`, "dg"), unless: isProse },
+  {
+    stem: "sk-",
+    match: new RegExp(`${word}(sk-(?:ant-|proj-|svcacct-|admin-|or-)?[A-Za-z0-9_-]{20,})`, "dg"),
+    unless: isProse,
+  },
   { stem: "hf_", match: new RegExp(`${word}(hf_[A-Za-z0-9]{30,})`, "dg") },
   { stem: "sg.", match: new RegExp(`${word}(SG\\.[\\w-]{16,}\\.[\\w-]{16,})`, "dg") },
   { stem: "_v1_", match: new RegExp(`${word}(do[opr]_v1_[a-f0-9]{40,})`, "dg") },
@@ -65,7 +73,11 @@ const patterns: readonly Pattern[] = [
   { stem: "sig=", match: /[?&;]sig=([\w%+/=-]{16,})/dg },
   { stem: "signature=", match: /[?&;]x-(?:amz|goog|ms)-signature=([\w%+/=-]{16,})/dgi },
   // Hashes of passwords.
-  { stem: "$", match: /(\$2[abxy]\$\d\d\$[./A-Za-z0-9]{20,}|\$(?:5|6|7|y|gy)\$[./A-Za-z0-9$=,-]{20,}|\$(?:argon2(?:id?|d)|scrypt|pbkdf2[\w-]*)\$[./\w+$=,-]{16,})/dg },
+  {
+    stem: "$",
+    match:
+      /(\$2[abxy]\$\d\d\$[./A-Za-z0-9]{20,}|\$(?:5|6|7|y|gy)\$[./A-Za-z0-9$=,-]{20,}|\$(?:argon2(?:id?|d)|scrypt|pbkdf2[\w-]*)\$[./\w+$=,-]{16,})/dg,
+  },
   { stem: "pbkdf2_", match: /(pbkdf2_\w+\$\d+\$[\w./+=]+\$[\w./+=]{8,})/dg },
 ];
 
@@ -74,10 +86,22 @@ const patterns: readonly Pattern[] = [
  * no match. `://` is in every URL; `$` in few texts.
  */
 export const patternStems: readonly string[] = [
-  ...new Set(patterns.map(({ stem }) => stem).filter((stem) => !["$", "gh", "gl", "sk-", "private key"].includes(stem))),
+  ...new Set(
+    patterns.map(({ stem }) => stem).filter((stem) => !["$", "gh", "gl", "sk-", "private key"].includes(stem)),
+  ),
   ...["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "glpat-", "gldt-", "glrt-", "glptt-", "glsoat-", "glft-", "glcbt-"],
   ...["sk-", "$2a$", "$2b$", "$2x$", "$2y$", "$5$", "$6$", "$7$", "$y$", "$gy$", "$argon2", "$scrypt", "$pbkdf2"],
-  ...["private key", "private%20key", "private%2520key", "3a//", ":\\/\\/", "sig%3d", "sig%253d", "signature%3d", "signature%253d"],
+  ...[
+    "private key",
+    "private%20key",
+    "private%2520key",
+    "3a//",
+    ":\\/\\/",
+    "sig%3d",
+    "sig%253d",
+    "signature%3d",
+    "signature%253d",
+  ],
   ...["2a%2", "2b%2", "2x%2", "2y%2", "245%2", "246%2", "247%2", "24y%2", "gy%2", "argon2", "scrypt%2", "pbkdf2"],
 ];
 

@@ -21,12 +21,14 @@ const wordBefore = /([A-Za-z]+)[ \t]$/;
 const annotation = /[A-Za-z_][\w.]*(?:\[[^=\n]*?\])?(?:\s*\|\s*[\w.]+)*\s*=(?!=)\s*/y;
 const typeName =
   /^(?:str|bytes|bytearray|int|float|bool|object|any|optional|union|list|dict|tuple|set|sequence|mapping|string|number|boolean|unknown|void|char|std|type|callable|secretstr)$/i;
-const header = /^(?:(?:http[_-])?(?:proxy[_-])?authorization|(?:http[_-])?(?:set[_-])?cookie2?|(?:http_)?(?:x|openstack)[_-][\w-]+)$/i;
+const header =
+  /^(?:(?:http[_-])?(?:proxy[_-])?authorization|(?:http[_-])?(?:set[_-])?cookie2?|(?:http_)?(?:x|openstack)[_-][\w-]+)$/i;
 const endOfLine = /[\r\n]|\\+[rn]|\\u000[adAD]|$/g;
 const flags = /(?<![\w-])(--?[A-Za-z][\w-]*)(?:[ \t]+|["'],\s*(?=[bu]?["']))(?!-)/g;
 const userFlag = /(?<![\w-])(?:-u|--user|--proxy-user|-U)(?:[ \t]+|["'],\s*)["']?[\w.@\\-]+:(?!\/\/)([^\s"']+)/dg;
 const pairs = /[([]\s*[bu]?(\\*["'])([\w$@. -]{3,64})\1\s*,\s*/g;
-const named = /(?:^|[^\w])(?:evaluateName|name|key|header|field|variable|param|parameter|option)\\*["']?\s*(?:=>|[:=])\s*(?=[bu]?\\*["'])/gi;
+const named =
+  /(?:^|[^\w])(?:evaluateName|name|key|header|field|variable|param|parameter|option)\\*["']?\s*(?:=>|[:=])\s*(?=[bu]?\\*["'])/gi;
 const value = /(?:^|[^\w])(?:value|val|content|default)\\*["']?\s*(?:=>|[:=])\s*/gi;
 const element = /<([A-Za-z_][\w.:-]{2,80})(?:\s[^<>]{0,200})?>([^<]+)/dg;
 const toldOf = /(?<![\w$@.%-])([A-Za-z_][\w.-]{0,80}) +(?:is +)?(?=[bu]?\\*["'])/g;
@@ -65,7 +67,12 @@ export function secretRanges(text: string, names: SecretNames, code = false): Ra
 }
 
 /** `name = value` and all that looks like it. */
-function signed(text: string, names: SecretNames, code: boolean, add: (value: Value | Range, kind: SecretKind) => void): void {
+function signed(
+  text: string,
+  names: SecretNames,
+  code: boolean,
+  add: (value: Value | Range, kind: SecretKind) => void,
+): void {
   signs.lastIndex = 0;
   for (let match = signs.exec(text); match !== null; match = signs.exec(text)) {
     const [whole, name = "", quotes = "", before = "", sign = "", after = ""] = match;
@@ -82,7 +89,10 @@ function signed(text: string, names: SecretNames, code: boolean, add: (value: Va
     if (found.form === "word") {
       if (code || isCode(text.slice(found.from, found.to), name, sign, text[found.end])) continue;
       const isHeader = quotes === "" && sign === ":" && header.test(name);
-      const isLine = quotes === "" && before + after !== "" && /(?:^|[\r\n]|\\n)[ \t-]*(?:export )?$/.test(text.slice(Math.max(0, match.index - 16), match.index));
+      const isLine =
+        quotes === "" &&
+        before + after !== "" &&
+        /(?:^|[\r\n]|\\n)[ \t-]*(?:export )?$/.test(text.slice(Math.max(0, match.index - 16), match.index));
       const to = isHeader || isLine ? lineEnd(text, found.from, match.index) : found.to;
       add({ from: found.from, to }, kind);
       signs.lastIndex = Math.max(at, to);
@@ -134,7 +144,11 @@ function isNameOnly(group: string, names: SecretNames): boolean {
 }
 
 /** `--password x`, `'--password', 'x'`, `curl -u me:x`. */
-function byFlags(text: string, names: SecretNames, add: (value: Value | Range | undefined, kind: SecretKind) => void): void {
+function byFlags(
+  text: string,
+  names: SecretNames,
+  add: (value: Value | Range | undefined, kind: SecretKind) => void,
+): void {
   for (const match of text.matchAll(flags)) {
     const kind = names.kind(match[1] ?? "");
     if (kind !== undefined && kind !== "pair") add(valueAt(text, match.index + match[0].length), kind);
@@ -146,7 +160,11 @@ function byFlags(text: string, names: SecretNames, add: (value: Value | Range | 
 }
 
 /** `('authorization', 'x')` and `["token", "x"]`, but not a list of names. */
-function byPairs(text: string, names: SecretNames, add: (value: Value | Range | undefined, kind: SecretKind) => void): void {
+function byPairs(
+  text: string,
+  names: SecretNames,
+  add: (value: Value | Range | undefined, kind: SecretKind) => void,
+): void {
   for (const match of text.matchAll(pairs)) {
     const kind = names.kind(match[2] ?? "");
     if (kind === undefined || kind === "pair") continue;
@@ -158,7 +176,11 @@ function byPairs(text: string, names: SecretNames, add: (value: Value | Range | 
 }
 
 /** `{"name": "password", "value": "x"}`, in either order, and as attributes of an element. */
-function byFields(text: string, names: SecretNames, add: (value: Value | Range | undefined, kind: SecretKind) => void): void {
+function byFields(
+  text: string,
+  names: SecretNames,
+  add: (value: Value | Range | undefined, kind: SecretKind) => void,
+): void {
   for (const match of text.matchAll(named)) {
     const name = textValue(text, match.index + match[0].length);
     const kind = name === undefined ? undefined : names.kind(text.slice(name.from, name.to));

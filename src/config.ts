@@ -11,6 +11,8 @@ import { DebugtapError } from "../protocol/errors.ts";
 import { captureLimits } from "../protocol/hit.ts";
 import type { CaptureLimits } from "../protocol/hit.ts";
 import { isWindowsPath } from "../protocol/path-map.ts";
+import { defaultSecretRules } from "../protocol/redact.ts";
+import type { SecretRules } from "../protocol/redact.ts";
 import { checkConfig, localHost, loopback } from "./config-checks.ts";
 import { configSchema, durationPattern } from "./config-schema.ts";
 import type { ConfigInput } from "./config-schema.ts";
@@ -96,6 +98,8 @@ interface RecordConfig extends CaptureLimits {
   readonly dir?: string;
   /** Whether stack and values are taken at each hit. */
   readonly capture: boolean;
+  /** What is masked; `keep`: nothing is. */
+  readonly secrets: SecretRules | "keep";
 }
 
 export interface Config {
@@ -110,6 +114,7 @@ export interface Config {
 
 type ServiceInput = ConfigInput["services"][string];
 type SourceInput = ServiceInput["source"];
+type SecretsInput = NonNullable<NonNullable<ConfigInput["record"]>["secrets"]>;
 
 const recordDefaults = { enabled: true, capture: true, ...captureLimits } as const;
 
@@ -190,7 +195,7 @@ function resolveConfig(input: ConfigInput, file: string): Config {
   const needed =
     services.some((service) => service.host === localHost) && !hosts.some((host) => host.name === localHost);
   if (needed) hosts.push({ name: localHost, source: [] });
-  const { dir, time, ...record } = input.record ?? {};
+  const { dir, time, secrets, ...record } = input.record ?? {};
   return {
     file,
     hosts,
@@ -200,9 +205,16 @@ function resolveConfig(input: ConfigInput, file: string): Config {
       ...record,
       ...(time === undefined ? {} : { time: parseHold(time) }),
       ...(dir === undefined ? {} : { dir: absolute(dir) }),
+      secrets: resolveSecrets(secrets),
     },
     clients: { drive: input.clients?.drive ?? "first" },
   };
+}
+
+function resolveSecrets({ mask = true, names = [], keep = [], types = {} }: SecretsInput = {}): SecretRules | "keep" {
+  if (!mask) return "keep";
+  const { mask: masked = [], keep: kept = [] } = types;
+  return { names, keep, types: { mask: [...defaultSecretRules.types.mask, ...masked], keep: kept } };
 }
 
 /** What the service does not say holds as the top level says it. */

@@ -218,10 +218,11 @@ export class Relay {
 
   async #openTrace(config: Config): Promise<TraceWriter> {
     const { traceDir } = this.#options;
-    const { dir } = config.record;
+    const { dir, secrets } = config.record;
     const trace = await TraceWriter.open({
       ...(traceDir === undefined ? {} : { dir: traceDir }),
       ...(dir === undefined ? {} : { parent: dir }),
+      secrets,
       facts: { version: this.#options.version, ...(config.file === undefined ? {} : { config: config.file }) },
       onEvent: (event) =>
         this.#registry.tell({
@@ -233,8 +234,17 @@ export class Relay {
     });
     this.#trace = trace;
     this.#registry.tell({ type: "trace", state: "open", dir: trace.dir });
+    if (secrets === "keep")
+      this.#registry.tell({ type: "trace", state: "unmasked", dir: trace.dir, reason: unmasked(trace.dir).toJSON() });
     return trace;
   }
+}
+
+function unmasked(dir: string): DebugtapError {
+  return new DebugtapError("DT_TRACE_SECRETS", "passwords, tokens and keys are recorded as they are", {
+    why: "--keep-secrets, or `record: { secrets: { mask: false } }`",
+    fix: `rm -r ${dir}    # when it is not needed any more; hand it to nobody`,
+  });
 }
 
 function switchedOff(observer: Observer, thrown: unknown): DebugtapError {

@@ -128,5 +128,10 @@ function push(out: PackedRecord[], session: number, side: Side, time: number, by
   if (bytes === undefined) return;
   const kind = side === "client" ? kinds.client : kinds.debuggee;
   for (let at = 0; at === 0 || at < bytes.length; at += maxPayload)
-    out.push({ kind, session, time, payload: bytes.length <= maxPayload ? bytes : bytes.subarray(at, at + maxPayload) });
+    out.push({
+      kind,
+      session,
+      time,
+      payload: bytes.length <= maxPayload ? bytes : bytes.subarray(at, at + maxPayload),
+    });
 }
