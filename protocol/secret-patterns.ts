@@ -22,7 +22,7 @@ interface Pattern {
 const word = "(?<![A-Za-z0-9])";
 
 const patterns: readonly Pattern[] = [
-  { stem: "eyj", match: /(?<![A-Za-z0-9+/_])(eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*){0,3})/dg },
+  { stem: "eyj", match: /(?<![A-Za-z0-9+/_])(eyJ[\w-]{8,4000}\.[\w-]{4,}(?:\.[\w-]*){0,3})/dg },
   // Cut off in its head: {"alg":, {"typ":, {"kid":, {"enc":, {"x5t":
   { stem: "eyj", match: /(?<![A-Za-z0-9+/_])(eyJ(?:hbGciOi|0eXAiOi|raWQiOi|lbmMiOi|4NXQiOi)[\w.-]*)/dg },
   { stem: "bearer", match: /\bbearer(?:\s+|%20|\+)["']?([\w.~+/=-]{8,})/dgi, unless: isProse },
@@ -117,6 +117,13 @@ export function patternRanges(text: string, lower: string): Range[] {
     }
   }
   return found;
+}
+
+/** Where a PEM key begins that does not end in this text; -1 when there is none. */
+export function openKeyAt(text: string): number {
+  const at = text.lastIndexOf("-----BEGIN ");
+  const isKey = at !== -1 && /^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----/.test(text.slice(at, at + 80));
+  return isKey && !text.includes("-----END ", at) ? at : -1;
 }
 
 /** Letters alone, as in `Bearer authentication`. */

@@ -18,7 +18,7 @@ import { unquote } from "./pydevd-quoting.ts";
 const signs =
   /(?<![\w$@.%-])([A-Za-z_$@][\w$@.-]{0,127}|--?[A-Za-z][\w-]{0,127})((?:\\*["'`\])]|&quot;|&#39;|&#34;)*)([ \t]*)(===?|!==?|:=|=>|=|:(?!:)|%3[ADad]|\\u003[adAD])([ \t]*)/g;
 const wordBefore = /([A-Za-z]+)[ \t]$/;
-const annotation = /[A-Za-z_][\w.]*(?:\[[^=\n]*?\])?(?:\s*\|\s*[\w.]+)*\s*=(?!=)\s*/y;
+const annotation = /[A-Za-z_][\w.]*(?:\[[^=\n]{0,200}?\])?(?:\s*\|\s*[\w.]+)*\s*=(?!=)\s*/y;
 const typeName =
   /^(?:str|bytes|bytearray|int|float|bool|object|any|optional|union|list|dict|tuple|set|sequence|mapping|string|number|boolean|unknown|void|char|std|type|callable|secretstr)$/i;
 const header =
@@ -32,7 +32,7 @@ const named =
 const value = /(?:^|[^\w])(?:value|val|content|default)\\*["']?\s*(?:=>|[:=])\s*/gi;
 const element = /<([A-Za-z_][\w.:-]{2,80})(?:\s[^<>]{0,200})?>([^<]+)/dg;
 const toldOf = /(?<![\w$@.%-])([A-Za-z_][\w.-]{0,80}) +(?:is +)?(?=[bu]?\\*["'])/g;
-const coded = /[^\s<>"']*%(?:25)?(?:22|27|3[ADad])[^\s<>"']*/g;
+const coded = /(?<![^\s<>"'])[^\s<>"']*%(?:25)?(?:22|27|3[ADad])[^\s<>"']*/g;
 /** How far apart `name` and `value` of one object may be. */
 const nearby = 600;
 
@@ -185,17 +185,13 @@ function byFields(
     const name = textValue(text, match.index + match[0].length);
     const kind = name === undefined ? undefined : names.kind(text.slice(name.from, name.to));
     if (name === undefined || kind === undefined || kind === "pair") continue;
-    const begin = Math.max(0, match.index - nearby, lastOf(text, match.index, "{(<") + 1);
+    const before = text.slice(Math.max(0, match.index - nearby), match.index);
+    const begin = match.index - before.length + Math.max(...Array.from("{(<", (char) => before.lastIndexOf(char))) + 1;
     const rest = text.slice(name.end, name.end + nearby);
     const end = name.end + (/[})>]/.exec(rest)?.index ?? rest.length);
-    value.lastIndex = begin;
-    for (let at = value.exec(text); at !== null && at.index < end; at = value.exec(text))
-      add(valueAt(text, at.index + at[0].length), kind);
+    for (const field of text.slice(begin, end).matchAll(value))
+      add(valueAt(text, begin + field.index + field[0].length), kind);
   }
-}
-
-function lastOf(text: string, before: number, chars: string): number {
-  return Math.max(...Array.from(chars, (char) => text.lastIndexOf(char, before)));
 }
 
 /** A percent-coded word that says a secret once it is decoded is one as a whole. */
