@@ -70,6 +70,10 @@ const patterns: readonly Pattern[] = [
   { stem: "://", match: /:\/\/[^\s:/?#@'"<>\\]*:([^\s/?#'"<>\\]+)@/dg, unless: isMasked },
   { stem: "://", match: /:\/\/([A-Za-z0-9_~.-]{20,})@/dg },
   { stem: "identified", match: /\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?["']([^"']+)/dgi },
+  { stem: "login", match: /\blogin\s+\S+\s+password\s+(\S+)/dgi },
+  { stem: "basicauth(", match: /BasicAuth\(\s*[bu]?["'][^"']*["'],\s*[bu]?["']([^"']+)/dg },
+  { stem: "sshpass", match: /\bsshpass["']?,?\s+["']?-p["']?,?\s*["']?([^\s"']+)/dg },
+  { stem: "token ", match: /\btoken\s+([A-Za-z0-9]{30,})/dgi },
   { stem: "sig=", match: /[?&;]sig=([\w%+/=-]{16,})/dg },
   { stem: "signature=", match: /[?&;]x-(?:amz|goog|ms)-signature=([\w%+/=-]{16,})/dgi },
   // Hashes of passwords.

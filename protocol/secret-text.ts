@@ -23,10 +23,12 @@ const typeName =
   /^(?:str|bytes|bytearray|int|float|bool|object|any|optional|union|list|dict|tuple|set|sequence|mapping|string|number|boolean|unknown|void|char|std|type|callable|secretstr)$/i;
 const header =
   /^(?:(?:http[_-])?(?:proxy[_-])?authorization|(?:http[_-])?(?:set[_-])?cookie2?|(?:http_)?(?:x|openstack)[_-][\w-]+)$/i;
+/** A text of several lines in YAML. */
+const block = /[|>][-+]?[ \t]*\r?\n(?:[ \t]+[^\n]*(?:\n|$))+/y;
 const endOfLine = /[\r\n]|\\+[rn]|\\u000[adAD]|$/g;
 const flags = /(?<![\w-])(--?[A-Za-z][\w-]*)(?:[ \t]+|["'],\s*(?=[bu]?["']))(?!-)/g;
 const userFlag = /(?<![\w-])(?:-u|--user|--proxy-user|-U)(?:[ \t]+|["'],\s*)["']?[\w.@\\-]+:(?!\/\/)([^\s"']+)/dg;
-const pairs = /[([]\s*[bu]?(\\*["'])([\w$@. -]{3,64})\1\s*,\s*/g;
+const pairs = /(?:[([]|\bset\w*\([^()'"]{0,60},)\s*[bu]?(\\*["'])([\w$@. -]{3,64})\1\s*,\s*/g;
 const named =
   /(?:^|[^\w])(?:evaluateName|name|key|header|field|variable|param|parameter|option)\\*["']?\s*(?:=>|[:=])\s*(?=[bu]?\\*["'])/gi;
 const value = /(?:^|[^\w])(?:value|val|content|default)\\*["']?\s*(?:=>|[:=])\s*/gi;
@@ -88,6 +90,12 @@ function signed(
     if (found === undefined) continue;
     if (found.form === "word") {
       if (code || isCode(text.slice(found.from, found.to), name, sign, text[found.end])) continue;
+      block.lastIndex = found.from;
+      if (block.test(text)) {
+        add({ from: found.to, to: block.lastIndex }, kind);
+        signs.lastIndex = block.lastIndex;
+        continue;
+      }
       const isHeader = quotes === "" && sign === ":" && header.test(name);
       const isLine =
         quotes === "" &&
