@@ -4,6 +4,7 @@ import { join } from "node:path";
 import t from "tap";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { captureLimits } from "../../protocol/hit.ts";
+import { defaultSecretRules } from "../../protocol/redact.ts";
 import { loadConfig, parseConfig, parseHold } from "../../src/config.ts";
 import { configJsonSchema } from "../../src/config-schema.ts";
 import { suggest } from "../../src/suggest.ts";
@@ -68,7 +69,7 @@ t.test("the file of the design becomes plain data with nothing left to resolve",
     { name: "cinder-scheduler", ...vm, ide: 5712, match: { argv: "cinder-scheduler" }, wire: "pydevd", dials: 5678 },
     { name: "cinder-volume", ...vm, ide: 5713, wire: "dap", listens: 5679 },
   ]);
-  t.strictSame(config.record, { enabled: true, capture: true, ...captureLimits });
+  t.strictSame(config.record, { enabled: true, capture: true, secrets: defaultSecretRules, ...captureLimits });
   t.strictSame(config.clients, { drive: "first" });
 });
 
@@ -121,9 +122,22 @@ clients: { drive: ask }`;
     ],
   );
   const limits = { frames: 1000, locals: 2, depth: 1, items: 7, string: 10, bytes: 4096, time: 2000 };
-  t.strictSame(record, { enabled: true, capture: false, ...limits });
+  t.strictSame(record, { enabled: true, capture: false, secrets: defaultSecretRules, ...limits });
   t.strictSame(clients, { drive: "ask" });
   t.equal(parseConfig("services: {}\nrecord: { time: 250ms }", "/p/debugtap.yml").record.time, 250);
+});
+
+t.test("secrets: what is masked beside what is known, what is kept, and nothing at all", async (t) => {
+  const secretsOf = (text: string) =>
+    parseConfig(`services: {}\nrecord: { secrets: { ${text} } }`, "/p/debugtap.yml").record.secrets;
+  const { mask } = defaultSecretRules.types;
+  t.strictSame(secretsOf(""), defaultSecretRules);
+  t.strictSame(secretsOf('names: [tenant_pin], keep: [token], types: { mask: ["*Vault"], keep: [LexToken] }'), {
+    names: ["tenant_pin"],
+    keep: ["token"],
+    types: { mask: [...mask, "*Vault"], keep: ["LexToken"] },
+  });
+  t.equal(secretsOf("mask: false, names: [x]"), "keep");
 });
 
 t.test("a service has its own sources before those of its host", async (t) => {
@@ -194,6 +208,8 @@ t.test("what a single value must be", async (t) => {
     ["hosts: { a: { ssh: a:70000 } }\nservices: {}\n", /70000 is no port/],
     ["hosts: { a: { source: { local: x, remote: y } } }\nservices: {}\n", /remote is an absolute path/],
     ["hosts: { a: }\nservices: {}\n", /^1:10: a host is a map/],
+    ["services: {}\nrecord: { secrets: { names: pin } }\n", /names is a list of names such as `\[tenant_pin\]`/],
+    ["services: {}\nrecord: { secrets: { mask: no thanks } }\n", /mask is true or false/],
     ["services: {}\nrecord: { depth: 0 }\n", /depth is a whole number from 1 to 20/],
     ["services: {}\nrecord: { bytes: 300000 }\n", /bytes is a whole number from 1 to 262144/],
     ["services: {}\nrecord: { time: 500 }\n", /time is a time with its unit/],

@@ -1,5 +1,3 @@
-import { McapStreamReader } from "@mcap/core";
-import zstd from "@foxglove/wasm-zstd";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -10,41 +8,11 @@ import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
 import type { Hit } from "../../protocol/hit.ts";
 import { openTrace, TraceWriter } from "../../src/trace/index.ts";
+import { allText, plain } from "../helpers/all-text.ts";
 import { factsOf, hitOf, openAll, readAll, wires } from "./recording.ts";
 import { secretFrames, seeds } from "./secret-frames.ts";
 
 const facts = { version: "0.0.0" };
-
-/** All that a trace's directory says: its files as they are, and what the segments have in their records once they are unpacked. */
-async function allText(dir: string): Promise<string> {
-  await zstd.isLoaded;
-  let all = "";
-  for (const file of readdirSync(dir, { recursive: true, withFileTypes: true })) {
-    if (!file.isFile()) continue;
-    const bytes = readFileSync(join(file.parentPath, file.name));
-    all += `\n${file.name} ${bytes.toString()}`;
-    if (!/\.(?:mcap|live)$/.test(file.name)) continue;
-    const reader = new McapStreamReader({
-      decompressHandlers: { zstd: (chunk, size) => zstd.decompress(chunk, Number(size)) },
-    });
-    reader.append(bytes);
-    for (let record = reader.nextRecord(); record !== undefined; record = reader.nextRecord()) {
-      if (record.type === "Message") all += Buffer.from(record.data).toString();
-      if (record.type === "Channel" || record.type === "Metadata") all += JSON.stringify([...record.metadata]);
-    }
-  }
-  return all;
-}
-
-/** As three layers of pydevd's quoting, undone. */
-function plain(text: string): string {
-  let decoded = text;
-  for (let i = 0; i < 3; i++)
-    decoded = decoded.replaceAll(/(?:%[0-9A-Fa-f]{2})+/g, (run) =>
-      Buffer.from(run.replaceAll("%", ""), "hex").toString(),
-    );
-  return decoded;
-}
 
 async function leaksOf(dir: string): Promise<string[]> {
   const text = await allText(dir);
