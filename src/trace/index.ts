@@ -1,4 +1,10 @@
 export { follow } from "./follow.ts";
+export { HitGroups } from "./hit-groups.ts";
+export type { HitGroup } from "./hit-groups.ts";
+export { HitIndex } from "./hit-index.ts";
+export type { IndexProgress } from "./hit-index.ts";
+export { isWanted, rowOf, rowTests } from "./hit-row.ts";
+export type { HitFilter, HitRow } from "./hit-row.ts";
 export { findTrace } from "./locate.ts";
 export { writeMcap } from "./merge.ts";
 export { openTrace } from "./reader.ts";
