@@ -47,7 +47,12 @@ export class HitGroups {
 
   /** The group of a place in `order`. */
   groupAt(place: number): HitGroup {
-    const number = this.#starts.findIndex((start) => start > place) - 1;
+    let [number, after] = [0, this.#starts.length];
+    while (after - number > 1) {
+      const middle = (number + after) >>> 1;
+      if ((this.#starts[middle] ?? 0) <= place) number = middle;
+      else after = middle;
+    }
     const { columns, place: at } = this.#index.at(this.order[place] ?? 0);
     const [expression, value] = columns.correlatedAt(at);
     if (expression !== undefined && value !== undefined) return { number, request: { expression, value } };

@@ -67,10 +67,15 @@ export class IndexBuilder {
   readonly #columns = new ColumnsBuilder();
   readonly #parts: WordsPart[] = [];
   readonly #pieces: Uint8Array[] = [];
-  readonly #words = new WordsBuilder((part, bytes) => {
-    this.#parts.push(part);
-    this.#pieces.push(bytes);
-  });
+  readonly #words: WordsBuilder;
+
+  /** `mostPostings`: of a part of the words. */
+  constructor(mostPostings?: number) {
+    this.#words = new WordsBuilder((part, bytes) => {
+      this.#parts.push(part);
+      this.#pieces.push(bytes);
+    }, mostPostings);
+  }
 
   /** The next hit of the segment, the id of its session, and the block that its record is in. */
   add(hit: Hit, session: number, block: number): void {

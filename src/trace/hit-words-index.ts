@@ -24,6 +24,7 @@ export interface WordsPart {
 
 export class WordsBuilder {
   readonly #onPart: (part: WordsPart, bytes: Uint8Array) => void;
+  readonly #most: number;
   readonly #words = new Map<string, number>();
   /** By word: hits that have it, and the last of them. */
   #counts: number[] = [];
@@ -32,15 +33,16 @@ export class WordsBuilder {
   #first = 0;
   #hits = 0;
 
-  constructor(onPart: (part: WordsPart, bytes: Uint8Array) => void) {
+  constructor(onPart: (part: WordsPart, bytes: Uint8Array) => void, most = mostPostings) {
     this.#onPart = onPart;
+    this.#most = most;
   }
 
   /** Adds the next hit. */
   add(texts: Iterable<string>): void {
     const hit = this.#hits++;
     for (const text of texts) for (const word of wordsOf(text)) this.#add(word, hit);
-    if (this.#postings.length >= mostPostings) this.end();
+    if (this.#postings.length >= this.#most) this.end();
   }
 
   /** Ends the part that is being made. */

@@ -1,4 +1,4 @@
-export { follow } from "./follow.ts";
+export { follow, laterRecords } from "./follow.ts";
 export { HitGroups } from "./hit-groups.ts";
 export type { HitGroup } from "./hit-groups.ts";
 export { HitIndex } from "./hit-index.ts";

@@ -26,13 +26,14 @@ export const usage = `npm run bench -- [SUITE] [options]
   SUITE             forward (default): what a message pays on its way
                     faults: how soon a broken link is noticed and back, beside autossh
                     capture: what it costs that stops are captured, and that all messages are looked at
+                    hits: how soon hits are listed and found in a trace of 100,000 of them
   --quick           at most two minutes
   --reps N          repetitions; default 7 (faults: 20), with --quick 4 (5)
   --measure MS      how long one workload runs on one path each time; default 150
   --idle N          idle sessions; default 1000
   --only A,B        workloads: ${workloadNames.join(" ")}
   --paths A,B       kinds of path: ${pathKinds.join(" ")}
-  --json FILE       where the figures go; default .debugtap/bench.json (bench-faults.json, bench-capture.json)
+  --json FILE       where the figures go; default .debugtap/bench.json (others: bench-SUITE.json)
   --markdown        print the short tables of the README`;
 
 /** Throws an Error with the reason for what it does not know. */
