@@ -2,7 +2,7 @@
 //
 // Rules
 // - A word is a run of letters, digits and `_ - . / @ :` in lower case, so `req-1234-ab`, `/opt/app/app.py` and `user@host` are one
-//   each; quotes, brackets, `=` and backslashes part words. What is not ASCII never does: that a word is too long does no harm.
+//   each; quotes, brackets, `=` and backslashes part words. Dots and colons at its ends are no part of it. What is not ASCII never does: that a word is too long does no harm.
 // - A text that is searched for is cut in the same way; a hit has it when each of its words stands somewhere in a word of the hit.
 import type { Hit, SnapshotVariable } from "./hit.ts";
 
@@ -17,10 +17,18 @@ export function wordsOf(text: string): string[] {
   let start = 0;
   for (let at = 0; at <= folded.length; at++) {
     if (at < folded.length && partsWords[folded.charCodeAt(at)] !== 1) continue;
-    if (at > start) words.push(folded.slice(start, at));
+    let end = at;
+    while (start < end && isStop(folded.charCodeAt(start))) start++;
+    while (start < end && isStop(folded.charCodeAt(end - 1))) end--;
+    if (end > start) words.push(folded.slice(start, end));
     start = at + 1;
   }
   return words;
+}
+
+/** A dot or a colon. */
+function isStop(code: number): boolean {
+  return code === 46 || code === 58;
 }
 
 /** Lower case, the same for a part of a word as for the whole: Greek has a small letter for the end of one. */
