@@ -42,7 +42,7 @@ const literals = new Map<string, 0 | 1 | null>([
   ["nil", null],
 ]);
 const reserved = new Set(["and", "or", "not", "in", "is", ...literals.keys()]);
-const compareOps: readonly string[] = ["==", "!=", "<", "<=", ">", ">="] satisfies CompareOp[];
+const compareOps = ["==", "!=", "<", "<=", ">", ">="] as const satisfies CompareOp[];
 const synonyms = new Map([
   ["&&", "and"],
   ["||", "or"],
@@ -113,9 +113,9 @@ class Parser {
   #op(): CompareOp | undefined {
     const { kind, text } = this.#peek();
     if (kind === "sign") {
-      const op = compareOps.includes(text) ? text : undefined;
+      const op = compareOps.find((known) => known === text);
       if (op !== undefined) this.#next++;
-      return op as CompareOp | undefined;
+      return op;
     }
     if (this.#take("name", "in")) return "in";
     if (this.#take("name", "is")) return this.#take("name", "not") ? "!=" : "==";

@@ -135,7 +135,7 @@ function equal(left: Value, right: Value): Truth {
     // A whole one that is shorter than what is known of the other is another; so is what begins otherwise.
     return long.text.startsWith(short.text) && (short.cut || long.text === short.text) ? undefined : false;
   }
-  if (left.kind === "number" && right.kind === "number") return left.value >= right.value && left.value <= right.value;
+  if (left.kind === "number" && right.kind === "number") return order(left.value, right.value) === 0;
   return left.kind === right.kind;
 }
 
@@ -152,19 +152,21 @@ function equalObject(left: Exclude<Value, undefined>, right: Exclude<Value, unde
 
 function equalItems(left: readonly Value[], right: readonly Value[]): Truth {
   if (left.length !== right.length) return false;
-  const each = left.map((item, i) => equal(item, right[i]));
-  return each.includes(false) ? false : each.includes(undefined) ? undefined : true;
+  const each = new Set(left.map((item, i) => equal(item, right[i])));
+  return each.has(false) ? false : each.has(undefined) ? undefined : true;
 }
 
 function less(left: Value, right: Value): Truth {
-  if (left?.kind === "number" && right?.kind === "number")
-    // Neither less nor equal nor greater: nan.
-    return left.value < right.value || left.value >= right.value ? left.value < right.value : undefined;
+  if (left?.kind === "number" && right?.kind === "number") return order(left.value, right.value) < 0;
   if (left?.kind !== "string" || right?.kind !== "string") return undefined;
   if (!left.cut && !right.cut) return left.text < right.text;
   const length = Math.min(left.text.length, right.text.length);
   const [a, b] = [left.text.slice(0, length), right.text.slice(0, length)];
   return a === b ? undefined : a < b;
+}
+
+function order(left: number | bigint, right: number | bigint): number {
+  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 function contains(container: Value, item: Value): Truth {
@@ -186,8 +188,8 @@ function contains(container: Value, item: Value): Truth {
 }
 
 function isAmong(item: Value, items: readonly Value[]): Truth {
-  const each = items.map((other) => equal(item, other) ?? (sameText(item, other) ? true : undefined));
-  return each.includes(true) ? true : each.includes(undefined) ? undefined : false;
+  const each = new Set(items.map((other) => equal(item, other) ?? (sameText(item, other) ? true : undefined)));
+  return each.has(true) ? true : each.has(undefined) ? undefined : false;
 }
 
 /** Names of JavaScript's keys have no quotes. */
@@ -198,7 +200,7 @@ function sameText(item: Value, other: Value): boolean {
 function isTrue(value: Value): Truth {
   if (value === undefined) return undefined;
   if (value.kind === "none") return false;
-  if (value.kind === "number") return value.value < 0 || value.value > 0;
+  if (value.kind === "number") return Number(value.value) !== 0;
   if (value.kind === "string" && value.cut) return true;
   const length = lengthOf(value);
   return length === undefined ? undefined : length > 0;

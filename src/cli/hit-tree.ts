@@ -60,7 +60,8 @@ function frameLines(frame: SnapshotFrame, number: number, options: TreeOptions, 
     ...cutLine(cut, variables.length, paint).map((line) => `  ${line}`),
   ]);
   if (options.find !== undefined && lines.length === 0) return [];
-  const shown = scopes === undefined && options.frame === undefined ? [] : textLines(frame, options.textOf, paint);
+  const wantsText = options.find === undefined && (scopes !== undefined || options.frame !== undefined);
+  const shown = wantsText ? textLines(frame, options.textOf, paint) : [];
   return [head, ...[...shown, ...lines, ...cutLine(cut, scopes?.length ?? 0, paint)].map((line) => indent + line)];
 }
 

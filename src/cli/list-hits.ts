@@ -10,7 +10,7 @@ import { meets } from "../../protocol/where.ts";
 import type { Condition } from "../../protocol/where-parse.ts";
 import { HitGroups, HitIndex, isWanted, laterRecords, rowOf, rowTests } from "../trace/index.ts";
 import type { HitFilter, HitRow, Trace } from "../trace/index.ts";
-import { groupLine, hitLine, hitName, rowJson } from "./hit-list.ts";
+import { groupLine, hitLine, hitName, rowJson } from "./hit-row-lines.ts";
 import { pageOf, wantedOf, type HitsOptions } from "./hit-options.ts";
 import { printJson, printLine } from "./output.ts";
 import { hasColor } from "./paint.ts";

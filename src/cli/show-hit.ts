@@ -2,7 +2,7 @@
 import { DebugtapError } from "../../protocol/errors.ts";
 import { HitIndex } from "../trace/index.ts";
 import type { HitRow, Trace, TraceHit } from "../trace/index.ts";
-import { hitName, rowJson } from "./hit-list.ts";
+import { hitName, rowJson } from "./hit-row-lines.ts";
 import { pageOf } from "./hit-options.ts";
 import { treeLines } from "./hit-tree.ts";
 import { printJson, printLine } from "./output.ts";

@@ -95,7 +95,7 @@ export class Columns {
   readonly hits: number;
   readonly texts: number;
   readonly at: Float64Array;
-  readonly #numbers: Record<NumberColumn, Uint32Array>;
+  readonly #numbers: ReadonlyMap<NumberColumn, Uint32Array>;
   readonly #starts: Uint32Array;
   readonly #bytes: Buffer;
   readonly #read: (string | undefined)[] = [];
@@ -104,7 +104,7 @@ export class Columns {
   static of(hits: number, texts: number, columns: Uint8Array, textBytes: Uint8Array): Columns | undefined {
     if (columns.length !== hits * rowBytes || textBytes.length < 4 * (texts + 1)) return undefined;
     const made = new Columns(hits, texts, columns, textBytes);
-    const textColumns = numberColumns.slice(firstText).map((name) => made.#numbers[name]);
+    const textColumns = numberColumns.slice(firstText).map((name) => made.numbers(name));
     return textColumns.every((column) => column.every((text) => text < texts)) ? made : undefined;
   }
 
@@ -113,14 +113,13 @@ export class Columns {
     this.texts = texts;
     this.at = new Float64Array(columns.buffer, columns.byteOffset, hits);
     const column = (i: number) => new Uint32Array(columns.buffer, columns.byteOffset + hits * (8 + 4 * i), hits);
-    const pairs = numberColumns.map((name, i) => [name, column(i)] as const);
-    this.#numbers = Object.fromEntries(pairs) as Record<NumberColumn, Uint32Array>;
+    this.#numbers = new Map(numberColumns.map((name, i) => [name, column(i)]));
     this.#starts = new Uint32Array(textBytes.buffer, textBytes.byteOffset, texts + 1);
     this.#bytes = Buffer.from(textBytes.buffer, textBytes.byteOffset + this.#starts.byteLength);
   }
 
   numbers(column: NumberColumn): Uint32Array {
-    return this.#numbers[column];
+    return this.#numbers.get(column) ?? new Uint32Array(0);
   }
 
   /** A text by its number. */
@@ -130,14 +129,14 @@ export class Columns {
 
   /** The text of a hit, by its place in the segment; undefined when there is none. */
   textAt(column: NumberColumn, place: number): string | undefined {
-    const text = this.text(this.#numbers[column][place] ?? 0);
+    const text = this.text(this.numbers(column)[place] ?? 0);
     return text === "" ? undefined : text;
   }
 
   /** Expression and value by turns. */
   correlatedAt(place: number): readonly string[] {
     const [expression, request, others] = (["expression", "request", "others"] as const).map((column) =>
-      this.text(this.#numbers[column][place] ?? 0),
+      this.text(this.numbers(column)[place] ?? 0),
     );
     if (expression === undefined || request === undefined || expression === "") return [];
     return [expression, request, ...(others === undefined || others === "" ? [] : others.split("\0"))];

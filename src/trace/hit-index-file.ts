@@ -12,27 +12,21 @@
 // Rules
 // - It is derived and may be deleted. One that is damaged, of another file or of another version is made anew, never believed.
 // - A checksum is checked before its section is used; parts are read when they are searched.
-import { mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import { textsOf } from "../../protocol/hit-words.ts";
 import type { Hit } from "../../protocol/hit.ts";
 import { isObject, member, parseJson } from "../../protocol/json.ts";
-import { dirMode, replaceFile } from "./files.ts";
-import { segmentName } from "./format.ts";
 import { Columns, ColumnsBuilder } from "./hit-columns.ts";
 import { markWord, WordsBuilder } from "./hit-words-index.ts";
 import type { WordsPart } from "./hit-words-index.ts";
 import { viewOf } from "./records.ts";
-import { FileBytes } from "./segment.ts";
 
 const magic = Buffer.from("dthits1\n");
 const headAt = 16;
 const mostHead = 1 << 24;
-const tailBytes = 1024;
 
 /** Which file an index is of. */
-interface Indexed {
+export interface Indexed {
   readonly file: string;
   readonly size: number;
   readonly tail: number;
@@ -53,7 +47,7 @@ interface Head {
 }
 
 /** Something that is read in ranges: a file, or an index in memory. */
-export interface Bytes {
+interface Bytes {
   readonly size: number;
   /** Bytes of their own; short at the end. */
   read(offset: number, length: number): Uint8Array;
@@ -207,50 +201,4 @@ function isHead(value: unknown): value is Head {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
-}
-
-function indexPath(dir: string, segment: number): string {
-  return join(dir, "hits", `${segmentName(segment)}.idx`);
-}
-
-/** Which file is sealed under this name. Throws what the file system throws. */
-function sealedFile(dir: string, segment: number): Indexed {
-  const file = `${segmentName(segment)}.mcap`;
-  const bytes = new FileBytes(join(dir, file));
-  try {
-    const { size } = bytes;
-    return { file, size, tail: crc32(bytes.read(Math.max(0, size - tailBytes), tailBytes)) };
-  } finally {
-    bytes.close();
-  }
-}
-
-/** The stored index of a sealed segment; undefined when there is none that can be believed. */
-export function readIndex(dir: string, segment: number): SegmentIndex | undefined {
-  try {
-    return SegmentIndex.of(new FileBytes(indexPath(dir, segment)), sealedFile(dir, segment));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Stores the index of a sealed segment. A directory that cannot be written to, another user's, is no error: it can be made again. */
-export function writeIndex(dir: string, segment: number, builder: IndexBuilder): void {
-  try {
-    const path = indexPath(dir, segment);
-    mkdirSync(dirname(path), { recursive: true, mode: dirMode });
-    replaceFile(path, builder.end(sealedFile(dir, segment)));
-  } catch {
-    // Readers make it in memory.
-  }
-}
-
-/** An index that is not stored. */
-export function indexInMemory(builder: IndexBuilder): SegmentIndex {
-  const of = { file: "", size: 0, tail: 0 };
-  const whole = new Uint8Array(Buffer.concat(builder.end(of)));
-  const read = (at: number, length: number): Uint8Array => whole.slice(at, at + length);
-  const index = SegmentIndex.of({ size: whole.length, read, close: () => undefined }, of);
-  if (index === undefined) throw new Error("an index cannot be read that has just been made");
-  return index;
 }

@@ -5,10 +5,12 @@
 //   same while the trace grows.
 // - A sealed segment has an index on the disk, or gets one here; a live one, one that is damaged, and one in a directory that
 //   cannot be written to are indexed in memory. What is damaged is told each time, so it is not stored.
-import type { HitFilter, HitRow, RowTests } from "./hit-row.ts";
-import { rowTests } from "./hit-row.ts";
 import type { Columns, NumberColumn } from "./hit-columns.ts";
-import { IndexBuilder, IndexDamaged, indexInMemory, readIndex, writeIndex } from "./hit-index-file.ts";
+import { columnChecks } from "./hit-filter.ts";
+import type { HitFilter } from "./hit-filter.ts";
+import { IndexBuilder, IndexDamaged } from "./hit-index-file.ts";
+import { indexInMemory, readIndex, writeIndex } from "./hit-index-store.ts";
+import type { HitRow } from "./hit-row.ts";
 import type { SegmentIndex } from "./hit-index-file.ts";
 import type { Trace, TraceHit } from "./reader.ts";
 import { chunksReadable } from "./sealed-file.ts";
@@ -49,22 +51,23 @@ export class HitIndex {
 
   get size(): number {
     const last = this.#entries.at(-1);
-    return last === undefined ? 0 : last.before + last.count;
+    return (last?.before ?? 0) + (last?.count ?? 0);
   }
 
   /** Numbers of the hits that are asked for, in order. */
   async find(filter: HitFilter): Promise<number[]> {
-    const tests = rowTests(filter);
     const numbers: number[] = [];
     for (const at of this.#entries.keys()) {
       const found = filter.words === undefined ? undefined : await this.#search(at, filter.words);
       const entry = this.#entries[at];
       if (entry === undefined) continue;
       const { before, count, places } = entry;
-      const checks = this.#checks(entry, filter, tests, found);
+      const { columns } = entry.index;
+      const checks = columnChecks(columns, filter, (session) => this.#trace.facts(session));
+      if (found !== undefined) checks.push((place) => found[place] === 1);
       for (let i = 0; i < count; i++) {
         const place = places === undefined ? i : (places[i] ?? 0);
-        if (checks.length === 0 || checks.every((check) => check(place))) numbers.push(before + i + 1);
+        if (checks.every((check) => check(place))) numbers.push(before + i + 1);
       }
     }
     return numbers;
@@ -161,42 +164,6 @@ export class HitIndex {
     throw new RangeError(`there is no hit ${number}`);
   }
 
-  /** What a hit of a segment must be, by its place. */
-  #checks({ index }: Entry, filter: HitFilter, tests: RowTests, found: Uint8Array | undefined) {
-    const { columns } = index;
-    const checks: ((place: number) => boolean)[] = [];
-    const { line, trigger, since, until } = filter;
-    if (found !== undefined) checks.push((place) => found[place] === 1);
-    if (since !== undefined) checks.push((place) => (columns.at[place] ?? 0) >= since);
-    if (until !== undefined) checks.push((place) => (columns.at[place] ?? 0) <= until);
-    // Each session and each text is looked at once.
-    const check = (name: NumberColumn, test: (value: number) => boolean) => {
-      const [column, is] = [columns.numbers(name), once(test)];
-      checks.push((place) => is(column[place] ?? 0));
-    };
-    if (line !== undefined) check("line", (value) => value === line);
-    if (trigger !== undefined) check("trigger", (value) => value === trigger);
-    const { service, session, request } = tests;
-    if (service !== undefined) check("session", (id) => service(this.#trace.facts(id)?.service ?? ""));
-    if (session !== undefined) check("session", (id) => session(this.#trace.facts(id)?.name ?? ""));
-    for (const name of ["file", "function", "reason"] as const) {
-      const test = tests[name];
-      if (test !== undefined) check(name, (text) => test(columns.text(text)));
-    }
-    if (request !== undefined) {
-      const [first, others] = [columns.numbers("request"), columns.numbers("others")];
-      const isFirst = once((text) => request(columns.text(text)));
-      const isOther = once((text) =>
-        columns
-          .text(text)
-          .split("\0")
-          .some((part, i) => i % 2 === 1 && request(part)),
-      );
-      checks.push((place) => isFirst(first[place] ?? 0) || isOther(others[place] ?? 0));
-    }
-    return checks;
-  }
-
   async #search(at: number, words: readonly string[]): Promise<Uint8Array | undefined> {
     const entry = this.#entries[at];
     if (entry === undefined) return undefined;
@@ -250,9 +217,4 @@ function firstOf(column: Uint32Array, value: number): number {
     else high = middle;
   }
   return low;
-}
-
-function once(test: (value: number) => boolean): (value: number) => boolean {
-  const known: (boolean | undefined)[] = [];
-  return (value) => (known[value] ??= test(value));
 }
