@@ -9,6 +9,8 @@ import { runForward } from "./forward.ts";
 import { hitsMarkdown, hitsTables, hitsTargets } from "./hits-tables.ts";
 import { runHits } from "./hits.ts";
 import { parseOptions, usage, type BenchOptions } from "./options.ts";
+import { recordMarkdown, recordTables, recordTargets } from "./record-tables.ts";
+import { runRecord } from "./record.ts";
 import { fullTables, shortMarkdown } from "./tables.ts";
 import { judge } from "./targets.ts";
 
@@ -41,6 +43,12 @@ const suites: Readonly<Record<string, (options: BenchOptions, say: Say) => Promi
     const result = await runHits(options, say);
     const targets = hitsTargets(result);
     const text = options.markdown ? hitsMarkdown(result, targets) : hitsTables(result, targets);
+    return { text, json: { ...result, targets } };
+  },
+  record: async (options, say) => {
+    const result = await runRecord(options, say);
+    const targets = recordTargets(result);
+    const text = options.markdown ? recordMarkdown(result, targets) : recordTables(result, targets);
     return { text, json: { ...result, targets } };
   },
 };
