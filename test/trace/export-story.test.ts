@@ -247,7 +247,7 @@ t.test(
     writer.session(factsOf(2, "pydevd"));
     writer.session(factsOf(3, "raw"));
     writer.chunk(1, "client", encodeDap({ seq: 1, type: "request", command: "threads" }));
-    const long = encodeDap({ seq: 2, type: "event", event: "output", body: { output: "x".repeat(300_000) } } as never);
+    const long = encodeDap({ seq: 2, type: "event", event: "output", body: { output: "x".repeat(300_000) } });
     writer.chunk(1, "debuggee", long.subarray(0, 1000));
     writer.chunk(1, "debuggee", long.subarray(1000));
     writer.chunk(2, "debuggee", Buffer.from("103\t4\t<xml></xml>\n"));
