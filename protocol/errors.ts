@@ -13,6 +13,7 @@ export const errorTable = {
   DT_CONFIG_MISSING: { exit: 2, meaning: "no debugtap.yml was found" },
   DT_CONFIG_SYNTAX: { exit: 2, meaning: "debugtap.yml is not valid YAML" },
   DT_CONFIG_INVALID: { exit: 2, meaning: "debugtap.yml has an unknown key or a value of the wrong kind" },
+  DT_SPEC: { exit: 2, meaning: "a breakpoint, or a file of breakpoints, cannot be understood" },
   DT_SERVICE_UNKNOWN: { exit: 2, meaning: "a service is named that the configuration does not have" },
   DT_PORT_IN_USE: { exit: 3, meaning: "another process listens on a port that debugtap needs on this machine" },
   DT_PORT_DENIED: { exit: 3, meaning: "this user may not listen on that port or address" },
