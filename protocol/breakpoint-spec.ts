@@ -6,11 +6,11 @@
 //            MODULE:FUNCTION                 cinder.volume.manager:VolumeManager.create_volume
 //   clauses  if EXPR                         Python, in the frame of the hit
 //            hits >= N   hits == N   hits % N
-//            log "x={x}"                     the values are put for the braces; `'` does as well as `"`
-//            max N                           hits, then no more
-//            rate N/s    rate N/m            hits a second or minute at most
+//            log "x={x}"                     say it, and do not stop; `'` does as well as `"`
+//            max N                           then it is removed
+//            rate N/s    rate N/m            values are taken at most so often; other hits have their stack only
 //            in SERVICE                      of that service alone; else of all
-//            required                        a breakpoint that cannot be bound is an error
+//            required                        it must be hit
 //            disabled
 //
 // Rules
@@ -21,7 +21,7 @@
 // - Each clause stands once.
 import { conditionEnd } from "./breakpoint-condition.ts";
 import { formatWhere, parseWhere } from "./breakpoint-where.ts";
-import type { BreakpointPlace } from "./breakpoint-where.ts";
+import type { Place } from "./breakpoint-where.ts";
 import { specError } from "./spec-error.ts";
 
 export interface HitsClause {
@@ -33,7 +33,7 @@ export interface HitsClause {
 export interface BreakpointSpec {
   /** As written, trimmed. */
   readonly text: string;
-  readonly where: BreakpointPlace;
+  readonly where: Place;
   readonly condition?: string;
   readonly hits?: HitsClause;
   readonly log?: string;

@@ -12,7 +12,7 @@
 // - A function is named by its module, not its file: `a.py:create` is refused with the module's name.
 import { specError } from "./spec-error.ts";
 
-export type BreakpointPlace =
+export type Place =
   | { readonly kind: "line"; readonly path: string; readonly line: number }
   /** A JavaScript regular expression, without flags. */
   | { readonly kind: "text"; readonly path: string; readonly pattern: string }
@@ -30,7 +30,7 @@ const place = new RegExp(
 const pythonFile = /\.py[wxi]?$/;
 
 /** The place at the start of `text`, and where it ends. Throws DT_SPEC. */
-export function parseWhere(text: string): { where: BreakpointPlace; end: number } {
+export function parseWhere(text: string): { where: Place; end: number } {
   for (let colon = text.indexOf(":"); colon > 0; colon = text.indexOf(":", colon + 1)) {
     const path = text.slice(0, colon);
     if (/\s/.test(path) && !pythonFile.test(path)) continue;
@@ -54,13 +54,13 @@ export function parseWhere(text: string): { where: BreakpointPlace; end: number 
 }
 
 /** The text that {@link parseWhere} reads as `where`. */
-export function formatWhere(where: BreakpointPlace): string {
+export function formatWhere(where: Place): string {
   if (where.kind === "line") return `${where.path}:${where.line}`;
   if (where.kind === "function") return `${where.module}:${where.name}`;
   return `${where.path}:/${where.pattern.replace(/\\.|\//g, (found) => (found === "/" ? "\\/" : found))}/`;
 }
 
-function lineOf(text: string, path: string, digits: string): BreakpointPlace {
+function lineOf(text: string, path: string, digits: string): Place {
   // `a.py:3:7`, as compilers and editors write it.
   const [, file, line] = /^(.+):(\d+)$/.exec(path) ?? [];
   if (file !== undefined) {

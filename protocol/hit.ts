@@ -19,6 +19,10 @@ export interface Hit {
   readonly text?: string;
   /** The debuggee's process, where it is known. */
   readonly process?: string;
+  /** The breakpoint that it belongs to, as it was written; only where debugtap set it itself. */
+  readonly breakpoint?: string;
+  /** Id of the {@link Trigger} that ran, or had run last, when the thread stopped. */
+  readonly trigger?: number;
   /** What the `correlate` expressions gave: expression and value as text. */
   readonly correlated?: Readonly<Record<string, string>>;
   /** Of these the debuggee was asked in vain: expression, and what it said. */

@@ -5,8 +5,8 @@
 //        4      4  session
 //        8      8  f64: performance.now() of the forwarding thread, milliseconds
 //       16      1  kind: 0 client bytes, 1 debuggee bytes, 2 session opened, 3 note, 4 session ended, 5 gap, 6 hit,
-//                   7 source
-//       17      …  payload: bytes (0, 1) or JSON (2-7)
+//                   7 source, 8 trigger
+//       17      …  payload: bytes (0, 1) or JSON (2-8)
 //
 // This runs once per chunk on the thread that forwards: no allocation, no BigInt, no hrtime.bigint.
 const headLength = 17;
@@ -14,7 +14,17 @@ const headLength = 17;
 const longestText = 4096;
 const encoder = new TextEncoder();
 
-export const kinds = { client: 0, debuggee: 1, open: 2, note: 3, end: 4, gap: 5, hit: 6, source: 7 } as const;
+export const kinds = {
+  client: 0,
+  debuggee: 1,
+  open: 2,
+  note: 3,
+  end: 4,
+  gap: 5,
+  hit: 6,
+  source: 7,
+  trigger: 8,
+} as const;
 export type Kind = (typeof kinds)[keyof typeof kinds];
 
 export interface PackedRecord {

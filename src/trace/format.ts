@@ -2,6 +2,7 @@
 import type { Side, Wire } from "../../protocol/frame.ts";
 import type { Hit } from "../../protocol/hit.ts";
 import { isObject } from "../../protocol/json.ts";
+import type { Trigger } from "../../protocol/trigger.ts";
 import type { SessionEnd, SessionFacts, SessionNote } from "../observer.ts";
 
 export const format = 2;
@@ -13,6 +14,7 @@ export const topics = {
   hit: "/relay/hit",
   gap: "/relay/gap",
   source: "/relay/source",
+  trigger: "/relay/trigger",
   commit: "/relay/commit",
 } as const;
 
@@ -142,6 +144,8 @@ export type TraceRecord = { readonly stored: StoredMessage; readonly time: numbe
   | { readonly kind: "hit"; readonly session: number; readonly hit: Hit }
   | { readonly kind: "gap"; readonly session: number; readonly gap: Gap }
   | { readonly kind: "source"; readonly session: number; readonly source: SourceVersion }
+  /** Of no session: `session` is 0. */
+  | { readonly kind: "trigger"; readonly session: number; readonly trigger: Trigger }
   | { readonly kind: "other" }
 );
 

@@ -34,7 +34,8 @@ export function isHit(value: unknown): value is Hit {
     isObject(value) &&
     has(value, "number", "number", "at") &&
     has(value, "string", "session", "service", "reason") &&
-    may(value, "string", "text", "process") &&
+    may(value, "string", "text", "process", "breakpoint") &&
+    may(value, "number", "trigger") &&
     isObject(value["thread"]) &&
     ["string", "number"].includes(typeof value["thread"]["id"]) &&
     may(value["thread"], "string", "name") &&

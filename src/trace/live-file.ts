@@ -68,6 +68,7 @@ export function openLive(path: string, number: number, file: string): Segment {
       sessions: sessionsOf(records),
       hits: records.some(({ kind }) => kind === "hit"),
       sources: records.some(({ kind }) => kind === "source"),
+      triggers: records.some(({ kind }) => kind === "trigger"),
     });
   }
   const { problem } = tail.scanner;

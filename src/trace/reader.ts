@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { Frame, Side } from "../../protocol/frame.ts";
 import type { Hit } from "../../protocol/hit.ts";
+import type { Trigger } from "../../protocol/trigger.ts";
 import type { SessionFacts } from "../observer.ts";
 import type { Manifest, SessionTotals, TraceRecord } from "./format.ts";
 import { openLive } from "./live-file.ts";
@@ -191,6 +192,15 @@ export class Trace {
     for await (const step of this.#records({ segment: 0, block: 0 }, ({ sources }) => sources !== false))
       if (!("lost" in step)) index.add(step);
     return index;
+  }
+
+  /** The commands that set off what was recorded, in order, each as far as it got. */
+  async triggers(): Promise<Trigger[]> {
+    await chunksReadable;
+    const triggers = new Map<number, Trigger>();
+    for await (const step of this.#records({ segment: 0, block: 0 }, (block) => block.triggers !== false))
+      if (!("lost" in step) && step.kind === "trigger") triggers.set(step.trigger.id, step.trigger);
+    return [...triggers.values()];
   }
 
   /** The text of a source that a frame of a hit names; undefined when it is not stored. */

@@ -19,6 +19,7 @@ const topicOf = new Map<number, RelayTopic>([
   [kinds.gap, topics.gap],
   [kinds.hit, topics.hit],
   [kinds.source, topics.source],
+  [kinds.trigger, topics.trigger],
 ]);
 
 export class Recording {

@@ -25,6 +25,7 @@ import {
 import type { ChannelDeclaration, StoredMessage, TraceRecord } from "./format.ts";
 import { isHit } from "./hits.ts";
 import type { Side } from "../../protocol/frame.ts";
+import { isTrigger } from "../../protocol/trigger.ts";
 import type { SessionFacts } from "../observer.ts";
 
 export const opcodes = { header: 1, footer: 2, channel: 4, message: 5, chunk: 6, metadata: 12, dataEnd: 15 } as const;
@@ -185,6 +186,10 @@ function relayRecord(topic: string, data: Uint8Array): Said {
   if (topic === topics.source) {
     const source = member(value, "source");
     return isSourceVersion(source) ? { kind: "source", session, source } : other;
+  }
+  if (topic === topics.trigger) {
+    const trigger = member(value, "trigger");
+    return isTrigger(trigger) ? { kind: "trigger", session, trigger } : other;
   }
   return topic === topics.gap && isGap(value) ? { kind: "gap", session, gap: value } : other;
 }

@@ -66,8 +66,9 @@ async function byIndex(bytes: FileBytes, number: number, file: string): Promise<
     const known = ids.every((channel) => channel?.carries !== undefined);
     const hits = ids.some((channel) => channel?.topic === topics.hit);
     const sources = ids.some((channel) => channel?.topic === topics.source);
+    const triggers = ids.some((channel) => channel?.topic === topics.trigger);
     const sessions = new Set(ids.flatMap((channel) => channel?.carries?.session.id ?? []));
-    blocks.push({ ...span, hits, sources, ...(known ? { sessions } : {}) });
+    blocks.push({ ...span, hits, sources, triggers, ...(known ? { sessions } : {}) });
   }
   return {
     number,

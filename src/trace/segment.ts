@@ -12,6 +12,8 @@ export interface Block {
   readonly hits?: boolean;
   /** As hits: whether it says what the text of a file was. */
   readonly sources?: boolean;
+  /** As hits: whether it tells of a trigger. */
+  readonly triggers?: boolean;
 }
 
 /** `damaged` says why records are missing from the end of these. */

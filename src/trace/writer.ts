@@ -9,6 +9,7 @@ import { Worker } from "node:worker_threads";
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { Side } from "../../protocol/frame.ts";
 import type { Hit } from "../../protocol/hit.ts";
+import type { Trigger } from "../../protocol/trigger.ts";
 import type { SessionEnd, SessionFacts, SessionNote } from "../observer.ts";
 import { Backlog } from "./backlog.ts";
 import { jsonPayload, kinds } from "./batch.ts";
@@ -18,6 +19,7 @@ import { hitPayload } from "./hits.ts";
 import type { FromWorker, ToWorker, TraceSummary, WorkerOptions, SourceFacts } from "./messages.ts";
 import { maxPayload, SlotFiller, slotMemory } from "./slots.ts";
 
+const encoder = new TextEncoder();
 const handOverMost = 32 * 1024 * 1024;
 const segmentMost = 256 * 1024 * 1024;
 /** How often room is looked for while something waits for it, ms. */
@@ -142,6 +144,12 @@ export class TraceWriter {
     return true;
   }
 
+  /** Once when it begins, once when it has ended. */
+  trigger(trigger: Trigger): void {
+    const payload = encoder.encode(JSON.stringify({ session: 0, trigger }));
+    this.#own(kinds.trigger, 0, payload.length <= maxPayload ? payload : jsonPayload({ session: 0, trigger }));
+  }
+
   end(session: number, end: SessionEnd): void {
     this.#json(kinds.end, session, { session, end });
   }
@@ -202,8 +210,12 @@ export class TraceWriter {
   }
 
   #json(kind: Kind, session: number, value: unknown): void {
+    this.#own(kind, session, jsonPayload(value));
+  }
+
+  #own(kind: Kind, session: number, payload: Uint8Array): void {
     if (!this.#taking) return;
-    const record: PackedRecord = { kind, session, time: performance.now(), payload: jsonPayload(value) };
+    const record: PackedRecord = { kind, session, time: performance.now(), payload };
     if (this.#put(kind, session, record.time, record.payload)) return;
     this.#backlog.wait(record);
     this.#lookForRoom.refresh();

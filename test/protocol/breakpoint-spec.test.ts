@@ -4,8 +4,12 @@ import fc from "fast-check";
 import t from "tap";
 import { formatSpec, parseSpec } from "../../protocol/breakpoint-spec.ts";
 import type { BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
-import type { BreakpointPlace } from "../../protocol/breakpoint-where.ts";
+import type { Place } from "../../protocol/breakpoint-where.ts";
+import { encodeDap } from "../../protocol/dap.ts";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { frameOf } from "../../protocol/frame.ts";
+import { loggedIn, marked } from "../../protocol/log-marks.ts";
+import { encodePydevd } from "../../protocol/pydevd.ts";
 
 /** What a SPEC says, without its text. */
 function said(text: string): Omit<BreakpointSpec, "text"> {
@@ -30,7 +34,7 @@ const pasted = (fix: string | undefined) => (fix ?? "").replace(/^'([^]*)'$/, "$
 const a3 = { kind: "line", path: "a.py", line: 3 } as const;
 
 t.test("places: a line, a text, a function; the path as it stands, Windows drives and spaces included", async (t) => {
-  const places: [string, BreakpointPlace][] = [
+  const places: [string, Place][] = [
     ["a.py:3", a3],
     ["  cinder/volume/manager.py:712\n", { kind: "line", path: "cinder/volume/manager.py", line: 712 }],
     ["/usr/bin/cinder-api:8", { kind: "line", path: "/usr/bin/cinder-api", line: 8 }],
@@ -214,7 +218,7 @@ const path = fc
   )
   .map(([root, segments, end]) => `${root}${segments.join("/").trim()}x${end}`.trim());
 const name = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,8}(\.[A-Za-z_][A-Za-z0-9_]{0,8}){0,2}$/);
-const where: fc.Arbitrary<BreakpointPlace> = fc.oneof(
+const where: fc.Arbitrary<Place> = fc.oneof(
   fc.record({ kind: fc.constant("line" as const), path, line: fc.integer({ min: 1, max: 1e9 }) }, plain),
   fc.record(
     {
@@ -350,4 +354,24 @@ t.test("noise is a breakpoint or DT_SPEC, never anything else", async (t) => {
     { numRuns: 1000 },
   );
   t.ok(accepted > 20);
+});
+
+t.test("a marked message is found in the output of both wires, an unmarked one is not", (t) => {
+  const output = (text: string) =>
+    frameOf("header", encodeDap({ seq: 1, type: "event", event: "output", body: { output: text } }));
+  const printed = (text: string) => {
+    const xml = `<xml><io s="${encodeURIComponent(text)}" ctx="1"/></xml>`;
+    return frameOf("line", encodePydevd(116, 2, xml, { side: "debuggee", framing: "line" }));
+  };
+  for (const frame of [output, printed]) {
+    t.strictSame(loggedIn(frame(`${marked(7, "x=1")}\n`)), [{ mark: 7, text: "x=1" }]);
+    t.strictSame(loggedIn(frame(`${marked(1, "a")}\nprogram\n${marked(2, "")}\n`)), [
+      { mark: 1, text: "a" },
+      { mark: 2, text: "" },
+    ]);
+    t.strictSame(loggedIn(frame(` ${marked(7, "x=1")}`)), [], "not at the beginning of a line");
+    t.strictSame(loggedIn(frame("hello")), []);
+  }
+  t.strictSame(loggedIn(frameOf("line", new TextEncoder().encode("garbage\n"))), []);
+  t.end();
 });
