@@ -8,7 +8,7 @@
 //   refused instead of taken for a condition that is never true: `if x > 3 in api` (a second comparison) and `if x in nova-api`
 //   (a name with a dash). Parentheses say that it is Python.
 // - What no condition may have is refused here and not found at the first hit: `=`, a comment, an open quote or bracket.
-// - That the whole is Python is the debuggee's to say.
+// - That the whole is Python is the debuggee's to say. Other languages differ little (`===` is let through); in parentheses anything is.
 import { pythonTokens } from "./python-tokens.ts";
 import type { PythonToken } from "./python-tokens.ts";
 import { specError } from "./spec-error.ts";
@@ -62,7 +62,8 @@ export function conditionEnd(text: string, from: number, isClause: (word: string
     }
     if (brackets.length === 0) {
       lambda ||= word === "lambda";
-      if (word === "=" && !lambda) throw specError(text, start, "`=` assigns", { expected: "`==`, which compares" });
+      if (word === "=" && !lambda && !/[=!<>]/.test(`${text[start - 1]}${text[start + 1]}`))
+        throw specError(text, start, "`=` assigns", { expected: "`==`, which compares" });
       if (separators.has(word)) compared = 0;
       else if (comparisons.has(word)) compared++;
       if (word === "in" && before?.text !== "not") lastIn = token;

@@ -118,6 +118,8 @@ t.test("`if` takes Python to its end, whatever words and quotes are in it", asyn
     "(n := len(x)) > 3",
     "x\n  > 3",
     "größe > 3",
+    "x === 3 && y !== 'a' || !z",
+    "(typeof x == 's')",
     "x if a > 3 else y in z",
   ];
   for (const condition of python) {
