@@ -25,19 +25,10 @@ export interface FollowQuery {
 /** The messages of a trace from `from` on, then those that come, as they come. */
 export async function* follow(trace: Trace, query: FollowQuery = {}): AsyncGenerator<TraceMessage> {
   const { session, from = 1, signal } = query;
-  await chunksReadable;
-  let seen = 0n;
-  for (const segment of trace.segments) {
-    const last = segment.blocks.length - 1;
-    const record = last < 0 ? undefined : segment.read(last).records.at(-1);
-    if (record !== undefined) seen = record.stored.logTime;
-  }
   yield* trace.messages({ from, ...(session === undefined ? {} : { session }) });
   const tally = trace.tallyAtEnd();
   let wide = trace.count();
-  const start =
-    trace.segments.findLast((segment) => !segment.sealed)?.number ?? (trace.segments.at(-1)?.number ?? 0) + 1;
-  for await (const record of newRecords(trace.dir, start, seen, signal)) {
+  for await (const record of laterRecords(trace, signal)) {
     for (const message of "lost" in record ? tally.damage(record.lost) : tally.add(record)) {
       wide++;
       const shown = trace.message(message);
@@ -45,6 +36,20 @@ export async function* follow(trace: Trace, query: FollowQuery = {}): AsyncGener
       if (ordinal >= from && (session === undefined || shown.session.id === session)) yield shown;
     }
   }
+}
+
+/** The records behind those that an open trace has, as they come. */
+export async function* laterRecords(trace: Trace, signal?: AbortSignal): ReturnType<typeof newRecords> {
+  await chunksReadable;
+  let seen = 0n;
+  for (const segment of trace.segments) {
+    const last = segment.blocks.length - 1;
+    const record = last < 0 ? undefined : segment.read(last).records.at(-1);
+    if (record !== undefined) seen = record.stored.logTime;
+  }
+  const start =
+    trace.segments.findLast((segment) => !segment.sealed)?.number ?? (trace.segments.at(-1)?.number ?? 0) + 1;
+  yield* newRecords(trace.dir, start, seen, signal);
 }
 
 /** Records behind `seen`, from segment `number` on, as they are committed; `lost`: some are missing here. */
