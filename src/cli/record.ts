@@ -127,7 +127,8 @@ function specsOf({ at = [], require = [] }: Flags): BreakpointSpec[] {
     ...at.map((text) => parseSpec(text)),
     ...require.map((text) => ({ ...parseSpec(text), required: true })),
   ];
-  if (specs.length > 0) return specs;
+  const wanted = specs.filter(({ disabled }) => disabled !== true);
+  if (wanted.length > 0) return wanted;
   throw new DebugtapError("DT_USAGE", "there is no breakpoint to record", {
     why: "what is recorded are hits of breakpoints",
     fix: "debugtap record --at app/api.py:240",
