@@ -1,3 +1,4 @@
+export type { Dropped } from "./format.ts";
 export { follow } from "./follow.ts";
 export { findTrace } from "./locate.ts";
 export { writeMcap } from "./merge.ts";

@@ -99,7 +99,7 @@ export class SealedWriter {
     await this.#mcap.addMetadata({ name, metadata: new Map([["json", JSON.stringify(value)]]) });
   }
 
-  async end(file: string): Promise<SegmentEntry> {
+  async end(file: string): Promise<Omit<SegmentEntry, "frames" | "hits">> {
     await this.#mcap.end();
     const messages = Number(this.#mcap.statistics?.messageCount ?? 0);
     const bytes = Number(this.#sink.position());
@@ -144,6 +144,8 @@ async function copyRecords(
   { number, version, tally, file }: Omit<Seal, "dir"> & { file: string },
 ): Promise<SegmentEntry> {
   await writer.start(version, number);
+  const before = tally.frames;
+  let hits = 0;
   const decoder = new RecordDecoder();
   const blocks: BlockMark[] = [];
   let last: StoredMessage | undefined;
@@ -153,6 +155,7 @@ async function copyRecords(
       if (record.stored.channel.topic === topics.commit) continue;
       last = record.stored;
       tally.add(record);
+      if (record.kind === "hit") hits++;
       await writer.add(record.stored);
       if (writer.chunks === blocks.length) continue;
       blocks.push(tally.block());
@@ -162,7 +165,7 @@ async function copyRecords(
   blocks.push(tally.block());
   await writer.json(metadataNames.sessions, tally.segment());
   await writer.json(metadataNames.frames, blocks);
-  return writer.end(file);
+  return { ...(await writer.end(file)), frames: tally.frames - before, hits };
 }
 
 /** A damaged batch may have held bytes of any session: the sealed file says so with a gap of unknown size for each. */
