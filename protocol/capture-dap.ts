@@ -5,6 +5,7 @@
 // - Scopes that are expensive, globals and registers are not asked for; debugpy and lldb do not call their globals expensive.
 // - Pages (filter, start, count) only where the adapter counts more children than are wanted: others may not know them.
 // - `evaluate` has the context `watch`: debugpy runs statements in `repl`, and prints.
+// - Where no frame is wanted nothing is asked.
 // - `lazy` variables are not opened: that would run a getter.
 import type { Draft, DraftFrame, DraftVariable, FoundVariable, Marked, Question } from "./capture-draft.ts";
 import type { Evaluated, Evaluation } from "./capture-evaluate.ts";
@@ -23,6 +24,7 @@ const stackTries = 5;
 export function askDap(stop: Stop, draft: Draft, evaluation: Evaluation): void {
   const body = member(decodeDap(stop.frame), "body");
   draft.text = sentence(member(body, "text"), member(body, "description"));
+  if (draft.limits.frames === 0) return draft.refine({ name: "" });
   const stack = (again: number): Question => ({
     ask: request("stackTrace", { threadId: stop.thread, startFrame: 0, levels: draft.limits.frames }),
     at: draft,

@@ -57,21 +57,26 @@ const mark = 64;
 
 const encoder = new TextEncoder();
 
+/** What the frame that a thread stopped in is worth; it has no path where no stack was asked for. */
+export type Refine = (top: DraftFrame, limits: CaptureLimits) => CaptureLimits;
+
 export class Draft implements Marked {
-  readonly limits: CaptureLimits;
+  limits: CaptureLimits;
   readonly frames: DraftFrame[] = [];
   /** Of sources that only the debuggee has the text of: its number for it, by the path that frames say. */
   readonly sources = new Map<string, number>();
   cut?: Cut;
   #text: string | undefined;
+  readonly #refine: Refine | undefined;
   #room: number;
   #full = false;
   /** Of the frame that is being asked about, and of those behind it. */
   #now: Question[] = [];
   #later: Question[] = [];
 
-  constructor(limits: CaptureLimits) {
+  constructor(limits: CaptureLimits, refine?: Refine) {
     this.limits = limits;
+    this.#refine = refine;
     this.#room = limits.bytes - around;
   }
 
@@ -121,6 +126,8 @@ export class Draft implements Marked {
     of: number | undefined,
     questions: (index: number) => readonly Question[],
   ): void {
+    const [top] = found;
+    if (top !== undefined) this.refine(top);
     for (const frame of found.slice(0, this.limits.frames)) {
       if (!this.#fits(frame, mark)) {
         this.cut = { by: "bytes", of: of ?? found.length };
@@ -133,6 +140,11 @@ export class Draft implements Marked {
     if (all > this.frames.length) this.cut = { by: "frames", of: all };
     // A stack as long as was asked for, and no word of how long it is.
     else if (of === undefined && all > 0 && all === this.limits.frames) this.cut = { by: "frames" };
+  }
+
+  /** To be called once, when the frame that the thread stopped in is known, or will not be. */
+  refine(top: DraftFrame): void {
+    this.limits = this.#refine?.(top, this.limits) ?? this.limits;
   }
 
   /** A scope of a frame, still empty; undefined when there is no room. */

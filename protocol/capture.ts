@@ -8,7 +8,7 @@
 // - Nothing that is answered makes it throw. An error for one variable is its `failed`, for a frame or the stack a mark.
 import { askDap } from "./capture-dap.ts";
 import { Draft } from "./capture-draft.ts";
-import type { Question } from "./capture-draft.ts";
+import type { Question, Refine } from "./capture-draft.ts";
 import { Evaluation } from "./capture-evaluate.ts";
 import { askPydevd } from "./capture-pydevd.ts";
 import type { Answer, Ask, Stop } from "./exchange.ts";
@@ -32,10 +32,11 @@ export interface Capture {
 
 /**
  * The capture of one stop, in the terms of its wire: DAP over pydevd is DAP. `limits.time` is the caller's. `evaluate`: paths and
- * expressions that the debuggee is asked for where the captured values do not have them.
+ * expressions that the debuggee is asked for where the captured values do not have them. `refine`: called once with the frame that the
+ * thread stopped in, as soon as it is known; what it gives takes the place of the limits (but for the number of frames asked for).
  */
-export function capture(stop: Stop, limits: CaptureLimits, evaluate: readonly string[] = []): Capture {
-  return new Asking(stop, limits, evaluate);
+export function capture(stop: Stop, limits: CaptureLimits, evaluate: readonly string[] = [], refine?: Refine): Capture {
+  return new Asking(stop, limits, evaluate, refine);
 }
 
 class Asking implements Capture {
@@ -44,10 +45,10 @@ class Asking implements Capture {
   readonly #draft: Draft;
   #asked: Question | undefined;
 
-  constructor(stop: Stop, limits: CaptureLimits, evaluate: readonly string[]) {
+  constructor(stop: Stop, limits: CaptureLimits, evaluate: readonly string[], refine: Refine | undefined) {
     this.evaluation = new Evaluation(evaluate);
     this.#stop = stop;
-    this.#draft = new Draft(limits);
+    this.#draft = new Draft(limits, refine);
   }
 
   get text(): string | undefined {

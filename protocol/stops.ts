@@ -22,6 +22,12 @@ export function stopNames(wire: "dap" | "pydevd"): readonly string[] {
 
 export class Stops {
   readonly #since = new Map<string, number>();
+  readonly #onResume: (thread: string, stoppedFor: number) => void;
+
+  /** `onResume`: a thread ran on, or ended, after so many milliseconds. */
+  constructor(onResume: (thread: string, stoppedFor: number) => void = () => undefined) {
+    this.#onResume = onResume;
+  }
 
   /** Stopped threads, and since when (epoch ms). */
   get threads(): ReadonlyMap<string, number> {
@@ -41,7 +47,7 @@ export class Stops {
       const thread = /<thread id="([^"]+)"/.exec(payload)?.[1];
       return thread !== undefined && this.#stop(thread, now);
     }
-    if (id === "106" || id === "104") return this.#since.delete(payload.trim());
+    if (id === "106" || id === "104") return this.#resume(payload.trim(), now);
     return false;
   }
 
@@ -58,10 +64,18 @@ export class Stops {
     // Of an execution request only its own thread is known to the asker; adapters that keep the others stopped say so.
     const one =
       event === "continued" && member(body, "allThreadsContinued") === false ? member(body, "threadId") : undefined;
-    if (one !== undefined) return this.#since.delete(idOf(one));
-    const had = this.#since.size > 0;
-    this.#since.clear();
-    return had;
+    if (one !== undefined) return this.#resume(idOf(one), now);
+    const all = [...this.#since.keys()];
+    for (const thread of all) this.#resume(thread, now);
+    return all.length > 0;
+  }
+
+  #resume(thread: string, now: number): boolean {
+    const since = this.#since.get(thread);
+    if (since === undefined) return false;
+    this.#since.delete(thread);
+    this.#onResume(thread, now - since);
+    return true;
   }
 
   #stop(thread: string, now: number): boolean {

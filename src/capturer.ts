@@ -10,17 +10,38 @@
 import { capture, type Capture } from "../protocol/capture.ts";
 import { correlate } from "../protocol/correlate.ts";
 import type { Answer, Ask, Exchange, Stop } from "../protocol/exchange.ts";
-import type { CaptureLimits, Hit } from "../protocol/hit.ts";
+import type { CaptureLimits, Hit, SnapshotFrame } from "../protocol/hit.ts";
 import type { Clock } from "./clock.ts";
 
 /** Stops that wait for their turn; one more has its Hit at once, without values. */
 const maxWaiting = 64;
+
+/** What a breakpoint that does not stop has said. */
+export type LogHit = Pick<Hit, "thread" | "reason" | "text" | "breakpoint" | "trigger" | "snapshot">;
+
+/** Says of each stop what it belongs to, and what it is worth. */
+export interface StopPolicy {
+  /** Id of the command that runs, or ran last. */
+  readonly trigger: number | undefined;
+  /** What a stop of this service is captured within, before its place is known. */
+  readonly limits: (service: string, usual: CaptureLimits) => CaptureLimits;
+  /** Called once for each stop whose stack came: its breakpoint, and the limits that it is to be captured within. */
+  readonly place: (
+    service: string,
+    top: Pick<SnapshotFrame, "path" | "line">,
+    limits: CaptureLimits,
+  ) => { readonly breakpoint?: string; readonly limits: CaptureLimits };
+  /** Whether there are breakpoints that do not stop, and the hit of what one of them has said. */
+  readonly logs: boolean;
+  readonly logged: (service: string, said: { readonly mark: number; readonly text: string }) => LogHit | undefined;
+}
 
 export interface CapturerOptions {
   readonly exchange: Pick<Exchange, "stop" | "ask" | "hold" | "release">;
   readonly limits: CaptureLimits;
   /** Paths into the captured values, see protocol/correlate.ts. */
   readonly correlate: readonly string[];
+  readonly policy?: StopPolicy | undefined;
   /** The debuggee is asked for those of them that were not captured: that runs code in it. */
   readonly evaluate?: boolean;
   /** `cinder-api#2` */
@@ -41,6 +62,8 @@ interface Job {
   /** By the two clocks. */
   readonly at: number;
   readonly since: number;
+  readonly trigger: number | undefined;
+  readonly breakpoint: () => string | undefined;
   took: number;
 }
 
@@ -64,9 +87,23 @@ export class Capturer {
   /** To be called by the Exchange's `stopped`. */
   stopped(stop: Stop): void {
     if (this.#ended) return;
-    const { clock, exchange, limits, correlate: expressions, evaluate } = this.#options;
-    const asked = capture(stop, limits, evaluate === true ? expressions : []);
-    const job = { stop, capture: asked, at: clock.wall(), since: clock.now(), took: 0 };
+    const { clock, exchange, correlate: expressions, evaluate, policy, service } = this.#options;
+    const limits = policy?.limits(service, this.#options.limits) ?? this.#options.limits;
+    let breakpoint: string | undefined;
+    const asked = capture(stop, limits, evaluate === true ? expressions : [], (top, usual) => {
+      const placed = policy?.place(service, top, usual);
+      breakpoint = placed?.breakpoint;
+      return placed?.limits ?? usual;
+    });
+    const job = {
+      stop,
+      capture: asked,
+      at: clock.wall(),
+      since: clock.now(),
+      trigger: policy?.trigger,
+      breakpoint: () => breakpoint,
+      took: 0,
+    };
     const isSameThread = (other: Job): boolean => other.stop.thread === stop.thread;
     exchange.hold();
     const stale = this.#waiting.filter(isSameThread);
@@ -154,11 +191,12 @@ export class Capturer {
     this.#hit(job, cut);
   }
 
-  #hit({ stop, capture, at, took }: Job, cut: "time" | "gone" | undefined): void {
+  #hit({ stop, capture, at, took, trigger, breakpoint: placed }: Job, cut: "time" | "gone" | undefined): void {
     const { session, service, threadName, process, correlate: expressions, onHit } = this.#options;
     const snapshot = { ...capture.snapshot(cut), took };
     const name = threadName?.(stop.thread);
     const pid = process?.();
+    const breakpoint = placed();
     const { values, failures } = capture.evaluation;
     const correlated = Object.fromEntries([...Object.entries(correlate(expressions, snapshot)), ...values]);
     const uncorrelated = Object.fromEntries(
@@ -173,6 +211,8 @@ export class Capturer {
       reason: stop.reason,
       ...(capture.text === undefined ? {} : { text: capture.text }),
       ...(pid === undefined ? {} : { process: pid }),
+      ...(breakpoint === undefined ? {} : { breakpoint }),
+      ...(trigger === undefined ? {} : { trigger }),
       ...(Object.keys(correlated).length === 0 ? {} : { correlated }),
       ...(Object.keys(uncorrelated).length === 0 ? {} : { uncorrelated }),
       snapshot,

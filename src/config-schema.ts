@@ -132,6 +132,10 @@ const serviceSchema = z
         .describe(
           "`dap` only: attach again by itself when the connection to the service was lost, or the service was restarted; the IDE's session goes on; default false",
         ),
+      attach: z
+        .record(z.string(), z.unknown(), { error: "attach is a map such as `{ justMyCode: false }`" })
+        .exactOptional()
+        .describe("`dap` only: arguments of the attach request that `record` makes, beside `justMyCode: false`"),
       match: matchSchema
         .exactOptional()
         .describe("Which processes are this service, where services share a `dials` port"),

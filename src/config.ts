@@ -68,6 +68,8 @@ interface AnyService {
   readonly onLeave: OnLeave;
   /** Whether a service whose connection was lost is attached again; only one that speaks DAP. */
   readonly reattach: boolean;
+  /** Arguments of `attach` where there is no IDE that has its own. */
+  readonly attach?: Readonly<Record<string, unknown>>;
   readonly match?: ProcessMatch;
   /** Those of the service and then its host's: of equal directories the first counts. */
   readonly source: readonly SourceMap[];
@@ -233,6 +235,7 @@ function resolveService(
     evaluate: service.evaluate ?? top.evaluate ?? false,
     onLeave: service.on_leave ?? top.on_leave ?? "resume",
     reattach: service.reattach ?? false,
+    ...(service.attach === undefined ? {} : { attach: service.attach }),
     ...(match === undefined ? {} : { match }),
     source,
   };

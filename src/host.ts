@@ -76,6 +76,11 @@ export class OpenHost {
     return this.#options.connect === undefined && isLoopback(debuggee) ? localFiles : undefined;
   }
 
+  /** Its files. */
+  get files(): RemoteFiles {
+    return this.#link?.files ?? localFiles;
+  }
+
   /** Runs a command on it. */
   readonly run: Run = async (command, options) =>
     this.#link === undefined ? await runLocal(command, options) : await this.#link.exec(command, options);

@@ -56,6 +56,8 @@ export interface Observer {
   chunk?(session: number, side: Side, bytes: Uint8Array): void;
   note?(session: number, note: SessionNote): void;
   hit?(session: number, hit: Hit): void;
+  /** A thread ran on, after it had been stopped for so many milliseconds. */
+  resumed?(session: number, thread: string, stoppedFor: number): void;
   source?(session: number, source: FoundSource): void;
   sessionClosed?(session: number, end: SessionEnd): void;
 }

@@ -43,6 +43,10 @@ export class Observers implements Observer {
     this.#each((observer) => observer.hit?.(session, hit));
   }
 
+  resumed(session: number, thread: string, stoppedFor: number): void {
+    this.#each((observer) => observer.resumed?.(session, thread, stoppedFor));
+  }
+
   source(session: number, source: FoundSource): void {
     this.#each((observer) => observer.source?.(session, source));
   }

@@ -6,6 +6,7 @@ import { DebugtapError } from "../protocol/errors.ts";
 import { childConnectNames, childConnectRewrite } from "../protocol/dap-endpoint.ts";
 import type { Config, ServiceConfig } from "./config.ts";
 import { Dispatcher } from "./dispatch.ts";
+import type { Ide } from "./ide.ts";
 import type { Observers } from "./observers.ts";
 import { Port } from "./port.ts";
 import { matchedVariables } from "./process.ts";
@@ -28,6 +29,8 @@ export interface PlanOptions {
   readonly run: Run;
   readonly registry: Registry;
   readonly observers: Observers;
+  /** Takes the place of the IDEs. */
+  readonly ide: Ide | undefined;
 }
 
 /** The ports of one host, closed as yet. */
@@ -47,12 +50,13 @@ export function addressesOf(config: ServiceConfig): Pick<ServicePlan, "name" | "
 }
 
 function portOf(configs: readonly ServiceConfig[], options: PlanOptions): Port {
-  const { link, run, registry, observers } = options;
+  const { link, run, registry, observers, ide } = options;
   const services = configs.map((config) => new Service(planOf(config, options), registry, observers));
   const [first] = configs;
-  if (first?.dials === undefined) {
-    const ide = { host: first?.bind ?? "", port: first?.ide ?? 0 };
-    return new Port({ listen: listenTcp(ide), services, dispatcher: undefined, unmatched: never });
+  if (first === undefined || first.dials === undefined) {
+    const port = { host: first?.bind ?? "", port: first?.ide ?? 0 };
+    const listen = first === undefined || ide === undefined ? listenTcp(port) : ide.listen(first.name);
+    return new Port({ listen, services, dispatcher: undefined, unmatched: never });
   }
   const vm = { host: first.address, port: first.dials };
   const env = matchedVariables(configs.map(({ match }) => match));
@@ -73,7 +77,8 @@ function portOf(configs: readonly ServiceConfig[], options: PlanOptions): Port {
   });
 }
 
-function planOf(config: ServiceConfig, { link, run, record, clients }: PlanOptions): ServicePlan {
+function planOf(config: ServiceConfig, options: PlanOptions): ServicePlan {
+  const { link, run, record, clients, ide: instead } = options;
   const ide = { host: config.bind, port: config.ide };
   const vm = { host: config.address, port: config.dials ?? config.listens };
   const dials = config.dials !== undefined;
@@ -82,13 +87,20 @@ function planOf(config: ServiceConfig, { link, run, record, clients }: PlanOptio
   const dialVm = link === undefined ? dialTcp(vm) : link.dial(vm);
   return {
     ...addressesOf(config),
+    ...(instead === undefined ? {} : { ide: "no IDE" }),
     comes: dials ? "debuggee" : "client",
-    dial: dials ? dialTcp(ide) : dialVm,
+    dial: dials ? (instead?.dial(config.name) ?? dialTcp(ide)) : (instead?.dialled(config.name, dialVm) ?? dialVm),
     releaseAfter: config.hold,
     rewrite: childAddress ? { names: childConnectNames, frame: childConnectRewrite({ from: vm, to: ide }) } : undefined,
     capture:
       record.enabled && record.capture
-        ? { limits: record, correlate: config.correlate, evaluate: config.evaluate, clock: systemClock }
+        ? {
+            limits: record,
+            correlate: config.correlate,
+            evaluate: config.evaluate,
+            policy: instead?.policy,
+            clock: systemClock,
+          }
         : undefined,
     source: sourcesOf(config.source, link?.files ?? localFiles),
     clients: { drive: clients.drive, onLeave: config.onLeave, reattach: config.reattach },

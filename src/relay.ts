@@ -6,12 +6,14 @@
 import { asDebugtapError, DebugtapError } from "../protocol/errors.ts";
 import type { RelayEvent, RelayView } from "../protocol/control.ts";
 import { summarizeHit } from "../protocol/hit-summary.ts";
+import type { Trigger } from "../protocol/trigger.ts";
 import { PathMap } from "../protocol/path-map.ts";
 import { Recorder } from "./addons/recorder.ts";
 import { Sources } from "./addons/sources.ts";
 import type { Config, HostConfig } from "./config.ts";
 import { OpenHost } from "./host.ts";
 import { handOver, type HandedOver } from "./hand-over.ts";
+import type { Ide } from "./ide.ts";
 import type { Observer } from "./observer.ts";
 import { Observers } from "./observers.ts";
 import { addressesOf, planPorts } from "./plan.ts";
@@ -34,6 +36,9 @@ export interface RelayOptions {
   readonly onEvent: (event: RelayEvent) => void;
   /** The trace's own directory; absent = a new one where the configuration says. */
   readonly traceDir?: string;
+  /** Takes the place of the IDEs. */
+  readonly ide?: Ide;
+  readonly observers?: readonly Observer[];
   /** Asks a question on the terminal; absent where there is none. */
   readonly prompt?: (question: string, options: { secret: boolean }) => Promise<string | undefined>;
 }
@@ -118,6 +123,17 @@ export class Relay {
     return await walkSources(host.run, name, questionOf(service, { pids, ...asked }));
   }
 
+  /** The machine of a service: its files, and what runs a command on it. */
+  machine(name: string): Pick<OpenHost, "run" | "files"> | undefined {
+    const service = this.#options.config.services.find((each) => each.name === name);
+    return this.#hosts.find((each) => each.name === service?.host);
+  }
+
+  /** A command that sets off what is recorded has begun, or has ended. */
+  trigger(trigger: Trigger): void {
+    this.#trace?.trigger(trigger);
+  }
+
   /** Tries links that are down now, and sees whether the others are still there. */
   poke(why: string): void {
     for (const host of this.#hosts) host.poke(why);
@@ -173,6 +189,7 @@ export class Relay {
           run: link?.exec.bind(link) ?? runLocal,
           registry: this.#registry,
           observers: this.#observers,
+          ide: this.#options.ide,
         }),
     });
   }
@@ -189,7 +206,7 @@ export class Relay {
         this.#registry.tell({ type: "hit", session: names.get(id) ?? hit.session, hit: summarizeHit(hit) }),
       sessionClosed: (id) => names.delete(id),
     };
-    return new Observers([teller, ...observers], (observer, thrown) =>
+    return new Observers([teller, ...observers, ...(this.#options.observers ?? [])], (observer, thrown) =>
       this.#registry.tell({ type: "error", error: switchedOff(observer, thrown).toJSON() }),
     );
   }

@@ -9,6 +9,7 @@ import type { Stop } from "../protocol/exchange.ts";
 import type { Frame, Side } from "../protocol/frame.ts";
 import { identityNames, identityOf, type Identity } from "../protocol/identity.ts";
 import { PathMap, type RealPath, type SourceMapping } from "../protocol/path-map.ts";
+import { loggedIn, logNames } from "../protocol/log-marks.ts";
 import { stopNames, Stops } from "../protocol/stops.ts";
 import { Capturer, type CapturerOptions } from "./capturer.ts";
 import { endWithin, type Dial } from "./duplex.ts";
@@ -26,7 +27,7 @@ export interface Rewrite {
 }
 
 /** What is captured at each stop. */
-export type CaptureOptions = Pick<CapturerOptions, "limits" | "correlate" | "evaluate" | "clock">;
+export type CaptureOptions = Pick<CapturerOptions, "limits" | "correlate" | "evaluate" | "policy" | "clock">;
 
 /** What clients may do, and what happens when the last one leaves. */
 export interface ClientPolicy {
@@ -65,7 +66,7 @@ export interface SessionOptions {
   readonly clients: ClientPolicy;
   /** Undefined: nothing is captured. */
   readonly capture: CaptureOptions | undefined;
-  readonly observer: Required<Pick<Observer, "chunk" | "note" | "hit" | "source">>;
+  readonly observer: Required<Pick<Observer, "chunk" | "note" | "hit" | "resumed" | "source">>;
   /** Called when the debuggee first says which process it is. */
   readonly identified: (who: Identity, session: Session) => void;
   /** Called at each change of what the view shows. */
@@ -82,7 +83,8 @@ export abstract class Session {
   /** Aborted when the session is over. */
   protected readonly over = new AbortController();
   protected readonly traffic: Traffic;
-  #stops = new Stops();
+  #stops: Stops;
+  #hits = 0;
   #state: SessionState = "waiting";
   #since = Date.now();
   #reason: string | undefined;
@@ -97,6 +99,7 @@ export abstract class Session {
     this.facts = facts;
     this.options = options;
     this.traffic = new Traffic(facts.wire);
+    this.#stops = this.#newStops();
     this.#map = new PathMap(options.source.mappings, options.source.realPath);
     this.#process = facts.process;
     this.#identified = facts.process !== undefined;
@@ -165,7 +168,12 @@ export abstract class Session {
     const { wire } = this.facts;
     return wire === "raw"
       ? new Set()
-      : new Set([...stopNames(wire), ...identityNames(wire), ...(this.options.rewrite?.names ?? [])]);
+      : new Set([
+          ...stopNames(wire),
+          ...identityNames(wire),
+          ...(this.options.rewrite?.names ?? []),
+          ...this.#logNames(),
+        ]);
   }
 
   /** How names of files are rewritten, for the hub; nothing where no directories are mapped. */
@@ -182,6 +190,7 @@ export abstract class Session {
   protected see(frame: Frame): Uint8Array | undefined {
     this.#identify(frame);
     if (this.#stops.see(frame, Date.now())) this.options.changed(this);
+    this.#logged(frame);
     return this.options.rewrite?.frame(frame);
   }
 
@@ -201,7 +210,7 @@ export abstract class Session {
       service: facts.service,
       process: () => this.#process,
       onHit: (hit, sources) => {
-        observer.hit(facts.id, hit);
+        observer.hit(facts.id, { ...hit, number: ++this.#hits });
         asker.want(sources, hit.at);
       },
     });
@@ -230,7 +239,7 @@ export abstract class Session {
 
   /** The debuggee's connection is lost: what was known of it may not hold for the next one. */
   protected forget(): void {
-    this.#stops = new Stops();
+    this.#stops = this.#newStops();
     this.#identified = false;
   }
 
@@ -283,6 +292,34 @@ export abstract class Session {
   async #follow(remote: string): Promise<void> {
     const real = await this.options.source.remoteRealPath(remote).catch(() => undefined);
     if (real !== undefined) this.#map.follow(remote, real);
+  }
+
+  #newStops(): Stops {
+    return new Stops((thread, ms) => this.options.observer.resumed(this.facts.id, thread, ms));
+  }
+
+  #logNames(): readonly string[] {
+    const { capture, facts } = this.options;
+    return capture?.policy?.logs === true ? logNames(facts.wire) : [];
+  }
+
+  /** A message of a breakpoint that does not stop is a hit too. */
+  #logged(frame: Frame): void {
+    const { capture, facts, observer } = this.options;
+    if (capture?.policy?.logs !== true) return;
+    for (const said of loggedIn(frame)) {
+      const hit = capture.policy.logged(facts.service, said);
+      if (hit === undefined) continue;
+      const { name: session, service } = facts;
+      observer.hit(facts.id, {
+        number: ++this.#hits,
+        session,
+        service,
+        at: capture.clock.wall(),
+        ...(this.#process === undefined ? {} : { process: this.#process }),
+        ...hit,
+      });
+    }
   }
 
   #identify(frame: Frame): void {

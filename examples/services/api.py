@@ -20,10 +20,10 @@ class API:
         self.bus = Bus()
         self.volumes = Volumes()
 
-    def create(self, name, size):
+    def create(self, context, name, size):
         volume = {"id": str(uuid.uuid4()), "name": name, "size": size, "status": "creating"}
         self.volumes.insert(volume)
-        self.bus.cast("scheduler", "create_volume", volume_id=volume["id"], size=size)
+        self.bus.cast("scheduler", "create_volume", context=context, volume_id=volume["id"], size=size)
         return volume
 
 
@@ -32,7 +32,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != "/v3/volumes":
             return self.answer(404, {"error": "not found"})
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        volume = self.server.api.create(body["volume"]["name"], body["volume"]["size"])
+        context = {"request_id": f"req-{uuid.uuid4()}", "auth_token": self.headers["X-Auth-Token"]}
+        volume = self.server.api.create(context, body["volume"]["name"], body["volume"]["size"])
         return self.answer(202, {"volume": volume})
 
     def do_GET(self):

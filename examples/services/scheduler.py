@@ -16,10 +16,10 @@ class SchedulerManager:
     def __init__(self, bus):
         self.bus = bus
 
-    def create_volume(self, volume_id, size):
+    def create_volume(self, context, volume_id, size):
         candidates = [backend for backend in BACKENDS if backend["free_gb"] >= size]
         chosen = max(candidates, key=lambda backend: backend["free_gb"])
-        self.bus.cast("volume", "create_volume", volume_id=volume_id, host=chosen["host"])
+        self.bus.cast("volume", "create_volume", context=context, volume_id=volume_id, host=chosen["host"])
         logging.info("volume %s goes to %s", volume_id, chosen["host"])
 
 

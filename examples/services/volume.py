@@ -26,7 +26,7 @@ class VolumeManager:
         self.driver = driver
         self.volumes = Volumes()
 
-    def create_volume(self, volume_id, host):
+    def create_volume(self, context, volume_id, host):
         volume = self.volumes.get(volume_id)
         path = self.driver.create_volume(volume)
         self.volumes.update(volume_id, "available", host)

@@ -6,8 +6,15 @@ import { Command } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { listTrace, playScenario } from "../demo/scenario.ts";
 import type { Outcome, Tell } from "../demo/scenario.ts";
+import { playHeadless } from "../demo/headless.ts";
 import { Stage } from "../demo/stage.ts";
 import { whenOutputCloses } from "./output.ts";
+
+interface Options {
+  readonly trace?: string;
+  readonly headless?: true;
+  readonly json?: true;
+}
 
 const limitMs = 120_000;
 const interrupted = 130;
@@ -20,22 +27,24 @@ export function demoCommand(): Command {
         "it under pydevd and debugpy, a scripted IDE stops each of them once. It explains itself and leaves only a trace.",
     )
     .option("--trace <dir>", "where the trace goes; default: a temporary directory")
+    .option("--headless", "without any IDE: `debugtap record` sets the breakpoints and sends the request")
     .option("--json", "end with one JSON line on stdout; the story goes to stderr")
     .addHelpText(
       "after",
       `
 Examples:
   $ debugtap demo
+  $ debugtap demo --headless
   $ debugtap demo --json | tail -n 1
   $ debugtap demo --trace ./traces`,
     )
-    .action(async (options: { trace?: string; json?: boolean }) => {
+    .action(async (options: Options) => {
       process.exitCode = await demo(options);
     });
 }
 
 /** Plays the demo and gives the exit code. @throws DebugtapError when it could not be played to the end. */
-async function demo(options: { trace?: string; json?: boolean }): Promise<number> {
+async function demo(options: Options): Promise<number> {
   const out = options.json === true ? process.stderr : process.stdout;
   const say = (line: string): boolean => out.write(`${line}\n`);
   const tell = storyteller(say);
@@ -50,7 +59,7 @@ async function demo(options: { trace?: string; json?: boolean }): Promise<number
   const started = Date.now();
   say("debugtap demo: three services on a VM, a breakpoint in each, one request.\n");
   try {
-    const outcome = await play(stage, traces, tell);
+    const outcome = await play(stage, traces, tell, options.headless === true);
     const listing = await listTrace(stage, outcome.trace);
     tell("The trace: every byte of every session is in it.", [`$ debugtap show ${outcome.trace}`, ...listing]);
     say(`${((Date.now() - started) / 1000).toFixed(1)} s. Everything is stopped and removed but the trace.`);
@@ -68,9 +77,9 @@ async function demo(options: { trace?: string; json?: boolean }): Promise<number
   }
 }
 
-async function play(stage: Stage, traces: string, tell: Tell): Promise<Outcome> {
+async function play(stage: Stage, traces: string, tell: Tell, headless: boolean): Promise<Outcome> {
   try {
-    return await playScenario(stage, traces, tell);
+    return await (headless ? playHeadless : playScenario)(stage, traces, tell);
   } finally {
     await stage.close();
   }

@@ -20,6 +20,7 @@ const verbs: readonly Verb[] = [
   ["demo", running, async () => (await import("./demo.ts")).demoCommand()],
   ["up", running, () => forwarding(async () => (await import("./up.ts")).upCommand())],
   ["relay", running, () => forwarding(async () => (await import("./relay.ts")).relayCommand())],
+  ["record", running, () => forwarding(async () => (await import("./record.ts")).recordCommand())],
   ["ps", running, async () => (await import("./ps.ts")).psCommand()],
   ["release", running, async () => (await import("./release.ts")).releaseCommand()],
   ["drive", running, async () => (await import("./drive.ts")).driveCommand()],

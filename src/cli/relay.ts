@@ -1,8 +1,8 @@
 // debugtap relay: the smallest run. One service, no SSH, no file.
 import { Command, Option } from "commander";
-import { DebugtapError } from "../../protocol/errors.ts";
 import { parseConfig } from "../config.ts";
 import { runRelay } from "./run.ts";
+import { endpoint } from "./services.ts";
 
 interface RelayFlags {
   readonly wire: "dap" | "pydevd" | "raw";
@@ -46,8 +46,8 @@ Examples:
   $ debugtap relay --wire raw --listen 4444 --to vm:4444     # pdb over a socket`,
     )
     .action(async (flags: RelayFlags) => {
-      const listen = endpoint("--listen", flags.listen);
-      const to = endpoint("--to", flags.to);
+      const listen = endpoint("--listen", flags.listen, "relay");
+      const to = endpoint("--to", flags.to, "relay");
       const comes = flags.wire === "pydevd";
       const service = {
         wire: flags.wire,
@@ -66,17 +66,4 @@ Examples:
         ...(flags.trace === undefined ? {} : { traceDir: flags.trace }),
       });
     });
-}
-
-/** `5678`, `host:5678` or `[::1]:5678`. */
-function endpoint(flag: string, text: string): { host: string; port: number } {
-  const parts = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text);
-  const port = Number(parts?.[3]);
-  if (parts === null || port < 1 || port > 65535) {
-    throw new DebugtapError("DT_USAGE", `${flag} ${text} is not a port`, {
-      why: "it is a port from 1 to 65535, with or without a host before it",
-      fix: `debugtap relay ${flag} 5678`,
-    });
-  }
-  return { host: parts[1] ?? parts[2] ?? "127.0.0.1", port };
 }

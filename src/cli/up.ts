@@ -1,9 +1,8 @@
 // debugtap up [SERVICE…]: opens the services of debugtap.yml and keeps them until Ctrl-C.
 import { Command } from "commander";
-import { DebugtapError } from "../../protocol/errors.ts";
-import { loadConfig, type Config } from "../config.ts";
-import { suggest } from "../suggest.ts";
+import { loadConfig } from "../config.ts";
 import { runRelay } from "./run.ts";
+import { selectServices } from "./services.ts";
 
 export function upCommand(): Command {
   return new Command("up")
@@ -27,26 +26,7 @@ Examples:
   $ debugtap up --json | jq .        # events, for scripts`,
     )
     .action(async (names: string[], options: { config?: string; json?: true }) => {
-      const config = select(await loadConfig(options.config), names);
+      const config = selectServices(await loadConfig(options.config), names);
       await runRelay({ config, json: options.json === true });
     });
-}
-
-/** The configuration with only the named services; DT_SERVICE_UNKNOWN for a name that it does not have. */
-function select(config: Config, names: readonly string[]): Config {
-  const known = config.services.map((service) => service.name);
-  for (const name of names) {
-    if (known.includes(name)) continue;
-    const meant = suggest(name, known);
-    throw new DebugtapError(
-      "DT_SERVICE_UNKNOWN",
-      `there is no service ${name} in ${config.file ?? "the configuration"}`,
-      {
-        why: `its services are ${known.join(", ")}`,
-        fix: meant === undefined ? "debugtap up" : `debugtap up ${meant}`,
-      },
-    );
-  }
-  if (names.length === 0) return config;
-  return { ...config, services: config.services.filter((service) => names.includes(service.name)) };
 }

@@ -18,8 +18,8 @@ import { awaitHits } from "./verdict.ts";
 import { Vm } from "./vm.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-const cli = join(root, "bin", "debugtap.js");
-const sources = join(root, "examples", "services");
+export const cli = join(root, "bin", "debugtap.js");
+export const sources = join(root, "examples", "services");
 
 export interface Outcome {
   readonly services: readonly { readonly name: string; readonly hits: number }[];
@@ -149,7 +149,7 @@ function startIde(stage: Stage, service: DemoService, dir: string, onHit: (hit: 
 }
 
 /** Starts the queue, then the services all at once, and waits until they are ready. Gives them by name. */
-async function startServices(
+export async function startServices(
   stage: Stage,
   vm: Vm,
   services: readonly DemoService[],

@@ -63,6 +63,7 @@ export function configText(services: readonly DemoService[], sshConfig: string, 
       const vm = wire === "pydevd" ? `dials: ${vmPort}` : `listens: ${vmPort}`;
       return `  ${name}: { host: vm, wire: ${wire}, ${vm}, ide: ${idePort} }`;
     }),
+    "correlate: [\"context['request_id']\"]",
     "record:",
     `  dir: ${traces}`,
     "",

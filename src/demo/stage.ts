@@ -84,6 +84,12 @@ export class Child {
     return this.#ending ? undefined : this.#ended;
   }
 
+  /** Resolves when it has ended by itself, as it was to do. Rejects as `until`. */
+  async finished(stage: Stage): Promise<void> {
+    this.#ending = true;
+    await stage.until(`${this.name} had ended`, () => this.#ended);
+  }
+
   async stop(): Promise<void> {
     this.#ending = true;
     if (this.#ended === undefined) {

@@ -1,0 +1,25 @@
+// What a driver of either wire tells of the session that it drives.
+import type { Placed } from "./placed.ts";
+
+/** Where the debuggee has put a breakpoint, or why it has not. */
+export interface Bound {
+  readonly verified: boolean;
+  readonly line?: number;
+  readonly why?: string;
+}
+
+export interface DriverEvents {
+  /** Its breakpoints are set, and the program runs. */
+  readonly attached: () => void;
+  readonly bound: (placed: Placed, bound: Bound) => void;
+  /** Called once; `failed`: why it could not be driven. */
+  readonly ended: (failed: string | undefined) => void;
+}
+
+export interface Driver {
+  begin(): void;
+  push(chunk: Uint8Array): void;
+  end(): void;
+  place(placed: readonly Placed[]): void;
+  leave(): void;
+}

@@ -1,0 +1,242 @@
+// A recording without an IDE, from its start to its result: `debugtap record`.
+//
+//   open the services → drive them → (run the command) → until a time, a number of hits, the command's end or Ctrl-C → stop in order
+//
+// Rules
+// - The command runs only when every DAP service is driven: what it sets off is to be seen. A pydevd service may be one that dials
+//   only when it is used: it is waited for as long, and then the command runs all the same.
+// - A command has ended when its hits have settled: nothing stands, and nothing was hit for `settle`. Required breakpoints that
+//   were not hit are waited for a little longer.
+// - What was not driven, or not hit though required, is the recording's result; the trace is complete all the same.
+import { DebugtapError } from "../../protocol/errors.ts";
+import type { BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
+import type { RelayEvent } from "../../protocol/control.ts";
+import type { Hit } from "../../protocol/hit.ts";
+import type { Trigger } from "../../protocol/trigger.ts";
+import type { Config, ServiceConfig } from "../config.ts";
+import { pause } from "../pause.ts";
+import { Relay } from "../relay.ts";
+import { localFiles } from "../transport/remote-files.ts";
+import { runCommand } from "./command.ts";
+import { HeadlessIde } from "./ide.ts";
+import { Places, type ServiceFiles } from "./places.ts";
+import { Tally, type BreakpointTally } from "./tally.ts";
+
+const requiredWithin = 10_000;
+const lookEvery = 50;
+const longestFile = 4 * 1024 * 1024;
+const pythonWithin = 10_000;
+
+export interface RecordingOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly specs: readonly BreakpointSpec[];
+  readonly traceDir?: string;
+  readonly command?: readonly string[];
+  /** Milliseconds from when the services are driven. */
+  readonly duration?: number;
+  /** Ends the recording. */
+  readonly hits?: number;
+  /** ms */
+  readonly settle: number;
+  readonly readyWithin: number;
+  /** False: hits are counted, nothing is taken at them. */
+  readonly capture: boolean;
+  readonly stop: AbortSignal;
+  readonly on: (event: RecordingEvent) => void;
+  readonly onOutput: (stream: "stdout" | "stderr", bytes: Uint8Array) => void;
+  readonly prompt?: (question: string, options: { secret: boolean }) => Promise<string | undefined>;
+}
+
+export type RecordingEvent =
+  | { readonly type: "relay"; readonly event: RelayEvent }
+  | { readonly type: "driven"; readonly service: string }
+  | { readonly type: "failed"; readonly service: string; readonly error: DebugtapError }
+  | { readonly type: "ready"; readonly services: readonly string[]; readonly missing: readonly string[] }
+  | { readonly type: "hit"; readonly hit: Hit }
+  | { readonly type: "trigger"; readonly trigger: Trigger };
+
+export interface RecordingResult {
+  /** Absent where nothing is recorded. */
+  readonly trace?: string;
+  readonly breakpoints: readonly BreakpointTally[];
+  readonly hits: number;
+  readonly trigger?: Trigger;
+  /** What went wrong: DT_NOT_DRIVEN and its like before DT_NOT_HIT. */
+  readonly error?: DebugtapError;
+}
+
+/** Rejects as `Relay.start`. */
+export async function record(options: RecordingOptions): Promise<RecordingResult> {
+  return await new Recording(options).run();
+}
+
+class Recording {
+  readonly #options: RecordingOptions;
+  readonly #relay: Relay;
+  readonly #ide: HeadlessIde;
+  readonly #tally: Tally;
+  #lastHit = 0;
+  #trigger: Trigger | undefined;
+
+  constructor(options: RecordingOptions) {
+    this.#options = options;
+    const { config, version, specs, traceDir, capture, on, prompt } = options;
+    this.#tally = new Tally({ specs, capture, now: () => Date.now(), spent: (spec) => this.#ide.spend(spec) });
+    const places = new Places({
+      specs,
+      cwd: process.cwd(),
+      files: (service) => this.#filesOf(service),
+      unplaced: (service, spec, why) => this.#tally.unplaced(service, spec, why),
+    });
+    const named = new Map(config.services.map((service) => [service.name, service]));
+    this.#ide = new HeadlessIde({
+      services: config.services,
+      tally: this.#tally,
+      placed: async (name) => {
+        const service = named.get(name);
+        return service === undefined ? [] : await places.of(service);
+      },
+      attached: (service) => on({ type: "driven", service }),
+      failed: (service, error) => on({ type: "failed", service, error }),
+    });
+    this.#relay = new Relay({
+      config,
+      version,
+      onEvent: (event) => on({ type: "relay", event }),
+      ...(traceDir === undefined ? {} : { traceDir }),
+      ide: this.#ide,
+      observers: [this.#tally, { name: "hits", hit: (_, hit) => this.#hit(hit) }],
+      ...(prompt === undefined ? {} : { prompt }),
+    });
+  }
+
+  async run(): Promise<RecordingResult> {
+    const { on, config, stop, readyWithin } = this.#options;
+    let error: DebugtapError | undefined;
+    try {
+      await this.#relay.start();
+      await this.#ide.ready(readyWithin, stop);
+      const { missing } = this.#ide;
+      on({
+        type: "ready",
+        services: config.services.map(({ name }) => name).filter((name) => !missing.includes(name)),
+        missing,
+      });
+      const undriven = missing.filter((name) =>
+        config.services.some((each) => each.name === name && each.wire === "dap"),
+      );
+      if (undriven.length === 0 || this.#options.command === undefined) await this.#record();
+      error = this.#failure();
+    } finally {
+      await this.#ide.stop();
+      await this.#relay.stop();
+    }
+    const { trace } = this.#relay.view();
+    return {
+      ...(trace === undefined ? {} : { trace }),
+      breakpoints: this.#tally.breakpoints,
+      hits: this.#tally.hits,
+      ...(this.#trigger === undefined ? {} : { trigger: this.#trigger }),
+      ...(error === undefined ? {} : { error }),
+    };
+  }
+
+  /** Until it is over. */
+  async #record(): Promise<void> {
+    const { command, duration, hits, stop } = this.#options;
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    stop.addEventListener("abort", end, { once: true });
+    if (stop.aborted) end();
+    const timer = duration === undefined ? undefined : setTimeout(end, duration);
+    const running = command === undefined ? undefined : this.#run(command, over.signal).then(end);
+    while (!over.signal.aborted && (hits === undefined || this.#tally.hits < hits)) await pause(lookEvery, over.signal);
+    end();
+    clearTimeout(timer);
+    await running;
+  }
+
+  async #run(argv: readonly string[], signal: AbortSignal): Promise<void> {
+    const id = 1;
+    this.#tally.trigger = id;
+    this.#relay.trigger({ id, argv, at: Date.now() });
+    this.#trigger = await runCommand({ id, argv, signal, onOutput: this.#options.onOutput });
+    this.#relay.trigger(this.#trigger);
+    this.#options.on({ type: "trigger", trigger: this.#trigger });
+    await this.#settled(Date.now(), signal);
+  }
+
+  /** Nothing stands, and nothing has happened for a while. */
+  async #settled(ended: number, signal: AbortSignal): Promise<void> {
+    const { settle } = this.#options;
+    while (!signal.aborted) {
+      const now = Date.now();
+      const isQuiet = now - Math.max(this.#lastHit, ended) >= settle;
+      const stands = this.#relay.view().sessions.some(({ stopped }) => stopped !== undefined);
+      const waits = this.#unhit.length > 0 && now - ended < requiredWithin;
+      if (isQuiet && !stands && !waits) return;
+      await pause(lookEvery, signal);
+    }
+  }
+
+  get #unhit(): readonly BreakpointTally[] {
+    return this.#tally.breakpoints.filter(({ spec, hits }) => spec.required === true && hits === 0);
+  }
+
+  #failure(): DebugtapError | undefined {
+    const { missing } = this.#ide;
+    const [first] = missing;
+    if (first !== undefined) {
+      const host = this.#options.config.services.find(({ name }) => name === first)?.host;
+      const link = this.#relay.view().hosts.find(({ name, state }) => name === host && state === "down")?.reason;
+      if (link !== undefined) return new DebugtapError(link.code, link.what, link);
+      const known = this.#ide.failure(first);
+      if (known !== undefined) return known;
+      return new DebugtapError("DT_NOT_DRIVEN", `${missing.join(", ")} did not come to be driven`, {
+        why: "no debuggee has connected",
+        fix: "restart the service, with its settrace() in place: debugtap record first, then the service",
+      });
+    }
+    const [broken] = this.#options.config.services.flatMap(({ name }) => this.#ide.failure(name) ?? []);
+    if (broken?.code === "DT_PATCHED_PYDEVD") return broken;
+    const unhit = this.#unhit;
+    if (unhit.length === 0) return undefined;
+    return new DebugtapError("DT_NOT_HIT", `never hit: ${unhit.map(({ spec }) => spec.text).join("; ")}`, {
+      why:
+        unhit.flatMap(({ unbound }) => Object.values(unbound))[0] ??
+        "the program did not come there while it was recorded",
+      fix: "debugtap hits latest",
+    });
+  }
+
+  #hit(hit: Hit): void {
+    this.#lastHit = Date.now();
+    this.#ide.saw(hit);
+    this.#options.on({ type: "hit", hit });
+  }
+
+  #filesOf({ name }: ServiceConfig): ServiceFiles {
+    const relay = this.#relay;
+    const text = async (from: typeof localFiles | undefined, path: string): Promise<string | undefined> => {
+      const found = await from?.stat(path);
+      const content = found?.isFile === true ? await from?.read(path, longestFile) : undefined;
+      return content === undefined ? undefined : new TextDecoder().decode(content.bytes);
+    };
+    return {
+      read: async (path) => await text(relay.machine(name)?.files, path),
+      readHere: async (path) => await text(localFiles, path).catch(() => undefined),
+      list: async () => (await relay.sources(name))?.files.map(({ path }) => path) ?? [],
+      python: async (script, words) => {
+        const command = ["python3", "-c", script, ...words]
+          .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
+          .join(" ");
+        const ran = await relay.machine(name)?.run(command, { timeoutMs: pythonWithin });
+        if (ran?.code === 0) return ran.stdout;
+        throw new DebugtapError("DT_SPEC", `the function cannot be looked for on the machine of ${name}`, {
+          why: ran?.stderr.trim().split("\n").at(-1) ?? "nothing runs commands there",
+        });
+      },
+    };
+  }
+}
