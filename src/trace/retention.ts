@@ -7,7 +7,7 @@
 // - Only sealed ones, only the oldest, in order. The manifest says so first, and then the files go: what a crash leaves behind is
 //   known as a leftover by its number. A reader that has one open reads on in it.
 // - A file of segment N outside of it is in `sidecars`; texts of sources go with the last segment that names them (source-log.ts).
-import { rmSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { segmentName } from "./format.ts";
 import type { Dropped, DropReason, SegmentEntry, SessionTotals } from "./format.ts";
@@ -24,6 +24,8 @@ export class Retention {
   readonly #dir: string;
   readonly #limits: Limits;
   readonly #most: number;
+  /** Bytes of sidecars, by segment. */
+  readonly #beside = new Map<number, number>();
   #dropped: Dropped | undefined;
 
   /** `segmentBytes`: at which a live segment ends, but for the records of one piece. */
@@ -43,13 +45,26 @@ export class Retention {
     return bytes > this.#most;
   }
 
+  /** Bytes of all files of a sealed segment; they are looked at once. */
+  bytesOf(entry: SegmentEntry | undefined): number {
+    if (entry === undefined) return 0;
+    const number = numberOf(entry);
+    let beside = this.#beside.get(number);
+    if (beside === undefined) {
+      const sizes = sidecars(number).map((file) => statSync(join(this.#dir, file), { throwIfNoEntry: false })?.size ?? 0);
+      beside = sizes.reduce((sum, size) => sum + size, 0);
+      this.#beside.set(number, beside);
+    }
+    return entry.bytes + beside;
+  }
+
   /** How many of the oldest must go, and why; `bytes`: of the whole directory. */
   excess(sealed: readonly SegmentEntry[], bytes: number, now: number): { count: number; by: readonly DropReason[] } {
     const oldest = now - this.#limits.maxAge;
     // One without a record has no time.
     const old = sealed.findLastIndex(({ last, messages }) => messages > 0 && last < oldest) + 1;
     let large = 0;
-    for (let left = bytes; large < sealed.length && this.over(left); large++) left -= sealed[large]?.bytes ?? 0;
+    for (let left = bytes; large < sealed.length && this.over(left); large++) left -= this.bytesOf(sealed[large]);
     const by: DropReason[] = [];
     if (large > 0) by.push("max_size");
     if (old > 0) by.push("max_age");
@@ -77,7 +92,7 @@ export class Retention {
       messages: (before?.messages ?? 0) + entry.messages,
       frames: (before?.frames ?? 0) + (entry.frames ?? 0),
       hits: (before?.hits ?? 0) + (entry.hits ?? 0),
-      bytes: (before?.bytes ?? 0) + entry.bytes,
+      bytes: (before?.bytes ?? 0) + this.bytesOf(entry),
       ended,
       sessions: [...sessions.values()],
     };
@@ -85,7 +100,9 @@ export class Retention {
 
   /** Removes the files of a segment that the manifest says is dropped. Throws what the file system throws. */
   erase(entry: SegmentEntry): void {
-    for (const file of [entry.file, ...sidecars(numberOf(entry))]) rmSync(join(this.#dir, file), { force: true });
+    const number = numberOf(entry);
+    for (const file of [entry.file, ...sidecars(number)]) rmSync(join(this.#dir, file), { force: true });
+    this.#beside.delete(number);
   }
 
   async #sessions({ file }: SegmentEntry): Promise<readonly SessionTotals[]> {
@@ -107,6 +124,6 @@ export function sidecars(number: number): string[] {
   return [`hits/${segmentName(number)}.idx`];
 }
 
-export function numberOf({ file }: SegmentEntry): number {
+function numberOf({ file }: SegmentEntry): number {
   return Number.parseInt(file, 10);
 }

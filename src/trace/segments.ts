@@ -189,7 +189,10 @@ export class Segments {
 
   /** Of all files, but for the manifest. */
   #bytes(): number {
-    const files = [...this.#erasing, ...this.#sealed, ...this.#unsealed];
-    return files.reduce((sum, { bytes }) => sum + bytes, this.#texts.bytes + (this.#live?.bytes ?? 0));
+    let sum = this.#texts.bytes + (this.#live?.bytes ?? 0);
+    for (const entry of this.#erasing) sum += this.#retention.bytesOf(entry);
+    for (const entry of this.#sealed) sum += this.#retention.bytesOf(entry);
+    for (const { bytes } of this.#unsealed) sum += bytes;
+    return sum;
   }
 }

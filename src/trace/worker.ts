@@ -2,7 +2,7 @@
 //
 // Rules
 // - It looks every 5 ms while anything comes, and goes to sleep after half a second without. Only then are ended segments sealed,
-//   which takes a core for a second each; unless many wait.
+//   which takes a core for a second each; unless many wait, or what is too old is looked for.
 // - Memory is freed only when it is written. While the disk refuses, records stay there and are tried again; the forwarding thread
 //   then runs out of room and counts what it leaves out. So nothing that was handed over is lost while this thread lives.
 // - Where a trace may get no larger, records stay there too until segments are sealed or dropped.
