@@ -82,8 +82,7 @@ export function parseSpec(written: string): BreakpointSpec {
     take(found, match);
     rest = rest.slice(match[0].length).trim();
   }
-  if (found.log !== undefined && found.max !== undefined && found.max < 1)
-    throw specError(text, text, "max is at least 1");
+  if (found.max === 0) throw specError(text, text, "max is at least 1");
   return { text, where, ...found };
 }
 
@@ -92,11 +91,8 @@ function placeOf(text: string): readonly [Place, length: number] {
   if (pattern !== null) {
     const [whole, path = "", expression = ""] = pattern;
     const unescaped = expression.replaceAll("\\/", "/");
-    try {
-      new RegExp(unescaped, "u");
-    } catch (error) {
-      throw specError(text, `/${expression}`, error instanceof Error ? error.message : String(error));
-    }
+    const wrong = regExpError(unescaped);
+    if (wrong !== undefined) throw specError(text, `/${expression}`, wrong);
     return [{ kind: "text", path, pattern: unescaped }, whole.length];
   }
   const line = /^([^\s].*?):(\d{1,9})(?=\s|$)/.exec(text);
@@ -105,6 +101,14 @@ function placeOf(text: string): readonly [Place, length: number] {
   const name = /^([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)(?=\s|$)/.exec(text);
   if (name !== null) return [{ kind: "function", module: name[1] ?? "", name: name[2] ?? "" }, name[0].length];
   throw specError(text, text, "it begins with a place: app/api.py:240, app/api.py:/def create/ or app.api:create");
+}
+
+function regExpError(pattern: string): string | undefined {
+  try {
+    return void RegExp(pattern, "u");
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** `rest`: where in the text it went wrong. */

@@ -24,7 +24,7 @@ export function loggedIn(frame: Frame): { readonly mark: number; readonly text: 
   return printed(frame)
     .split("\n")
     .flatMap((line) => {
-      const [, mark, text = ""] = /^\[debugtap:(\d{1,9})\] (.*)$/.exec(line.trimEnd()) ?? [];
+      const [, mark, text = ""] = /^\[debugtap:(\d{1,9})\] ?(.*)$/.exec(line.trimEnd()) ?? [];
       return mark === undefined ? [] : [{ mark: Number(mark), text }];
     });
 }

@@ -44,6 +44,8 @@ function system() {
     ["openssh-client", () => onPath("ssh") && onPath("ssh-keygen")],
     ["python3-debugpy", () => imports("debugpy")],
     ["python3-pydevd", () => imports("pydevd")],
+    ["python3-eventlet", () => imports("eventlet")],
+    ["curl", () => onPath("curl")],
     ["delve", () => onPath("dlv")],
     ["golang-go", () => onPath("go")],
     ["iproute2", () => onPath("ss")],

@@ -1,16 +1,20 @@
-// `debugtap export`: a trace as lines of JSON, or as one MCAP file.
+// `debugtap export`: a trace in another form: every message (ndjson, mcap), or the story of its hits (markdown, chrome, otlp).
 import { Command, Option } from "commander";
 import { open } from "node:fs/promises";
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { Trace, TraceHit, TraceMessage } from "../trace/index.ts";
+import type { StoryQuery } from "../trace/export/index.ts";
 import { printJson } from "./output.ts";
 import { hitJson } from "./hit-lines.ts";
+import { version } from "./version.ts";
 import { drained, findSession, messageJson, tellProblems } from "./trace-lines.ts";
 
 interface Options {
-  readonly to: "ndjson" | "mcap";
+  readonly to: "ndjson" | "mcap" | "markdown" | "chrome" | "otlp";
   readonly output?: string;
   readonly session?: readonly string[];
+  readonly service?: readonly string[];
+  readonly request?: string;
 }
 
 const examples = `
@@ -20,30 +24,93 @@ Examples:
   $ debugtap export latest --to ndjson | jq 'select(.hit).hit.snapshot.frames[0]'
   $ debugtap export latest --to mcap -o trace.mcap     opens in Foxglove and the mcap command
 
-ndjson: one message a line, decoded, sessions interleaved as they ran, and hits (lines with "hit") among them. mcap: one sealed file with the recorded chunks.`;
+  $ debugtap export latest --to markdown -o report.md  the story of each request: for a bug report
+  $ debugtap export latest --to chrome -o trace.json   opens in ui.perfetto.dev: services, stops, requests as arrows
+  $ debugtap export latest --to otlp | curl -H 'Content-Type: application/json' -d @- http://127.0.0.1:4318/v1/traces
+
+ndjson: one message a line, decoded, sessions interleaved as they ran, and hits (lines with "hit") among them. mcap: one sealed file with the
+recorded chunks. markdown, chrome, otlp: hits, by the request that they belong to; --request takes the beginning of a request id.`;
 
 export function exportCommand(): Command {
   return new Command("export")
     .description("write a trace in another form")
     .argument("<trace>", "directory of the trace, or `latest`")
-    .addOption(new Option("--to <form>", "ndjson or mcap").choices(["ndjson", "mcap"]).makeOptionMandatory())
+    .addOption(
+      new Option("--to <form>", "in which form")
+        .choices(["ndjson", "mcap", "markdown", "chrome", "otlp"])
+        .makeOptionMandatory(),
+    )
     .option("-o, --output <file>", "write there in place of stdout; a file that exists is not overwritten")
     .option("--session <name...>", "only these sessions")
+    .option("--service <name...>", "only the sessions of these services")
+    .option("--request <id>", "markdown, chrome, otlp: only hits of this request")
     .option("--json", "print errors as JSON")
     .addHelpText("after", examples)
     .action(async (name: string, options: Options) => {
       const { findTrace, openTrace } = await import("../trace/index.ts");
       const trace = await openTrace(findTrace(name));
       try {
-        const wanted = options.session?.map((session) => findSession(trace, session).facts.id);
-        const sessions = wanted === undefined ? undefined : new Set(wanted);
+        const sessions = selectSessions(trace, options);
         if (options.to === "ndjson") await toNdjson(trace, sessions, options.output);
-        else await toMcap(trace, sessions, options.output);
+        else if (options.to === "mcap") await toMcap(trace, sessions, options.output);
+        else
+          await toStory(
+            trace,
+            options.to,
+            { ...(sessions === undefined ? {} : { sessions }), ...requestOf(options) },
+            options.output,
+          );
         tellProblems(trace);
       } finally {
         trace.close();
       }
     });
+}
+
+function selectSessions(trace: Trace, { session, service }: Options): ReadonlySet<number> | undefined {
+  if (session === undefined && service === undefined) return undefined;
+  const named = (session ?? []).map((name) => findSession(trace, name).facts.id);
+  const known = trace.sessions();
+  const ofServices = (service ?? []).flatMap((name) => {
+    const found = known.filter(({ facts }) => facts.service === name).map(({ facts }) => facts.id);
+    if (found.length > 0) return found;
+    const names = [...new Set(known.map(({ facts }) => facts.service))].join(", ");
+    throw new DebugtapError("DT_SERVICE_UNKNOWN", `the trace has no session of ${name}`, {
+      why: `it has those of ${names}`,
+    });
+  });
+  return new Set([...named, ...ofServices]);
+}
+
+function requestOf({ request }: Options): { readonly request?: string } {
+  return request === undefined ? {} : { request };
+}
+
+async function toStory(
+  trace: Trace,
+  to: "markdown" | "chrome" | "otlp",
+  query: StoryQuery,
+  output: string | undefined,
+): Promise<void> {
+  const { storyOf, toChrome, toMarkdown, toOtlp } = await import("../trace/export/index.ts");
+  const story = await storyOf(trace, query);
+  const parts = {
+    markdown: () => toMarkdown(story, trace),
+    chrome: () => [toChrome(story)],
+    otlp: () => [toOtlp(story, version())],
+  }[to]();
+  const file = output === undefined ? undefined : await create(output);
+  try {
+    for (const part of parts) {
+      if (file !== undefined) await file.write(part);
+      else {
+        process.stdout.write(part);
+        await drained();
+      }
+    }
+  } finally {
+    await file?.close();
+  }
 }
 
 async function toNdjson(trace: Trace, sessions: ReadonlySet<number> | undefined, output?: string): Promise<void> {

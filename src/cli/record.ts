@@ -23,6 +23,7 @@ interface Flags {
   readonly hits?: string;
   readonly settle: string;
   readonly ready: string;
+  readonly time: string;
   readonly capture: boolean;
   readonly json?: true;
 }
@@ -67,6 +68,11 @@ export function recordCommand(): Command {
     .option("--hits <n>", "end after so many hits")
     .option("--settle <time>", "how long nothing must be hit after the command has ended", "2s")
     .option("--ready <time>", "how long services may take to be driven", "30s")
+    .option(
+      "--time <time>",
+      "how long a program may stand for what is taken at one hit; nobody waits at a debugger",
+      "5s",
+    )
     .option("--no-capture", "only count hits: no stack, no values")
     .option("--json", "one event a line as JSON; the command's output goes to stderr")
     .addHelpText("after", examples)
@@ -75,7 +81,11 @@ export function recordCommand(): Command {
 
 async function run(command: readonly string[], flags: Flags): Promise<void> {
   const specs = specsOf(flags);
-  const config = await configOf(flags);
+  const read = await configOf(flags);
+  const config = {
+    ...read,
+    record: { ...read.record, enabled: true, capture: true, time: time("--time", flags.time) },
+  };
   const json = flags.json === true;
   const color = hasColor(process.stdout);
   const stop = new AbortController();

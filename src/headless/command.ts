@@ -1,6 +1,5 @@
 // The command that sets off what is recorded: runs it, passes its output on, and keeps the end of that for the trace.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mostOutput, type Trigger } from "../../protocol/trigger.ts";
 
 /** A command that does not end when it is asked to is killed, ms. */
@@ -33,8 +32,13 @@ export async function runCommand({ id, argv, signal, onOutput }: CommandOptions)
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
   let failed: string | undefined;
-  child.on("error", (error) => (failed = error.message));
-  const [code, by] = await Promise.race([once(child, "close"), once(child, "error").then(() => [null, null])]);
+  const { code, by } = await new Promise<{ code?: number | null; by?: string | null }>((resolve) => {
+    child.once("close", (exit, ended) => resolve({ code: exit, by: ended }));
+    child.once("error", (error) => {
+      failed = error.message;
+      resolve({});
+    });
+  });
   signal.removeEventListener("abort", stop);
   clearTimeout(timer);
   const [stdout, stderr] = [kept.stdout.text, failed ?? kept.stderr.text];

@@ -22,6 +22,8 @@ import type { Placed } from "./placed.ts";
 import { PydevdDriver } from "./pydevd-driver.ts";
 import type { Tally } from "./tally.ts";
 
+/** Which process a debuggee is becomes known soon after it has come; so long its files are looked for, ms. */
+const placesAgain = [500, 500, 1000, 2000];
 const firstAgain = 250;
 const longestAgain = 2000;
 /** How long children that are on their way may take at the end, ms. */
@@ -32,7 +34,9 @@ export interface HeadlessOptions {
   readonly tally: Tally;
   /** Where the breakpoints stand in a service; asked for at each session. */
   readonly placed: (service: string) => Promise<readonly Placed[]>;
-  /** A service is driven, for the first time or again. */
+  /** All breakpoints have a place in the service. */
+  readonly isPlaced: (service: string) => boolean;
+  /** A service is driven, for the first time. */
   readonly attached: (service: string) => void;
   readonly failed: (service: string, error: DebugtapError) => void;
 }
@@ -50,7 +54,9 @@ export class HeadlessIde implements Ide {
   readonly #over = new AbortController();
   readonly #driven = new Set<Driven>();
   readonly #accept = new Map<string, (stream: Duplex, peer: Peer) => void>();
-  readonly #attached = new Set<string>();
+  readonly #begun = new Set<string>();
+  /** Those of them whose breakpoints stand as well as they will. */
+  readonly #ready = new Set<string>();
   readonly #failures = new Map<string, DebugtapError>();
   /** SPECs that have had their `max`. */
   readonly #spent = new Set<number>();
@@ -104,7 +110,7 @@ export class HeadlessIde implements Ide {
 
   /** Services that were never driven. */
   get missing(): readonly string[] {
-    return this.#options.services.map(({ name }) => name).filter((name) => !this.#attached.has(name));
+    return this.#options.services.map(({ name }) => name).filter((name) => !this.#ready.has(name));
   }
 
   /** Why a service is not driven, as far as that is known. */
@@ -226,10 +232,8 @@ export class HeadlessIde implements Ide {
       {
         attached: () => {
           driven.isAttached = true;
-          this.#attached.add(service);
           this.#failures.delete(service);
-          this.#onChange();
-          this.#options.attached(service);
+          if (!this.#begun.has(service)) void this.#begin(service);
         },
         bound: (placed, bound) => this.policy.bound(service, placed, bound),
         ended: (failed) => {
@@ -248,6 +252,20 @@ export class HeadlessIde implements Ide {
     stream.on("error", () => undefined);
     stream.on("close", () => driver.end());
     driver.begin();
+  }
+
+  async #begin(service: string): Promise<void> {
+    const { isPlaced, attached } = this.#options;
+    this.#begun.add(service);
+    for (const wait of placesAgain) {
+      if (isPlaced(service) || this.#over.signal.aborted) break;
+      await pause(wait, this.#over.signal);
+      const placed = await this.#placed(service);
+      for (const driven of this.#driven) if (driven.service === service) driven.driver.place(placed);
+    }
+    this.#ready.add(service);
+    this.#onChange();
+    attached(service);
   }
 
   #fail(service: string, error: DebugtapError): void {

@@ -7,8 +7,8 @@
 //
 // Rules
 // - Lines that a text or a function stands for are found in the file of the service's machine; in the one here only where that has none.
-// - What is found is kept; what is not is looked for again at the next session: its process may be there by then.
-// - A name that several files have is all of them, up to `mostFiles`.
+// - What is found is kept; what is not is looked for again when a process of the service is known.
+// - A name that several files have is the one that is imported by it, else all of them that have the text or the function, up to `mostFiles`.
 import { resolve } from "node:path";
 import { asDebugtapError, DebugtapError } from "../../protocol/errors.ts";
 import type { BreakpointSpec, Place } from "../../protocol/breakpoint-spec.ts";
@@ -18,6 +18,8 @@ import { functionLine, textLine } from "./lines.ts";
 import type { Placed } from "./placed.ts";
 
 const mostFiles = 5;
+/** Of files that may have the text or the function. */
+const mostLooked = 20;
 
 /** What can be asked of the machine that a service runs on. */
 export interface ServiceFiles {
@@ -25,8 +27,8 @@ export interface ServiceFiles {
   readonly read: (path: string) => Promise<string | undefined>;
   /** The same of this machine. */
   readonly readHere: (path: string) => Promise<string | undefined>;
-  /** The files that the process of the service may import. Rejects where there is no process. */
-  readonly list: () => Promise<readonly string[]>;
+  /** The files that the process of the service may import, and the directories that it imports from. Rejects where there is no process. */
+  readonly list: () => Promise<{ readonly files: readonly string[]; readonly roots: readonly string[] }>;
   /** Runs a Python script there with these words; its output. */
   readonly python: (script: string, words: readonly string[]) => Promise<string>;
 }
@@ -53,6 +55,13 @@ export class Places {
     const known = this.#looking.get(service.name) ?? this.#look(service);
     this.#looking.set(service.name, known);
     return known.finally(() => this.#looking.delete(service.name));
+  }
+
+  /** All its breakpoints have a place. */
+  isComplete({ name }: ServiceConfig): boolean {
+    const { specs } = this.#options;
+    const found = this.#found.get(name);
+    return specs.every(({ service = name }, i) => service !== name || found?.has(i) === true);
   }
 
   async #look(service: ServiceConfig): Promise<readonly Placed[]> {
@@ -85,10 +94,16 @@ export class Places {
     };
     const map = new PathMap(service.source);
     const placed: Placed[] = [];
+    let failure: unknown;
     for (const path of await this.#paths(service, files, where, map)) {
-      const line = await this.#line(files, where, path, map);
-      placed.push({ spec: number, path, line, ...clauses });
+      try {
+        const line = await this.#line(files, where, path, map);
+        if (placed.length < mostFiles) placed.push({ spec: number, path, line, ...clauses });
+      } catch (thrown) {
+        failure ??= thrown;
+      }
     }
+    if (placed.length === 0 && failure !== undefined) throw failure;
     return placed;
   }
 
@@ -102,11 +117,13 @@ export class Places {
       for (const path of [...(isRun ? [here] : []), ...inRoots])
         if ((await files.readHere(path)) !== undefined) return [path];
     }
-    const all = await files.list();
+    const { files: all, roots } = await files.list();
     const ending = all.filter((path) => names.some((name) => path.endsWith(`/${name}`)));
+    const imported = ending.filter((path) => roots.some((root) => names.some((name) => path === `${root}/${name}`)));
+    if (imported.length > 0) return imported;
     if (ending.length === 0)
       throw new DebugtapError("DT_SPEC", `no file of ${service.name} ends in ${names.join(" or ")}`);
-    return ending.slice(0, mostFiles);
+    return ending.slice(0, mostLooked);
   }
 
   async #line(files: ServiceFiles, where: Place, path: string, map: PathMap): Promise<number> {
@@ -126,6 +143,6 @@ function moduleFiles(module: string): string[] {
 
 /** The list is long, and the same for all SPECs of one look. */
 function listOnce(files: ServiceFiles): ServiceFiles {
-  let listed: Promise<readonly string[]> | undefined;
+  let listed: ReturnType<ServiceFiles["list"]> | undefined;
   return { ...files, list: () => (listed ??= files.list()) };
 }

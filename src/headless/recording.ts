@@ -97,6 +97,10 @@ class Recording {
         const service = named.get(name);
         return service === undefined ? [] : await places.of(service);
       },
+      isPlaced: (name) => {
+        const service = named.get(name);
+        return service === undefined || places.isComplete(service);
+      },
       attached: (service) => on({ type: "driven", service }),
       failed: (service, error) => on({ type: "failed", service, error }),
     });
@@ -151,7 +155,8 @@ class Recording {
     if (stop.aborted) end();
     const timer = duration === undefined ? undefined : setTimeout(end, duration);
     const running = command === undefined ? undefined : this.#run(command, over.signal).then(end);
-    while (!over.signal.aborted && (hits === undefined || this.#tally.hits < hits)) await pause(lookEvery, over.signal);
+    const isEnough = (): boolean => hits !== undefined && this.#tally.hits >= hits;
+    while (!over.signal.aborted && !isEnough()) await pause(lookEvery, over.signal);
     end();
     clearTimeout(timer);
     await running;
@@ -226,7 +231,10 @@ class Recording {
     return {
       read: async (path) => await text(relay.machine(name)?.files, path),
       readHere: async (path) => await text(localFiles, path).catch(() => undefined),
-      list: async () => (await relay.sources(name))?.files.map(({ path }) => path) ?? [],
+      list: async () => {
+        const { files = [], roots = [] } = (await relay.sources(name)) ?? {};
+        return { files: files.map(({ path }) => path), roots };
+      },
       python: async (script, words) => {
         const command = ["python3", "-c", script, ...words]
           .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)

@@ -1,7 +1,7 @@
 // The result of the suite `capture` for people, and its targets.
 import { storePaths, storeSizes, type CaptureResult, type StoreSize } from "./capture.ts";
-import { pairwise, summarize } from "./statistics.ts";
-import { markdown, plain, targetTable, targetText, type Row } from "./tables.ts";
+import { pairwise } from "./statistics.ts";
+import { markdown, plain, row, target, targetTable, targetText, type Row } from "./tables.ts";
 import type { TargetLine } from "./targets.ts";
 
 const sizes = Object.keys(storeSizes) as StoreSize[];
@@ -50,27 +50,4 @@ function rows({ cpu, cycle, store }: CaptureResult): Row[] {
     row("the same by a bare client, ms", cycle.bare),
     ...sizes.flatMap((size) => storePaths.map((path) => row(`${size} answered, ${path}, us`, store[size][path]))),
   ];
-}
-
-function row(name: string, values: readonly number[]): Row {
-  return [name, short(summarize(values).median), `${short(Math.min(...values))} to ${short(Math.max(...values))}`];
-}
-
-function target(
-  text: string,
-  unit: TargetLine["unit"],
-  atMost: number,
-  paths: Readonly<Record<string, readonly number[]>>,
-): TargetLine {
-  const reached = Object.entries(paths).map(([path, values]) => ({
-    path,
-    value: summarize(values).median,
-    min: Math.min(...values),
-    max: Math.max(...values),
-  }));
-  return { target: text, unit, reached, verdict: reached.every(({ value }) => value <= atMost) ? "met" : "missed" };
-}
-
-function short(value: number): string {
-  return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2);
 }

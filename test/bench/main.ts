@@ -7,6 +7,8 @@ import { faultMarkdown, faultTables, faultTargets } from "./fault-tables.ts";
 import { runFaults } from "./faults.ts";
 import { runForward } from "./forward.ts";
 import { parseOptions, usage, type BenchOptions } from "./options.ts";
+import { recordMarkdown, recordTables, recordTargets } from "./record-tables.ts";
+import { runRecord } from "./record.ts";
 import { fullTables, shortMarkdown } from "./tables.ts";
 import { judge } from "./targets.ts";
 
@@ -33,6 +35,12 @@ const suites: Readonly<Record<string, (options: BenchOptions, say: Say) => Promi
     const result = await runCapture(options, say);
     const targets = captureTargets(result);
     const text = options.markdown ? captureMarkdown(result, targets) : captureTables(result, targets);
+    return { text, json: { ...result, targets } };
+  },
+  record: async (options, say) => {
+    const result = await runRecord(options, say);
+    const targets = recordTargets(result);
+    const text = options.markdown ? recordMarkdown(result, targets) : recordTables(result, targets);
     return { text, json: { ...result, targets } };
   },
 };

@@ -25,6 +25,7 @@ const repetitions = { forward: ["3", "7"], faults: ["5", "20"] } as const;
 export const usage = `npm run bench -- [SUITE] [options]
   SUITE             forward (default): what a message pays on its way
                     faults: how soon a broken link is noticed and back, beside autossh
+                    record: how fast a loop of hits gets on under debugtap record, and whether hits are missed
                     capture: what it costs that stops are captured, and that all messages are looked at
   --quick           at most two minutes
   --reps N          repetitions; default 7 (faults: 20), with --quick 4 (5)
@@ -32,7 +33,7 @@ export const usage = `npm run bench -- [SUITE] [options]
   --idle N          idle sessions; default 1000
   --only A,B        workloads: ${workloadNames.join(" ")}
   --paths A,B       kinds of path: ${pathKinds.join(" ")}
-  --json FILE       where the figures go; default .debugtap/bench.json (bench-faults.json, bench-capture.json)
+  --json FILE       where the figures go; default .debugtap/bench.json (bench-SUITE.json for the others)
   --markdown        print the short tables of the README`;
 
 /** Throws an Error with the reason for what it does not know. */

@@ -131,3 +131,23 @@ export function plain(rows: readonly Row[]): string {
 export function markdown([head = [], ...rows]: readonly Row[]): string {
   return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
+
+/** A row of figures of which there is one a repetition. */
+export function row(name: string, values: readonly number[]): Row {
+  return [name, short(summarize(values).median), `${short(Math.min(...values))} to ${short(Math.max(...values))}`];
+}
+
+export function target(
+  text: string,
+  unit: TargetLine["unit"],
+  atMost: number,
+  paths: Readonly<Record<string, readonly number[]>>,
+): TargetLine {
+  const reached = Object.entries(paths).map(([path, values]) => ({
+    path,
+    value: summarize(values).median,
+    min: Math.min(...values),
+    max: Math.max(...values),
+  }));
+  return { target: text, unit, reached, verdict: reached.every(({ value }) => value <= atMost) ? "met" : "missed" };
+}

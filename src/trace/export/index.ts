@@ -1,0 +1,5 @@
+export { toChrome } from "./chrome.ts";
+export { toMarkdown } from "./markdown.ts";
+export { toOtlp } from "./otlp.ts";
+export { storyOf } from "./story.ts";
+export type { StoryQuery } from "./story.ts";

@@ -1,0 +1,139 @@
+// A trace as a report in Markdown: the story of each request over the services, with source, stack and values at each hit.
+//
+// Rules
+// - Nothing that a program said is Markdown: code stands in fences longer than any run of backticks in it, the rest is escaped.
+// - Of each hit the frame that the thread stopped in has its source and values; the stack is a list.
+// - What is cut is said, as in `show`.
+import { cutText, whereOf } from "../../../protocol/hit-summary.ts";
+import type { SnapshotFrame, SnapshotScope, SnapshotVariable } from "../../../protocol/hit.ts";
+import type { Trigger } from "../../../protocol/trigger.ts";
+import type { Trace } from "../reader.ts";
+import type { Story, StoryHit, StoryRequest } from "./story.ts";
+
+const around = 3;
+const mostFrames = 10;
+const mostValues = 40;
+const valueWidth = 300;
+const outputLength = 4000;
+
+export function* toMarkdown(story: Story, trace: Trace): Generator<string> {
+  const { hits, requests, others } = story;
+  const services = [...new Set(hits.map(({ session }) => session.service))];
+  yield `# ${hits.length} breakpoint hits in ${services.length} services\n\n`;
+  yield list([
+    `recorded ${new Date(story.started).toISOString()} by debugtap ${escaped(trace.manifest?.version ?? "?")}`,
+    `services: ${services.map((service) => escaped(service)).join(", ") || "none"}`,
+    `trace: ${code(trace.dir)} — ${code(`debugtap hits ${trace.dir}`)}`,
+  ]);
+  for (const request of requests) yield* requestText(request, story, trace);
+  if (others.length === 0) return;
+  yield "\n## Hits of no request\n";
+  for (const hit of others) yield* hitText(hit, story, trace);
+}
+
+function* requestText(request: StoryRequest, story: Story, trace: Trace): Generator<string> {
+  const { expression, name, trigger, hits } = request;
+  yield `\n## ${expression === undefined ? "Command" : "Request"} ${code(name)}\n\n`;
+  if (expression !== undefined) yield `Known by ${code(expression)}.\n\n`;
+  if (trigger !== undefined) yield* triggerText(trigger);
+  if (hits.length === 0) yield "No hit.\n";
+  else yield list(hits.map((each) => `${at(each, story)} ${escaped(each.session.name)} ${code(where(each))}`));
+  for (const hit of hits) yield* hitText(hit, story, trace);
+}
+
+function* triggerText({ argv, exit, signal, at: began, ended, stdout, stderr }: Trigger): Generator<string> {
+  const how = exit === undefined ? (signal ?? "still running, or never started") : `exit ${exit}`;
+  const took = ended === undefined ? "" : ` after ${((ended - began) / 1000).toFixed(1)} s`;
+  yield `Set off by this command: ${how}${took}.\n\n${fence(argv.join(" "), "sh")}`;
+  for (const [label, output] of [
+    ["Output", stdout],
+    ["Errors", stderr],
+  ] as const)
+    if (output !== undefined && output.trim() !== "") yield `${label}:\n\n${fence(output.slice(-outputLength), "")}`;
+}
+
+function* hitText(each: StoryHit, story: Story, trace: Trace): Generator<string> {
+  const { number, session, hit, end } = each;
+  const [top, ...rest] = hit.snapshot.frames;
+  yield `\n### ${number}. ${escaped(session.name)}: ${code(where(each))}\n\n`;
+  yield list([
+    `${at(each, story)}, ${escaped(hit.reason)}${end === undefined || hit.reason === "log" ? "" : `, stood ${Math.round(end - hit.at)} ms`}`,
+    ...(hit.process === undefined ? [] : [escaped(hit.process)]),
+    ...(hit.breakpoint === undefined ? [] : [`breakpoint ${code(hit.breakpoint)}`]),
+    ...(hit.text === undefined ? [] : [code(hit.text)]),
+    ...Object.entries(hit.correlated ?? {}).map(([name, value]) => `${code(name)} = ${code(value)}`),
+  ]);
+  if (top === undefined) return;
+  yield sourceText(top, trace);
+  for (const scope of top.scopes ?? []) yield scopeText(scope);
+  if (rest.length === 0) return;
+  const frames = [top, ...rest].slice(0, mostFrames).map((frame) => code(whereOf(frame, true)));
+  const { cut } = hit.snapshot;
+  const more = hit.snapshot.frames.length > mostFrames ? [`… ${mostFrames} of ${hit.snapshot.frames.length}`] : [];
+  yield `\nStack:\n\n${list([...frames, ...more, ...(cut === undefined ? [] : [cutText(cut, hit.snapshot.frames.length)])])}`;
+}
+
+function sourceText({ source, line, noSource }: SnapshotFrame, trace: Trace): string {
+  if (noSource !== undefined) return `\nNo source: ${escaped(noSource)}\n`;
+  const text = source === undefined ? undefined : trace.source(source);
+  if (text === undefined || line === undefined) return "";
+  const first = Math.max(1, line - around);
+  const lines = text.split(/\r\n?|\n/).slice(first - 1, line + around);
+  const width = String(line + around).length;
+  const shown = lines.map(
+    (each, i) => `${first + i === line ? "→" : " "} ${String(first + i).padStart(width)}  ${each}`,
+  );
+  return `\n${fence(shown.join("\n"), "python")}`;
+}
+
+function scopeText({ name, variables, cut }: SnapshotScope): string {
+  if (variables.length === 0) return "";
+  const rows = variables
+    .slice(0, mostValues)
+    .map((each) => `| ${code(each.name)} | ${code(each.type ?? "")} | ${code(valueOf(each))} |`);
+  const more = variables.length > mostValues ? `\n… ${mostValues} of ${variables.length}\n` : "";
+  const said = cut === undefined ? "" : `\n${cutText(cut, variables.length)}\n`;
+  return `\n${escaped(name)}:\n\n| name | type | value |\n| --- | --- | --- |\n${rows.join("\n")}\n${more}${said}`;
+}
+
+function valueOf({ value, failed, cut }: SnapshotVariable): string {
+  const shown = value.length > valueWidth ? `${value.slice(0, valueWidth)}…` : value;
+  return `${failed === true ? "<its repr failed> " : ""}${shown}${cut?.by === "gone" ? " (gone)" : ""}`;
+}
+
+function where({ hit }: StoryHit): string {
+  const [top] = hit.snapshot.frames;
+  return top === undefined ? hit.reason : whereOf(top);
+}
+
+function at({ hit }: StoryHit, { started }: Story): string {
+  return `+${((hit.at - started) / 1000).toFixed(3)} s`;
+}
+
+function list(lines: readonly string[]): string {
+  return lines.map((line) => `- ${line}\n`).join("");
+}
+
+/** A fence that nothing in the text can close. */
+function fence(text: string, language: string): string {
+  const longest = Math.max(2, ...Array.from(text.matchAll(/`+/g), ([run]) => run.length));
+  const marks = "`".repeat(longest + 1);
+  return `${marks}${language}\n${text.replace(/\n$/, "")}\n${marks}\n\n`;
+}
+
+/** Code within a line or a cell of a table: no line ends, and no bar that would end the cell. */
+function code(text: string): string {
+  const plain = text
+    .replace(/[\r\n\t]+/g, " ")
+    .replaceAll("|", "\\|")
+    .trim();
+  if (plain === "") return "";
+  const longest = Math.max(0, ...Array.from(plain.matchAll(/`+/g), ([run]) => run.length));
+  const marks = "`".repeat(longest + 1);
+  const space = longest > 0 ? " " : "";
+  return `${marks}${space}${plain}${space}${marks}`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\r\n\t]+/g, " ").replace(/[\\`*_{}[\]()#+!|<>~&-]/g, "\\$&");
+}

@@ -1,0 +1,239 @@
+// The exports of hits, read by those whose forms they are: Chrome's own trace engine, OpenTelemetry's own schema, a Markdown parser.
+import { execFileSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import * as engine from "@paulirish/trace_engine";
+import { marked } from "marked";
+import t, { type Test } from "tap";
+import { encodeDap } from "../../protocol/dap.ts";
+import type { Hit } from "../../protocol/hit.ts";
+import { openTrace, TraceWriter } from "../../src/trace/index.ts";
+import { storyOf, toChrome, toMarkdown, toOtlp } from "../../src/trace/export/index.ts";
+import { program } from "../helpers/relay-process.ts";
+import { factsOf } from "./recording.ts";
+
+const nasty = "a`b``c | <script>alert(1)</script> \n # no heading [x](javascript:1) ***";
+const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+function hit(number: number, at: number, more: Partial<Hit> = {}): Hit {
+  return {
+    number,
+    session: "api#1",
+    service: "api",
+    at,
+    thread: { id: 1, name: "MainThread" },
+    reason: "breakpoint",
+    snapshot: {
+      frames: [
+        {
+          name: "create",
+          path: "/opt/api.py",
+          line: 2,
+          scopes: [{ name: "Locals", variables: [{ name: "x`|", type: "str", value: nasty }] }],
+        },
+        { name: "main", path: "/opt/main.py", line: 9 },
+      ],
+      took: 3,
+      cut: { by: "frames", of: 12 },
+    },
+    ...more,
+  };
+}
+
+/** One command and two services: api stops twice (once it never runs on), volume once; one hit of no request. */
+async function recorded(t: Test): Promise<string> {
+  const dir = join(t.testdir(), "trace");
+  const writer = await TraceWriter.open({ dir, facts: { version: "1.2.3" } });
+  const now = Date.now();
+  writer.trigger({ id: 1, argv: ["curl", "-sS", "http://x/"], at: now - 5 });
+  writer.session(factsOf(1, "dap"));
+  writer.session({ ...factsOf(2, "pydevd"), service: "volume", name: "volume#1", ordinal: 1 });
+  const say = (message: object): void => writer.chunk(1, "debuggee", encodeDap(message as never));
+  say({ seq: 1, type: "event", event: "stopped", body: { reason: "breakpoint", threadId: 1 } });
+  writer.hit(1, hit(1, now, { correlated: { "context.request_id": parent }, trigger: 1, breakpoint: "api.py:2" }));
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  say({ seq: 2, type: "event", event: "continued", body: { threadId: 1, allThreadsContinued: true } });
+  writer.chunk(2, "debuggee", Buffer.from('105\t4\t<xml><thread id="pid_1_id_2"/></xml>\n'));
+  writer.hit(2, {
+    ...hit(1, now + 40, { correlated: { "context.request_id": parent }, trigger: 1, thread: { id: "pid_1_id_2" } }),
+    session: "volume#1",
+    service: "volume",
+  });
+  writer.chunk(2, "debuggee", Buffer.from("106\t6\tpid_1_id_2\t-1\n"));
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  say({ seq: 3, type: "event", event: "stopped", body: { reason: "breakpoint", threadId: 1 } });
+  writer.hit(1, hit(2, now + 80, { text: nasty }));
+  writer.trigger({
+    id: 1,
+    argv: ["curl", "-sS", "http://x/"],
+    at: now - 5,
+    ended: now + 60,
+    exit: 22,
+    stdout: "```\n# no heading\n",
+    stderr: "no",
+  });
+  await writer.flush();
+  writer.source(1, { path: "/opt/api.py", since: now }, Buffer.from("def create():\n    return '```'\n"));
+  writer.end(1, { by: "debuggee", how: "end" });
+  writer.end(2, { by: "debuggee", how: "end" });
+  await writer.close();
+  return dir;
+}
+
+t.test("the story: order, ends from the wire, requests", async (t) => {
+  const trace = await openTrace(await recorded(t));
+  const { hits, requests, others } = await storyOf(trace);
+  t.strictSame(
+    hits.map(({ session, number }) => [session.name, number]),
+    [
+      ["api#1", 1],
+      ["volume#1", 2],
+      ["api#1", 3],
+    ],
+  );
+  t.ok((hits[0]?.end ?? 0) - (hits[0]?.hit.at ?? 0) >= 20, "it stood until `continued`");
+  t.equal(hits[2]?.end, undefined, "it never ran on");
+  t.strictSame(
+    requests.map((each) => [each.name, each.hits.length, each.trigger?.exit]),
+    [[parent, 2, 22]],
+  );
+  t.equal(others.length, 1);
+  const one = await storyOf(trace, { sessions: new Set([2]) });
+  t.equal(one.hits.length, 1);
+  t.equal((await storyOf(trace, { request: "00-4bf" })).hits.length, 2);
+  t.equal((await storyOf(trace, { request: "01" })).hits.length, 0);
+  trace.close();
+});
+
+t.test("chrome: Chrome's trace engine finds the flow through both services, and every slice", async (t) => {
+  const trace = await openTrace(await recorded(t));
+  const { traceEvents } = JSON.parse(toChrome(await storyOf(trace))) as { traceEvents: Record<string, unknown>[] };
+  const { Meta, Flows } = engine.Handlers.ModelHandlers;
+  const reader = new engine.Processor.TraceProcessor({ Meta, Flows } as never, {} as never);
+  await reader.parse(traceEvents as never, {} as never);
+  const data = reader.data as unknown as { Flows: { flows: { name: string; pid: number }[][] } };
+  t.strictSame(
+    data.Flows.flows.map((flow) => flow.map(({ name }) => name)),
+    [["curl -sS http://x/", "create (api.py:2)", "create (api.py:2)"]],
+  );
+  const names = new Map(
+    traceEvents
+      .filter(({ name }) => name === "process_name")
+      .map((event) => [event["pid"], (event["args"] as { name: string }).name]),
+  );
+  t.strictSame(
+    data.Flows.flows[0]?.map(({ pid }) => names.get(pid)),
+    ["commands", "api", "volume"],
+  );
+  for (const event of traceEvents) {
+    t.match(event, { ph: /^[MXstf]$/, name: String, pid: Number, tid: Number });
+    if (event["ph"] !== "M") t.ok(Number.isInteger(event["ts"]) && Number(event["ts"]) >= 0);
+    if (event["ph"] === "X") t.ok(Number(event["dur"]) >= 1);
+  }
+  t.equal(traceEvents.filter(({ ph }) => ph === "X").length, 4, "three stops and a command");
+  trace.close();
+});
+
+interface Spans {
+  readonly resourceSpans: readonly {
+    readonly resource: {
+      readonly attributes: readonly { readonly key: string; readonly value: { readonly stringValue: string } }[];
+    };
+    readonly scopeSpans: readonly { readonly spans: readonly Record<string, unknown>[] }[];
+  }[];
+}
+
+t.test("otlp: OpenTelemetry's own schema takes it whole", async (t) => {
+  const trace = await openTrace(await recorded(t));
+  const story = await storyOf(trace);
+  const text = toOtlp(story, "1.2.3");
+  t.equal(toOtlp(story, "1.2.3"), text, "the same trace gives the same spans");
+  const told = JSON.parse(text) as Spans;
+  const schema = createRequire(import.meta.url)("@opentelemetry/otlp-transformer/build/src/generated/root.js") as {
+    opentelemetry: { proto: { collector: { trace: { v1: { ExportTraceServiceRequest: Schema } } } } };
+  };
+  interface Schema {
+    fromObject(value: unknown): unknown;
+    encode(message: unknown): { finish(): Uint8Array };
+    decode(bytes: Uint8Array): unknown;
+    toObject(message: unknown, options: object): Spans;
+  }
+  const request = schema.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
+  // OTLP's JSON writes bytes in hex, where the JSON of protobuf has base64.
+  const ids = (key: string, value: unknown): unknown =>
+    /^(?:trace|span|parentSpan)Id$/.test(key) ? Buffer.from(String(value), "hex").toString("base64") : value;
+  const read = request.decode(request.encode(request.fromObject(JSON.parse(JSON.stringify(told, ids)))).finish());
+  const back = request.toObject(read, { longs: String, bytes: String });
+  const spans = (from: Spans) =>
+    from.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans));
+  t.equal(spans(back).length, 4);
+  for (const [i, span] of spans(back).entries()) {
+    const own = JSON.parse(JSON.stringify(spans(told)[i], ids)) as Record<string, unknown>;
+    for (const key of ["traceId", "spanId", "name", "kind", "startTimeUnixNano", "endTimeUnixNano"])
+      t.strictSame(span[key], own[key], key);
+    t.ok(BigInt(String(span["endTimeUnixNano"])) >= BigInt(String(span["startTimeUnixNano"])));
+  }
+  const [root, first, last] = ["debugtap", "api", "volume"].map((name) => {
+    const found = told.resourceSpans.find(({ resource }) => resource.attributes[0]?.value.stringValue === name);
+    return found?.scopeSpans[0]?.spans[0];
+  });
+  t.equal(root?.["traceId"], "4bf92f3577b34da6a3ce929d0e0e4736", "the trace of the traceparent");
+  t.strictSame([first?.["parentSpanId"], last?.["parentSpanId"]], [root?.["spanId"], root?.["spanId"]]);
+  t.strictSame(root?.["status"], { code: 2 }, "the command failed");
+  trace.close();
+});
+
+t.test("markdown: a parser sees the structure that was meant, whatever the program said", async (t) => {
+  const trace = await openTrace(await recorded(t));
+  const text = [...toMarkdown(await storyOf(trace), trace)].join("");
+  const tokens = marked.lexer(text);
+  const headings = tokens.flatMap((token) => (token.type === "heading" ? [`${token["depth"]} ${token["text"]}`] : []));
+  t.strictSame(headings, [
+    "1 3 breakpoint hits in 2 services",
+    `2 Request \`${parent}\``,
+    "3 1. api\\#1: `create (api.py:2)`",
+    "3 2. volume\\#1: `create (api.py:2)`",
+    "2 Hits of no request",
+    "3 3. api\\#1: `create (api.py:2)`",
+  ]);
+  const code = tokens.flatMap((token) => (token.type === "code" ? [String(token["text"])] : []));
+  t.ok(
+    code.some((each) => each.includes("```\n# no heading")),
+    "the command's output is code, fences and all",
+  );
+  t.ok(
+    code.some((each) => each.includes("→ 2      return '```'")),
+    "the stopped line is marked",
+  );
+  const tables = tokens.flatMap((token) =>
+    token.type === "table" ? [token as unknown as { rows: { text: string }[][] }] : [],
+  );
+  t.equal(tables.length, 3);
+  for (const { rows } of tables) {
+    t.equal(rows.length, 1);
+    t.equal(rows[0]?.length, 3, "a bar in a value ends no cell");
+  }
+  const html = await marked.parse(text);
+  t.notMatch(html, /<script|href="javascript:|<strong>|<em>/);
+  t.match(html, "&lt;script&gt;alert(1)");
+  t.match(text, "… 2 of 12", "what is cut is said");
+  trace.close();
+});
+
+t.test("the verb writes each form to a file of its owner alone, and never over another", async (t) => {
+  const dir = await recorded(t);
+  const run = (...args: string[]): string =>
+    execFileSync(process.execPath, [program, "export", dir, ...args], {
+      env: { ...process.env, NODE_OPTIONS: "" },
+      stdio: ["ignore", "pipe", "pipe"],
+    }).toString();
+  for (const form of ["markdown", "chrome", "otlp"]) {
+    const file = join(t.testdirName, form);
+    t.equal(run("--to", form, "-o", file), "");
+    t.equal(execFileSync("stat", ["-c", "%a", file]).toString().trim(), "600");
+    t.throws(() => run("--to", form, "-o", file), /is there already|Command failed/);
+    t.equal(run("--to", form), execFileSync("cat", [file]).toString());
+  }
+  t.match(run("--to", "markdown", "--service", "volume"), "# 1 breakpoint hits in 1 services");
+  t.throws(() => run("--to", "chrome", "--service", "nova"), /DT_SERVICE_UNKNOWN/);
+});
