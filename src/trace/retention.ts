@@ -51,7 +51,9 @@ export class Retention {
     const number = numberOf(entry);
     let beside = this.#beside.get(number);
     if (beside === undefined) {
-      const sizes = sidecars(number).map((file) => statSync(join(this.#dir, file), { throwIfNoEntry: false })?.size ?? 0);
+      const sizes = sidecars(number).map(
+        (file) => statSync(join(this.#dir, file), { throwIfNoEntry: false })?.size ?? 0,
+      );
       beside = sizes.reduce((sum, size) => sum + size, 0);
       this.#beside.set(number, beside);
     }
