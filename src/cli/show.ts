@@ -1,4 +1,7 @@
-// `debugtap show`: the sessions of a trace, and the messages or hits of one, decoded.
+// `debugtap show`: the sessions of a trace, the messages or hits of one, decoded, or one hit in full.
+//
+// Rules
+// - A number is a hit, unless an option asks for messages: then it is the id of a session, as it was before there were hits.
 import { Command } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { MessageQuery, Trace, TraceMessage } from "../trace/index.ts";
@@ -28,6 +31,10 @@ interface Options {
   readonly hits?: true;
   readonly follow?: true;
   readonly raw?: true;
+  readonly frame?: string;
+  readonly depth?: string;
+  readonly find?: string;
+  readonly page?: string;
   readonly json?: true;
 }
 
@@ -38,6 +45,8 @@ Examples:
   $ debugtap show latest cinder-api#1 --last 20
   $ debugtap show latest cinder-api#1 --from 40 --count 10 --json
   $ debugtap show latest cinder-api#1 --hits           where it stopped, and the values there
+  $ debugtap show latest 42                            one hit, by its number in \`debugtap hits\`: stack and values
+  $ debugtap show latest cinder-api#1:3 --find size    the third hit of a session, the values called so
   $ debugtap show latest --since 10s --until 12s       all sessions, two seconds of them
   $ debugtap show latest --follow                      what happens now
   $ debugtap show latest cinder-api#1 --raw > wire.bin
@@ -46,9 +55,9 @@ TRACE is a directory, the name of one in the default place, or \`latest\`. Times
 
 export function showCommand(): Command {
   return new Command("show")
-    .description("list the sessions of a trace, or the messages or hits of one")
+    .description("list the sessions of a trace, the messages or hits of one, or show one hit")
     .argument("<trace>", "directory of the trace, or `latest`")
-    .argument("[session]", "a session's name, e.g. cinder-api#1")
+    .argument("[session]", "a session's name, e.g. cinder-api#1, or a hit: 42 or cinder-api#1:3")
     .option("--from <n>", "begin with message N (from 1)")
     .option("--count <m>", "show at most M messages")
     .option("--last <m>", "show the last M messages")
@@ -57,14 +66,20 @@ export function showCommand(): Command {
     .option("--hits", "hits in place of messages: stack, the text and the values of its top frame")
     .option("--follow", "go on with what is recorded now")
     .option("--raw", "print the bytes as they crossed the wire (with --json: add them in base64)")
+    .option("--frame <n>", "of a hit, this frame only; 0 is the innermost")
+    .option("--depth <n>", "of a hit, so many levels of values")
+    .option("--find <name>", "of a hit, the values whose path has this in it")
+    .option("--page <n>", "of a hit, page N; on a terminal the first is shown, elsewhere all")
     .option("--json", "print one JSON object a line")
     .addHelpText("after", examples)
     .action(async (name: string, session: string | undefined, options: Options) => {
       const { findTrace, openTrace } = await import("../trace/index.ts");
       const trace = await openTrace(findTrace(name));
       try {
+        const wantsHit = isHit(session, options);
         const wantsMessages = session !== undefined || Object.keys(options).some((option) => option !== "json");
-        if (options.hits) await showHits(trace, session, options);
+        if (wantsHit) await (await import("./show-hit.ts")).showHit(trace, session ?? "", options);
+        else if (options.hits) await showHits(trace, session, options);
         else if (wantsMessages) await showMessages(trace, session, options);
         else showSessions(trace, options);
         tellProblems(trace);
@@ -72,6 +87,21 @@ export function showCommand(): Command {
         trace.close();
       }
     });
+}
+
+const ofMessages = ["from", "last", "since", "until", "hits", "follow", "raw"] as const;
+const ofHit = ["frame", "depth", "find", "page"] as const;
+
+/** Whether one hit is meant. Throws DT_USAGE for options that do not go with what is. */
+function isHit(name: string | undefined, options: Options): boolean {
+  const messages = ofMessages.find((option) => options[option] !== undefined);
+  const named = name !== undefined && /#\d+:\d+$/.test(name);
+  const meant = named || (messages === undefined && name !== undefined && /^\d+$/.test(name));
+  const wrong = meant ? messages : ofHit.find((option) => options[option] !== undefined);
+  if (wrong === undefined) return meant;
+  throw new DebugtapError("DT_USAGE", `--${wrong} ${meant ? "does not go with one hit" : "needs a hit"}`, {
+    fix: `debugtap show latest ${meant ? name : "1 --depth 2"}`,
+  });
 }
 
 function showSessions(trace: Trace, { json }: Options): void {

@@ -1,7 +1,7 @@
 // How sessions and messages of a trace look in a line: for a person, and as JSON.
 import { describeFrame, excerpt } from "../../protocol/describe.ts";
 import { DebugtapError } from "../../protocol/errors.ts";
-import type { Dropped, Trace, TraceMessage, TraceSession } from "../trace/index.ts";
+import type { Dropped, IndexProgress, Trace, TraceMessage, TraceSession } from "../trace/index.ts";
 import { clean, painter, size, span } from "./paint.ts";
 
 /** One session, found by its name (`api#1`) or its id. Throws DT_USAGE with the names that there are. */
@@ -133,6 +133,17 @@ export function parseCount(option: string, text: string, least: number): number 
 /** Says on stderr what of the trace was damaged. */
 export function tellProblems(trace: Trace): void {
   for (const problem of trace.problems) process.stderr.write(`${problem.format()}\n`);
+}
+
+/** Says on stderr how far an index is that is made now, where that takes more than half a second. */
+export function tellIndexing(): IndexProgress {
+  let next = performance.now() + 500;
+  return (file, done, blocks) => {
+    const now = performance.now();
+    if (now < next) return;
+    next = now + 2000;
+    process.stderr.write(`indexing the hits of ${file}, once: ${Math.floor((100 * done) / blocks)}%\n`);
+  };
 }
 
 /** Waits until stdout has taken what was written, so that a long listing is not held in memory. */

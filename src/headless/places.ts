@@ -11,7 +11,8 @@
 // - A name that several files have is the one that is imported by it, else all of them that have the text or the function, up to `mostFiles`.
 import { resolve } from "node:path";
 import { asDebugtapError, DebugtapError } from "../../protocol/errors.ts";
-import type { BreakpointSpec, Place } from "../../protocol/breakpoint-spec.ts";
+import type { BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
+import type { Place } from "../../protocol/breakpoint-where.ts";
 import { PathMap } from "../../protocol/path-map.ts";
 import type { ServiceConfig } from "../config.ts";
 import { functionLine, textLine } from "./lines.ts";

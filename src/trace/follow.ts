@@ -28,21 +28,12 @@ export interface FollowQuery {
 /** The messages of a trace from `from` on, then those that come, as they come. */
 export async function* follow(trace: Trace, query: FollowQuery = {}): AsyncGenerator<TraceMessage> {
   const { session, from = 1, signal } = query;
-  await chunksReadable;
-  let seen = 0n;
-  for (const segment of trace.segments) {
-    const last = segment.blocks.length - 1;
-    const record = last < 0 ? undefined : segment.read(last).records.at(-1);
-    if (record !== undefined) seen = record.stored.logTime;
-  }
   yield* trace.messages({ from, ...(session === undefined ? {} : { session }) });
   let tally = trace.tallyAtEnd();
   let again: Trace | undefined;
   let wide = trace.count();
-  const start =
-    trace.segments.findLast((segment) => !segment.sealed)?.number ?? (trace.segments.at(-1)?.number ?? 0) + 1;
   try {
-    for await (const record of newRecords(trace.dir, start, seen, signal)) {
+    for await (const record of laterRecords(trace, signal)) {
       if ("dropped" in record) {
         again?.close();
         again = await openTrace(trace.dir);
@@ -61,16 +52,30 @@ export async function* follow(trace: Trace, query: FollowQuery = {}): AsyncGener
   }
 }
 
+/** The records behind those that an open trace has, as they come. */
+export async function* laterRecords(trace: Trace, signal?: AbortSignal): ReturnType<typeof newRecords> {
+  await chunksReadable;
+  let seen = 0n;
+  for (const segment of trace.segments) {
+    const last = segment.blocks.length - 1;
+    const record = last < 0 ? undefined : segment.read(last).records.at(-1);
+    if (record !== undefined) seen = record.stored.logTime;
+  }
+  const start =
+    trace.segments.findLast((segment) => !segment.sealed)?.number ?? (trace.segments.at(-1)?.number ?? 0) + 1;
+  yield* newRecords(trace.dir, start, seen, signal);
+}
+
 /**
  * Records behind `seen`, from segment `number` on, as they are committed. `lost`: some are missing here. `dropped`: all before this segment
- * that did not come yet.
+ * that did not come yet; there were so many `hits` before it.
  */
 async function* newRecords(
   dir: string,
   first: number,
   seen: bigint,
   signal?: AbortSignal,
-): AsyncGenerator<TraceRecord | { readonly lost: number } | { readonly dropped: number }> {
+): AsyncGenerator<TraceRecord | { readonly lost: number } | { readonly dropped: number; readonly hits: number }> {
   let lost = false;
   let number = first;
   let tail: LiveTail | undefined;
@@ -88,10 +93,10 @@ async function* newRecords(
           number++;
           continue;
         }
-        const through = readManifest(dir)?.dropped?.through ?? 0;
-        if (through >= number) {
-          number = through + 1;
-          yield { dropped: number };
+        const dropped = readManifest(dir)?.dropped;
+        if (dropped !== undefined && dropped.through >= number) {
+          number = dropped.through + 1;
+          yield { dropped: number, hits: dropped.hits };
           continue;
         }
       } else {

@@ -64,6 +64,9 @@ export interface TraceHit {
   readonly hit: Hit;
 }
 
+/** A hit as its record has it: with the id of its session. */
+export type StoredHit = Pick<Extract<TraceRecord, { kind: "hit" }>, "time" | "session" | "hit">;
+
 /** As for messages: `from` is a hit's number, or counts the hits of the whole trace when no session is named. */
 export type HitQuery = Pick<MessageQuery, "session" | "from">;
 
@@ -107,6 +110,7 @@ export class Trace {
   readonly manifest: Manifest | undefined;
   readonly #standings: Standings;
   readonly #problems = new Map<string, DebugtapError>();
+  #facts: ReadonlyMap<number, SessionFacts> | undefined;
 
   constructor(dir: string, manifest: Manifest | undefined, segments: readonly Segment[]) {
     this.dir = dir;
@@ -194,17 +198,44 @@ export class Trace {
   /** Hits in the order in which they were captured. */
   async *hits({ session, from = 1 }: HitQuery = {}): AsyncGenerator<TraceHit> {
     await chunksReadable;
-    const facts = new Map(this.sessions().map((totals) => [totals.facts.id, totals.facts]));
     const sources = await this.#sources();
     let wide = this.dropped?.hits ?? 0;
-    for await (const step of this.#records({ segment: 0, block: 0 }, ({ hits }) => hits !== false)) {
-      if ("lost" in step || step.kind !== "hit") continue;
-      const known = facts.get(step.session);
-      if (known === undefined || (session !== undefined && session !== step.session)) continue;
-      const ordinal = session === undefined ? ++wide : step.hit.number;
-      if (ordinal < from) continue;
-      yield { time: step.time, at: step.time - this.started, session: known, hit: sources.complete(known, step.hit) };
+    for (const [segment, { blocks }] of this.segments.entries()) {
+      for (let block = 0; block < blocks.length; block++) {
+        for (const stored of this.blockHits(segment, block).hits) {
+          const found = this.traceHit(stored);
+          if (found === undefined || (session !== undefined && session !== stored.session)) continue;
+          const ordinal = session === undefined ? ++wide : stored.hit.number;
+          if (ordinal >= from) yield { ...found, hit: sources.complete(found.session, found.hit) };
+        }
+      }
     }
+  }
+
+  /** The hits in one block of a segment, both counted from 0, as they are stored; `damaged`: some may be missing. */
+  blockHits(segment: number, block: number): { readonly hits: readonly StoredHit[]; readonly damaged: boolean } {
+    const read = this.segments[segment];
+    if (read === undefined || read.blocks[block]?.hits === false) return { hits: [], damaged: false };
+    const { records, damaged } = read.read(block);
+    if (damaged !== undefined) this.#problem(read, damaged);
+    return { hits: records.filter((record) => record.kind === "hit"), damaged: damaged !== undefined };
+  }
+
+  /** Undefined where all that told of its session is damaged. */
+  traceHit({ time, session, hit }: StoredHit): TraceHit | undefined {
+    const facts = this.facts(session);
+    return facts && { time, at: time - this.started, session: facts, hit };
+  }
+
+  /** A hit with what the texts of its files were. */
+  async withSources(hit: TraceHit): Promise<TraceHit> {
+    return { ...hit, hit: (await this.#sources()).complete(hit.session, hit.hit) };
+  }
+
+  /** What is known of a session. */
+  facts(session: number): SessionFacts | undefined {
+    this.#facts ??= new Map(Array.from(this.#standings.sessions(), ([id, { facts }]) => [id, facts]));
+    return this.#facts.get(session);
   }
 
   async #sources(): Promise<SourceIndex> {

@@ -109,8 +109,8 @@ t.test("chrome: Chrome's trace engine finds the flow through both services, and 
   const trace = await openTrace(await recorded(t));
   const { traceEvents } = JSON.parse(toChrome(await storyOf(trace))) as { traceEvents: Record<string, unknown>[] };
   const { Meta, Flows } = engine.Handlers.ModelHandlers;
-  const reader = new engine.Processor.TraceProcessor({ Meta, Flows } as never, {} as never);
-  await reader.parse(traceEvents as never, {} as never);
+  const reader = new engine.Processor.TraceProcessor({ Meta, Flows }, engine.Types.Configuration.defaults());
+  await reader.parse(traceEvents as unknown as engine.Types.Events.Event[], {});
   const data = reader.data as unknown as { Flows: { flows: { name: string; pid: number }[][] } };
   t.strictSame(
     data.Flows.flows.map((flow) => flow.map(({ name }) => name)),
@@ -237,3 +237,62 @@ t.test("the verb writes each form to a file of its owner alone, and never over a
   t.match(run("--to", "markdown", "--service", "volume"), "# 1 breakpoint hits in 1 services");
   t.throws(() => run("--to", "chrome", "--service", "nova"), /DT_SERVICE_UNKNOWN/);
 });
+
+t.test(
+  "pcapng: Wireshark dissects every packet, hits have comments, a long message is cut and says its length",
+  async (t) => {
+    const dir = join(t.testdir(), "trace");
+    const writer = await TraceWriter.open({ dir, facts: { version: "1.2.3" } });
+    writer.session(factsOf(1, "dap"));
+    writer.session(factsOf(2, "pydevd"));
+    writer.session(factsOf(3, "raw"));
+    writer.chunk(1, "client", encodeDap({ seq: 1, type: "request", command: "threads" }));
+    const long = encodeDap({ seq: 2, type: "event", event: "output", body: { output: "x".repeat(300_000) } });
+    writer.chunk(1, "debuggee", long.subarray(0, 1000));
+    writer.chunk(1, "debuggee", long.subarray(1000));
+    writer.chunk(2, "debuggee", Buffer.from("103\t4\t<xml></xml>\n"));
+    writer.chunk(3, "client", Buffer.from("where\n"));
+    writer.hit(1, hit(7, Date.now()));
+    await writer.close();
+    const trace = await openTrace(dir);
+    let messages = 0;
+    for await (const _ of trace.messages()) messages++;
+    trace.close();
+    const file = join(t.testdirName, "trace.pcapng");
+    const env = { ...process.env, NODE_OPTIONS: "" };
+    execFileSync(process.execPath, [program, "export", dir, "--to", "pcapng", "-o", file], { env });
+    const fields = [
+      "frame.interface_name",
+      "frame.len",
+      "frame.cap_len",
+      "frame.protocols",
+      "frame.comment",
+      "json.member",
+      "_ws.malformed",
+    ];
+    let output: string;
+    try {
+      const args = ["-r", file, "-T", "fields", "-E", "occurrence=f", ...fields.flatMap((field) => ["-e", field])];
+      output = execFileSync("tshark", args, { stdio: ["ignore", "pipe", "ignore"] }).toString();
+    } catch (error) {
+      t.fail(`apt-get install tshark: ${String(error)}`);
+      return;
+    }
+    const packets = output
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split("\t"));
+    t.equal(packets.length, messages + 1);
+    t.ok(
+      packets.every((packet) => (packet[6] ?? "") === ""),
+      "none is malformed",
+    );
+    const of = (name: string) => packets.filter((packet) => packet[0] === name);
+    t.match(of("api#1 client"), [["api#1 client", /\d+/, /\d+/, /json/, /threads/, "seq"]]);
+    const [cut] = of("api#1 debuggee");
+    t.ok(Number(cut?.[1]) > 300_000 && Number(cut?.[2]) <= 262_144, "its whole length is told");
+    t.match(of("api#2 debuggee"), [["api#2 debuggee", /\d+/, /\d+/, /data-text-lines/, /THREAD_CREATE/]]);
+    t.match(of("api#3 client"), [["api#3 client", /\d+/, /\d+/, /data-text-lines/]]);
+    t.match(of("api#1 hits"), [["api#1 hits", /\d+/, /\d+/, /json/, /hit #7 api#1 breakpoint create \(api\.py:2\)/]]);
+  },
+);

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import t from "tap";
 import type { Manifest } from "../../src/trace/format.ts";
-import { follow, openTrace, recoverTrace, TraceWriter } from "../../src/trace/index.ts";
+import { follow, HitIndex, openTrace, recoverTrace, TraceWriter } from "../../src/trace/index.ts";
 import type { MessageQuery, Trace, TraceEvent, TraceMessage } from "../../src/trace/index.ts";
 import { removeOldTraces } from "../../src/trace/old-traces.ts";
 import { factsOf, frameText, hitOf, nothingSent, openAll, random, readAll, sendSome, textOf } from "./recording.ts";
@@ -195,6 +195,17 @@ t.test("hits keep their numbers, and the texts that they need, when what said so
     Array.from({ length: 400 - (dropped?.hits ?? 0) }, (_, i) => i + 1 + (dropped?.hits ?? 0)),
   );
   for await (const { hit } of trace.hits({ from: 390 })) t.ok(hit.number >= 390);
+  const index = await HitIndex.open(trace);
+  t.strictSame([index.first, index.size], [(dropped?.hits ?? 0) + 1, 400]);
+  t.equal(index.numberOf("api#1", 390), 390, "one session: the number of the trace is that of the session");
+  t.equal(index.row(390).ordinal, 390);
+  t.equal((await index.find({}))[0], index.first);
+  index.close();
+  t.strictSame(
+    readdirSync(join(writer.dir, "hits")).map((file) => file.replace("idx", "mcap")),
+    readdirSync(writer.dir).filter((file) => file.endsWith(".mcap")),
+    "indexes go with their segments",
+  );
   const texts = new Set(hits.map((hit) => trace.source(hit.snapshot.frames[0]?.source ?? "")));
   t.strictSame([...texts], ["print(1)\n"]);
   t.equal(before, 2);
