@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { parseSpec, type BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
+import { readBreakpoints } from "../breakpoints/file.ts";
 import { loadConfig, parseConfig, parseHold, type Config } from "../config.ts";
 import { record } from "../headless/recording.ts";
 import { printError, printJson, printLine, whenOutputCloses } from "./output.ts";
@@ -14,6 +15,7 @@ import { version } from "./version.ts";
 interface Flags {
   readonly at?: readonly string[];
   readonly require?: readonly string[];
+  readonly breakpoints?: readonly string[];
   readonly service?: readonly string[];
   readonly config?: string;
   readonly attach?: string;
@@ -32,6 +34,7 @@ const examples = `
 Examples:
   $ debugtap record --at cinder/volume/api.py:240 --at 'cinder.volume.manager:VolumeManager.create_volume'
   $ debugtap record --at 'app.py:/total =/ if total > 100' --for 30s
+  $ debugtap record --breakpoints .idea/workspace.xml --for 5m
   $ debugtap record --require app.py:12 -- curl -sS http://127.0.0.1:8776/v3/volumes
   $ debugtap record --attach 127.0.0.1:5678 --wire dap --at app.py:12 --hits 10 -o trace
   $ debugtap hits latest                              what was hit
@@ -53,6 +56,11 @@ export function recordCommand(): Command {
     .argument("[command...]", "behind `--`: what sets it off, such as a curl")
     .option("--at <spec>", "a breakpoint; may be given several times", many)
     .option("--require <spec>", "as --at, and it must be hit", many)
+    .option(
+      "--breakpoints <file>",
+      "breakpoints of a file: debugtap's own YAML, .vscode, or PyCharm's .idea/workspace.xml",
+      many,
+    )
     .option("--service <name>", "only this service; may be given several times", many)
     .option(
       "-c, --config <file>",
@@ -80,7 +88,7 @@ export function recordCommand(): Command {
 }
 
 async function run(command: readonly string[], flags: Flags): Promise<void> {
-  const specs = specsOf(flags);
+  const specs = await specsOf(flags);
   const read = await configOf(flags);
   const config = {
     ...read,
@@ -122,8 +130,10 @@ async function run(command: readonly string[], flags: Flags): Promise<void> {
   if (error !== undefined) printError(error, { json });
 }
 
-function specsOf({ at = [], require = [] }: Flags): BreakpointSpec[] {
+async function specsOf({ at = [], require = [], breakpoints = [] }: Flags): Promise<BreakpointSpec[]> {
+  const files = await Promise.all(breakpoints.map((file) => readBreakpoints(file)));
   const specs = [
+    ...files.flat(),
     ...at.map((text) => parseSpec(text)),
     ...require.map((text) => ({ ...parseSpec(text), required: true })),
   ];
