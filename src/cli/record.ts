@@ -5,6 +5,8 @@ import { parseSpec, type BreakpointSpec } from "../../protocol/breakpoint-spec.t
 import { readBreakpoints } from "../breakpoints/file.ts";
 import { loadConfig, parseConfig, parseHold, type Config } from "../config.ts";
 import { record } from "../headless/recording.ts";
+import { keepSecretsOption, withSecrets } from "./keep-secrets.ts";
+import type { SecretFlags } from "./keep-secrets.ts";
 import { printError, printJson, printLine, whenOutputCloses } from "./output.ts";
 import { hasColor } from "./paint.ts";
 import { promptOnTerminal } from "./prompt.ts";
@@ -12,7 +14,7 @@ import { eventText, resultLines } from "./record-lines.ts";
 import { endpoint, selectServices } from "./services.ts";
 import { version } from "./version.ts";
 
-interface Flags {
+interface Flags extends SecretFlags {
   readonly at?: readonly string[];
   readonly require?: readonly string[];
   readonly breakpoints?: readonly string[];
@@ -82,6 +84,7 @@ export function recordCommand(): Command {
       "5s",
     )
     .option("--no-capture", "only count hits: no stack, no values")
+    .addOption(keepSecretsOption())
     .option("--json", "one event a line as JSON; the command's output goes to stderr")
     .addHelpText("after", examples)
     .action(async (command: string[], flags: Flags) => await run(command, flags));
@@ -89,7 +92,7 @@ export function recordCommand(): Command {
 
 async function run(command: readonly string[], flags: Flags): Promise<void> {
   const specs = await specsOf(flags);
-  const read = await configOf(flags);
+  const read = withSecrets(await configOf(flags), flags);
   const config = {
     ...read,
     record: { ...read.record, enabled: true, capture: true, time: time("--time", flags.time) },
