@@ -193,22 +193,27 @@ class SideRedactor {
   }
 
   #longFrame(framer: Framer, head: Uint8Array): Uint8Array {
-    const text = decoder.decode(head);
     if (framer.lastKind === "header") return contentLengthFrame(encoder.encode(JSON.stringify(failedMarker)));
-    return encoder.encode(`${/^-?\d{1,10}\t-?\d{1,15}\t/.exec(text)?.[0] ?? ""}${failedMarker}\n`);
+    return encoder.encode(`${lineHead(head)}${failedMarker}\n`);
   }
 
-  /** A message that is cut off, as bytes. */
+  /** A message that is cut off: its head as it is, so that a reader sees the beginning of a message, and what is left of its body. */
   #rest(): Uint8Array | undefined {
-    if (this.#tooLong !== undefined) {
-      this.#tooLong = undefined;
-      return unreadable;
-    }
-    const held = this.#held.take(this.#held.byteLength);
+    const isLong = this.#tooLong !== undefined;
+    const held = this.#tooLong ?? this.#held.take(this.#held.byteLength);
+    this.#tooLong = undefined;
     if (held.length === 0) return undefined;
+    const isLine = this.#wire === "pydevd" && this.#framer?.bodyOffset === 0;
+    const start = isLine ? lineHead(held).length : (this.#framer?.bodyOffset ?? -1);
+    const head = held.subarray(0, Math.max(0, start));
+    const body = held.subarray(head.length);
     const text = this.#unframed();
-    const masked = this.#isAlert ? unreadable : (concat([text.push(held), text.release()]) ?? held);
-    return masked.length > held.length ? masked.subarray(0, characterStart(masked, held.length)) : masked;
+    const isAnswer = start !== -1 && body.length > 0 && this.#isAlert;
+    const masked = isLong || isAnswer ? unreadable : concat([text.push(body), text.release()]);
+    const rest = concat([head, masked]);
+    return rest === undefined || isLine || rest.length <= held.length
+      ? rest
+      : rest.subarray(0, characterStart(rest, held.length));
   }
 
   #safely(mask: () => string): string {
@@ -223,6 +228,11 @@ class SideRedactor {
 /** pydevd's 205: a token, and nothing that says so. */
 function isToken(body: Uint8Array): boolean {
   return body[0] === 50 && body[1] === 48 && body[2] === 53 && body[3] === 9;
+}
+
+/** Id and seq of a pydevd line, with their tabs. */
+function lineHead(line: Uint8Array): string {
+  return /^-?\d{1,10}\t-?\d{1,15}\t/.exec(decoder.decode(line.subarray(0, 40)))?.[0] ?? "";
 }
 
 /** The last place up to `at` where a character begins. */
