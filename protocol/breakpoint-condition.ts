@@ -85,6 +85,16 @@ export function conditionEnd(text: string, from: number, isClause: (word: string
   return { end, ...(serviceAlone && lastIn !== undefined ? { service: { at: lastIn.start, name } } : {}) };
 }
 
+/** The condition as it can stand at the end of a SPEC that names no service: in parentheses where its `in` would be asked about. */
+export function plainCondition(condition: string): string {
+  try {
+    return conditionEnd(condition, 0, () => false).service === undefined ? condition : `(${condition})`;
+  } catch {
+    // Whoever reads the SPEC says what is wrong with it.
+    return condition;
+  }
+}
+
 function isOperand({ kind, text }: PythonToken): boolean {
   if (kind === "name") return !operators.has(text);
   return kind === "number" || kind === "string" || (kind === "operator" && [")", "]", "}", "..."].includes(text));

@@ -19,7 +19,7 @@
 // - `if EXPR` goes on to the next clause: see breakpoint-condition.ts. `in SERVICE` stands before `if`, or behind another clause;
 //   right behind EXPR it would be Python's `in`.
 // - Each clause stands once.
-import { conditionEnd } from "./breakpoint-condition.ts";
+import { conditionEnd, plainCondition } from "./breakpoint-condition.ts";
 import { formatWhere, parseWhere } from "./breakpoint-where.ts";
 import type { Place } from "./breakpoint-where.ts";
 import { specError } from "./spec-error.ts";
@@ -69,7 +69,7 @@ export function formatSpec(spec: Omit<BreakpointSpec, "text">): string {
     ...(rate === undefined ? [] : [`rate ${formatRate(rate)}`]),
     ...(required === true ? ["required"] : []),
     ...(disabled === true ? ["disabled"] : []),
-    ...(condition === undefined ? [] : [`if ${condition}`]),
+    ...(condition === undefined ? [] : [`if ${service === undefined ? plainCondition(condition) : condition}`]),
   ].join(" ");
 }
 

@@ -24,3 +24,10 @@ export function specError(text: string, at: number, what: string, { expected, fi
     ...(fix === undefined ? {} : { fix: `'${fix.replaceAll("'", String.raw`'\''`)}'` }),
   });
 }
+
+/** What an error about a SPEC says, in one line: for a file, which shows the place itself. Throws again what is no such error. */
+export function oneLine(error: unknown): string {
+  if (!(error instanceof DebugtapError)) throw error;
+  const [what = ""] = error.message.split("\n");
+  return error.why === undefined ? what : `${what}; ${error.why}`;
+}

@@ -210,6 +210,13 @@ t.test("what is wrong, where, what was expected, and a SPEC to paste", async (t)
   t.equal(quoted.slice(caret.length), "[31m", "the caret stands under the escape character");
 });
 
+t.test("a condition that would be asked about is written in parentheses", async (t) => {
+  const spec = { where: a3, condition: "x in nova-api" };
+  t.equal(formatSpec(spec), "a.py:3 if (x in nova-api)");
+  t.equal(formatSpec({ ...spec, service: "api" }), "a.py:3 in api if x in nova-api");
+  t.equal(formatSpec({ ...spec, condition: "x > 3 in y" }), "a.py:3 if (x > 3 in y)");
+});
+
 const plain = { noNullPrototype: true } as const;
 const segment = fc.stringMatching(/^[A-Za-z0-9_.+ -]{1,12}$/);
 const path = fc

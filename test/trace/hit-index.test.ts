@@ -2,6 +2,7 @@
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import t, { type Test } from "tap";
 import { hasWords, wordsOf } from "../../protocol/hit-words.ts";
@@ -354,6 +355,19 @@ t.test("damage is told each time: what it left is not stored", async (t) => {
   t.notOk(indexFiles(dir).includes(first.replace("mcap", "idx")));
 });
 
+/** An index with another head, whose checksum is right. */
+function withHead(index: Buffer, change: (text: string) => string): Buffer {
+  const aligned = (length: number): number => Math.ceil(length / 8) * 8;
+  const length = index.readUInt32LE(8);
+  const head = Buffer.from(change(index.toString("utf8", 16, 16 + length)));
+  const start = Buffer.alloc(aligned(16 + head.length));
+  index.copy(start, 0, 0, 8);
+  start.writeUInt32LE(head.length, 8);
+  start.writeUInt32LE(crc32(head), 12);
+  head.copy(start, 16);
+  return Buffer.concat([start, index.subarray(aligned(16 + length))]);
+}
+
 t.test("an index that is damaged, cut off, of another segment or of a later version is made again", async (t) => {
   const dir = join(t.testdir(), "trace");
   await (await begin(dir)).close();
@@ -361,9 +375,16 @@ t.test("an index that is damaged, cut off, of another segment or of a later vers
   const path = join(dir, "hits", first);
   const good = readFileSync(path);
   const expected = await using(dir, async (index) => [index.row(3), await index.find({ words: ["value-1"] })]);
+  const other = readFileSync(join(dir, "hits", second));
+  const [named = ""] = /"file":.*?,"size":\d+/.exec(good.toString("latin1")) ?? [];
   const wrong: [string, Buffer][] = [
-    ["another segment's", readFileSync(join(dir, "hits", second))],
+    ["another segment's", other],
     ["a later version", Buffer.concat([Buffer.from("dthits2\n"), good.subarray(8)])],
+    ["of another file of that name and size", withHead(other, (text) => text.replace(/"file":.*?,"size":\d+/, named))],
+    [
+      "with a hit too many",
+      withHead(good, (text) => text.replace(/"hits":(\d+)/, (_, hits) => `"hits":${Number(hits) + 1}`)),
+    ],
     ["empty", Buffer.alloc(0)],
     ["no head", good.subarray(0, 12)],
   ];
