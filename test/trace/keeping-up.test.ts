@@ -63,7 +63,7 @@ t.test("kill -9 at any moment: every hit that was written is there, or was dropp
     "as a segment is dropped": (file, dir) => file.endsWith(".mcap") && !existsSync(join(dir, file)),
   };
   const next = random(11);
-  const runs = [...Object.entries(moments), ...Array.from({ length: 7 }, () => ["some time"] as const)];
+  const runs = [...Object.entries(moments), ...Array.from({ length: 5 }, () => ["some time"] as const)];
   let drops = 0;
   for (const [i, [when, isIt]] of runs.entries()) {
     const dir = join(parent, `trace-${i}`);
@@ -103,7 +103,7 @@ t.test("kill -9 at any moment: every hit that was written is there, or was dropp
       trace.close();
     }
   }
-  t.ok(drops > 5, `segments had been dropped in ${drops} of ${runs.length} runs`);
+  t.ok(drops > 3, `segments had been dropped in ${drops} of ${runs.length} runs`);
 });
 
 t.test(
