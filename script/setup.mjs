@@ -52,6 +52,7 @@ function system() {
     ["iproute2", () => onPath("ss")],
     ["socat", () => onPath("socat")],
     ["autossh", () => onPath("autossh")],
+    ["sqlite3", () => onPath("sqlite3")],
   ];
   const missing = wanted.filter(([, present]) => !present()).map(([name]) => name);
   if (missing.length > 0) {

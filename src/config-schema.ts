@@ -5,6 +5,7 @@
 // - Nothing is transformed: the schema says what may be written, config.ts says what it means.
 // - Every key has a description, and every value says in one sentence what it must be; that sentence is the error.
 import { z } from "zod";
+import { agePattern, sizePattern } from "./config-amounts.ts";
 
 /** Sessions are called `cinder-api#1`: a name has no space, no `#` and does not look like an option. */
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -20,6 +21,8 @@ const sentences = {
   ssh: "ssh is `user@host`, `user@host:port` or an alias of ~/.ssh/config",
   wire: "wire is `pydevd`, `dap` or `raw`",
   time: "time is a time with its unit, at most 99 s: `500ms`, `2s`",
+  maxSize: "max_size is `none` or a size with its unit, at least 10 MB: `500MB`, `2GB`",
+  maxAge: "max_age is `none` or a time with its unit, at least a minute: `12h`, `7d`",
   drive: "drive is `first`, `any` or `ask`",
   onLeave: "on_leave is `keep`, `resume` or `end`",
   correlate: "correlate is a list of names such as `[context.request_id]`",
@@ -154,6 +157,49 @@ const serviceSchema = z
   )
   .describe("One thing to debug");
 
+const secretNames = (what: string) =>
+  z
+    .array(text(`an entry of ${what}`, 100), { error: `${what} is a list of names such as \`[tenant_pin]\`` })
+    .max(200, { error: `${what} is a list of at most 200 names` });
+const typeGlobs = (what: string) =>
+  z
+    .array(text(`an entry of ${what}`, 100), {
+      error: `${what} is a list of types such as \`[SecretStr, "*.Credentials"]\``,
+    })
+    .max(200, { error: `${what} is a list of at most 200 types` });
+
+const secretsSchema = z
+  .strictObject(
+    {
+      mask: z
+        .boolean({ error: "mask is true or false" })
+        .exactOptional()
+        .describe("Whether secrets are masked before a trace is written; default true; false is as `--keep-secrets`"),
+      names: secretNames("names")
+        .exactOptional()
+        .describe("More names of secrets, however they are written: `tenant_pin` is `Tenant-PIN` too"),
+      keep: secretNames("keep").exactOptional().describe("Names that are no secrets here, such as `token` in a parser"),
+      types: z
+        .strictObject(
+          {
+            mask: typeGlobs("types.mask")
+              .exactOptional()
+              .describe("Types whose values are secrets, beside `SecretStr` and `SecretBytes`; `*` is anything"),
+            keep: typeGlobs("types.keep")
+              .exactOptional()
+              .describe("Types whose values are none, whatever they are called"),
+          },
+          { error: "types is a map such as `{ mask: [ApiKey] }`" },
+        )
+        .exactOptional()
+        .describe("Types of values that are secrets, or are none, as the debuggee says them"),
+    },
+    { error: "secrets is a map such as `{ names: [tenant_pin] }`" },
+  )
+  .describe(
+    "What is masked in traces, beside what is known: passwords, tokens, keys, cookies, by their names and by their look",
+  );
+
 const recordSchema = z
   .strictObject(
     {
@@ -162,6 +208,20 @@ const recordSchema = z
         .exactOptional()
         .describe("Whether sessions are recorded; default true"),
       dir: text("dir").exactOptional().describe("Directory that gets one trace directory a run, relative to this file"),
+      max_size: z
+        .string({ error: sentences.maxSize })
+        .regex(sizePattern, { error: sentences.maxSize })
+        .exactOptional()
+        .describe(
+          "Bytes of one trace directory, in KB, MB or GB of 1000: when it gets larger, its oldest part is dropped; default `10GB`; `none`: no bound",
+        ),
+      max_age: z
+        .string({ error: sentences.maxAge })
+        .regex(agePattern, { error: sentences.maxAge })
+        .exactOptional()
+        .describe(
+          "What is older is dropped: from the running trace, and, when debugtap starts, finished traces in `dir`; `12h`, `7d`; default `none`",
+        ),
       capture: z
         .boolean({ error: "capture is true or false" })
         .exactOptional()
@@ -177,6 +237,7 @@ const recordSchema = z
         .regex(/^(?:[1-9]\d{0,4}ms|[1-9]\d?s)$/, { error: sentences.time })
         .exactOptional()
         .describe("Time for all that is taken at a hit; default `500ms`"),
+      secrets: secretsSchema.exactOptional(),
     },
     { error: "record is a map such as `{ depth: 3 }`" },
   )

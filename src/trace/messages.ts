@@ -1,7 +1,16 @@
 // What the forwarding thread and the recorder's worker say to each other beside the records, which go through shared memory.
+import type { Missed } from "../../protocol/control.ts";
+import type { SecretRules } from "../../protocol/redact.ts";
 import type { PackedRecord } from "./batch.ts";
-import type { SegmentEntry, SourceVersion } from "./format.ts";
+import type { Dropped, DropReason, SegmentEntry, SourceVersion } from "./format.ts";
+import type { Limits } from "./retention.ts";
 import type { SlotMemory } from "./slots.ts";
+
+export interface SecretOptions {
+  /** Of the markers. */
+  readonly key: Uint8Array;
+  readonly rules: SecretRules;
+}
 
 export interface WorkerOptions {
   readonly dir: string;
@@ -16,7 +25,10 @@ export interface WorkerOptions {
   readonly started: number;
   /** Bytes after which a live segment is sealed. */
   readonly segmentBytes: number;
+  readonly keep: Limits;
   readonly memory: SlotMemory;
+  /** Absent: secrets are recorded as they are. */
+  readonly secrets?: SecretOptions;
 }
 
 /** A file as it was found; `why` where its text could not be had. */
@@ -37,9 +49,9 @@ export interface TraceSummary {
   readonly records: number;
   readonly bytes: number;
   /** What gap records say is missing, and what could not even be said because the disk refused it. */
-  readonly lostChunks: number;
-  readonly lostBytes: number;
+  readonly missed: Missed;
   readonly segments: readonly SegmentEntry[];
+  readonly dropped?: Dropped;
 }
 
 export type FromWorker =
@@ -47,6 +59,7 @@ export type FromWorker =
   | { readonly type: "refused"; readonly why: string }
   | { readonly type: "failed"; readonly why: string; readonly sealing: boolean }
   | { readonly type: "resumed" }
+  | { readonly type: "dropped"; readonly by: DropReason }
   | { readonly type: "source"; readonly bytes: number }
   | { readonly type: "flushed"; readonly id: number; readonly why?: string }
   | { readonly type: "closed"; readonly summary: TraceSummary };
