@@ -22,7 +22,7 @@ interface Pattern {
 const word = "(?<![A-Za-z0-9])";
 
 const patterns: readonly Pattern[] = [
-  { stem: "eyj", match: /(?<![A-Za-z0-9+/_])(eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*){0,3})/dg },
+  { stem: "eyj", match: /(?<![A-Za-z0-9+/_])(eyJ[\w-]{8,4000}\.[\w-]{4,}(?:\.[\w-]*){0,3})/dg },
   // Cut off in its head: {"alg":, {"typ":, {"kid":, {"enc":, {"x5t":
   { stem: "eyj", match: /(?<![A-Za-z0-9+/_])(eyJ(?:hbGciOi|0eXAiOi|raWQiOi|lbmMiOi|4NXQiOi)[\w.-]*)/dg },
   { stem: "bearer", match: /\bbearer(?:\s+|%20|\+)["']?([\w.~+/=-]{8,})/dgi, unless: isProse },
@@ -70,6 +70,10 @@ const patterns: readonly Pattern[] = [
   { stem: "://", match: /:\/\/[^\s:/?#@'"<>\\]*:([^\s/?#'"<>\\]+)@/dg, unless: isMasked },
   { stem: "://", match: /:\/\/([A-Za-z0-9_~.-]{20,})@/dg },
   { stem: "identified", match: /\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?["']([^"']+)/dgi },
+  { stem: "login", match: /\blogin\s+\S+\s+password\s+(\S+)/dgi },
+  { stem: "basicauth(", match: /BasicAuth\(\s*[bu]?["'][^"']*["'],\s*[bu]?["']([^"']+)/dg },
+  { stem: "sshpass", match: /\bsshpass["']?,?\s+["']?-p["']?,?\s*["']?([^\s"']+)/dg },
+  { stem: "token ", match: /\btoken\s+([A-Za-z0-9]{30,})/dgi },
   { stem: "sig=", match: /[?&;]sig=([\w%+/=-]{16,})/dg },
   { stem: "signature=", match: /[?&;]x-(?:amz|goog|ms)-signature=([\w%+/=-]{16,})/dgi },
   // Hashes of passwords.
@@ -147,6 +151,13 @@ export function patternRanges(text: string, lower: string): Range[] {
     }
   }
   return found;
+}
+
+/** Where a PEM key begins that does not end in this text; -1 when there is none. */
+export function openKeyAt(text: string): number {
+  const at = text.lastIndexOf("-----BEGIN ");
+  const isKey = at !== -1 && /^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----/.test(text.slice(at, at + 80));
+  return isKey && !text.includes("-----END ", at) ? at : -1;
 }
 
 /** Letters alone, as in `Bearer authentication`. */
