@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { parseSpec, type BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
+import { readBreakpoints } from "../breakpoints/file.ts";
 import { loadConfig, parseConfig, parseHold, type Config } from "../config.ts";
 import { record } from "../headless/recording.ts";
 import { printError, printJson, printLine, whenOutputCloses } from "./output.ts";
@@ -14,6 +15,7 @@ import { version } from "./version.ts";
 interface Flags {
   readonly at?: readonly string[];
   readonly require?: readonly string[];
+  readonly breakpoints?: readonly string[];
   readonly service?: readonly string[];
   readonly config?: string;
   readonly attach?: string;
@@ -33,11 +35,12 @@ Examples:
   $ debugtap record --at cinder/volume/api.py:240 --at 'cinder.volume.manager:VolumeManager.create_volume'
   $ debugtap record --at 'app.py:/total =/ if total > 100' --for 30s
   $ debugtap record --require app.py:12 -- curl -sS http://127.0.0.1:8776/v3/volumes
+  $ debugtap record -b .idea/workspace.xml -b more.yml --for 5m
   $ debugtap record --attach 127.0.0.1:5678 --wire dap --at app.py:12 --hits 10 -o trace
   $ debugtap hits latest                              what was hit
 
-A breakpoint is PATH:LINE, PATH:/TEXT/ or MODULE:FUNCTION, with \`hits >= N\`, \`log "x={x}"\`, \`max N\`, \`rate N/s\`, \`in SERVICE\` and,
-last, \`if EXPR\`. It is set in every service, in every process and in their children.
+A breakpoint is PATH:LINE, PATH:/TEXT/ or MODULE:FUNCTION, with \`hits >= N\`, \`log "x={x}"\`, \`max N\`, \`rate N/s\`, \`in SERVICE\`,
+\`if EXPR\`, in any order but for \`in\`, which stands before \`if\`; see docs/breakpoints.md. It is set in every service, in every process and in their children.
 
 Exit codes: 0 done, 1 a required breakpoint was never hit, 2 usage, 3 a connection, 4 a service could not be driven.`;
 
@@ -53,6 +56,11 @@ export function recordCommand(): Command {
     .argument("[command...]", "behind `--`: what sets it off, such as a curl")
     .option("--at <spec>", "a breakpoint; may be given several times", many)
     .option("--require <spec>", "as --at, and it must be hit", many)
+    .option(
+      "-b, --breakpoints <file>",
+      "a file of them: debugtap's YAML, PyCharm's workspace.xml, VS Code's state.vscdb or an export; may be given several times",
+      many,
+    )
     .option("--service <name>", "only this service; may be given several times", many)
     .option(
       "-c, --config <file>",
@@ -80,7 +88,7 @@ export function recordCommand(): Command {
 }
 
 async function run(command: readonly string[], flags: Flags): Promise<void> {
-  const specs = specsOf(flags);
+  const specs = await specsOf(flags);
   const read = await configOf(flags);
   const config = {
     ...read,
@@ -122,17 +130,24 @@ async function run(command: readonly string[], flags: Flags): Promise<void> {
   if (error !== undefined) printError(error, { json });
 }
 
-function specsOf({ at = [], require = [] }: Flags): BreakpointSpec[] {
-  const specs = [
+async function specsOf({ at = [], require = [], breakpoints = [] }: Flags): Promise<BreakpointSpec[]> {
+  const read: BreakpointSpec[] = [];
+  for (const file of breakpoints) read.push(...(await readBreakpoints(file)));
+  const all = [
     ...at.map((text) => parseSpec(text)),
     ...require.map((text) => ({ ...parseSpec(text), required: true })),
+    ...read,
   ];
-  const wanted = specs.filter(({ disabled }) => disabled !== true);
-  if (wanted.length > 0) return wanted;
-  throw new DebugtapError("DT_USAGE", "there is no breakpoint to record", {
-    why: "what is recorded are hits of breakpoints",
-    fix: "debugtap record --at app/api.py:240",
-  });
+  const specs = all.filter(({ disabled }) => disabled !== true);
+  if (specs.length > 0) return specs;
+  throw new DebugtapError(
+    "DT_USAGE",
+    all.length === 0 ? "there is no breakpoint to record" : "all breakpoints are disabled",
+    {
+      why: "what is recorded are hits of breakpoints",
+      fix: "debugtap record --at app/api.py:240",
+    },
+  );
 }
 
 async function configOf({ attach, wire, config, service = [] }: Flags): Promise<Config> {

@@ -32,6 +32,8 @@ t.test(
     const hosts = { vm: { ssh: sshd.alias, ssh_config: sshd.sshConfig } };
     const correlate = ["volume.path"];
     writeFileSync(config, JSON.stringify({ hosts, services, correlate, record: { dir: join(dir, "traces") } }));
+    const breakpoints = join(dir, "own.yml");
+    writeFileSync(breakpoints, "breakpoints:\n  - api:Api.do_GET max 1\n  - { at: api.py:1, disabled: true }\n");
     const urls = join(dir, "urls");
     const script = `until [ -s ${urls} ]; do :; done; for url in $(cat ${urls}); do curl -sS $url/req-7; done; exit 3`;
     const recorder = record(
@@ -41,8 +43,8 @@ t.test(
         config,
         "--require",
         `${there}/api.py:/# breakpoint/`,
-        "--at",
-        "api:Api.do_GET max 1",
+        "--breakpoints",
+        breakpoints,
         "--at",
         "api.py:/def log_/ in old",
         "--settle",
@@ -82,7 +84,7 @@ t.test(
     t.match(recorder.stderr(), "/req-7\n/req-7\n", "the command's output is passed on");
     t.strictSame(
       result.breakpoints.map(({ hits: count }) => count),
-      [1, 0, 2],
+      [0, 2, 1],
     );
     const trace = await openTrace(result.trace);
     t.match(await trace.triggers(), [{ id: 1, exit: 3, stdout: "/req-7\n/req-7\n" }]);
