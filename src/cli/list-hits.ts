@@ -92,6 +92,10 @@ class HitList {
     let number = this.#index.size;
     for await (const record of laterRecords(this.#trace)) {
       if ("lost" in record) continue;
+      if ("dropped" in record) {
+        number = record.hits;
+        continue;
+      }
       if (record.kind === "trigger") this.#triggers.set(record.trigger.id, record.trigger);
       if (record.kind === "open" || record.kind === "chunk") opened.add(record.session.id);
       // As in the index: what is not known has no number.
@@ -119,7 +123,7 @@ class HitList {
   }
 
   #tell(page: { from: number; page: number }, to: number, found: number): void {
-    const all = this.#index.size;
+    const all = this.#index.size - this.#index.first + 1;
     if (found === 0 && !this.#options.follow)
       say(all === 0 ? `no hits in ${this.#trace.dir}` : `none of ${all} hits is meant`);
     else if (to < found) say(`hits ${page.from + 1} to ${to} of ${found}; go on with --page ${page.page + 1}`);

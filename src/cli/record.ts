@@ -34,6 +34,7 @@ const examples = `
 Examples:
   $ debugtap record --at cinder/volume/api.py:240 --at 'cinder.volume.manager:VolumeManager.create_volume'
   $ debugtap record --at 'app.py:/total =/ if total > 100' --for 30s
+  $ debugtap record --breakpoints .idea/workspace.xml --for 5m
   $ debugtap record --require app.py:12 -- curl -sS http://127.0.0.1:8776/v3/volumes
   $ debugtap record -b .idea/workspace.xml -b more.yml --for 5m
   $ debugtap record --attach 127.0.0.1:5678 --wire dap --at app.py:12 --hits 10 -o trace
@@ -57,8 +58,13 @@ export function recordCommand(): Command {
     .option("--at <spec>", "a breakpoint; may be given several times", many)
     .option("--require <spec>", "as --at, and it must be hit", many)
     .option(
+<<<<<<< HEAD
       "-b, --breakpoints <file>",
       "a file of them: debugtap's YAML, PyCharm's workspace.xml, VS Code's state.vscdb or an export; may be given several times",
+=======
+      "--breakpoints <file>",
+      "breakpoints of a file: debugtap's own YAML, .vscode, or PyCharm's .idea/workspace.xml",
+>>>>>>> main
       many,
     )
     .option("--service <name>", "only this service; may be given several times", many)
@@ -131,9 +137,15 @@ async function run(command: readonly string[], flags: Flags): Promise<void> {
 }
 
 async function specsOf({ at = [], require = [], breakpoints = [] }: Flags): Promise<BreakpointSpec[]> {
+<<<<<<< HEAD
   const read: BreakpointSpec[] = [];
   for (const file of breakpoints) read.push(...(await readBreakpoints(file)));
   const all = [
+=======
+  const files = await Promise.all(breakpoints.map((file) => readBreakpoints(file)));
+  const specs = [
+    ...files.flat(),
+>>>>>>> main
     ...at.map((text) => parseSpec(text)),
     ...require.map((text) => ({ ...parseSpec(text), required: true })),
     ...read,

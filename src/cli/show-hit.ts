@@ -43,9 +43,9 @@ export async function showHit(trace: Trace, name: string, options: HitOptions): 
 function numberOf(index: HitIndex, name: string, dir: string): number {
   const [, session, ordinal] = /^(.+):(\d+)$/.exec(name) ?? [];
   const number = session === undefined ? Number(name) : index.numberOf(session, Number(ordinal));
-  if (number !== undefined && number >= 1 && number <= index.size) return number;
+  if (number !== undefined && number >= index.first && number <= index.size) return number;
   throw new DebugtapError("DT_USAGE", `the trace has no hit ${name}`, {
-    why: index.size === 0 ? "it has no hits" : `it has 1 to ${index.size}`,
+    why: index.size < index.first ? "it has no hits" : `it has ${index.first} to ${index.size}`,
     fix: `debugtap hits ${dir}`,
   });
 }

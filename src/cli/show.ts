@@ -10,6 +10,8 @@ import { printJson, printLine } from "./output.ts";
 import { hasColor } from "./paint.ts";
 import {
   drained,
+  droppedJson,
+  droppedText,
   findSession,
   messageJson,
   messageLine,
@@ -104,8 +106,14 @@ function isHit(name: string | undefined, options: Options): boolean {
 
 function showSessions(trace: Trace, { json }: Options): void {
   const sessions = trace.sessions();
-  if (json) for (const { facts, ...session } of sessions) printJson({ ...facts, ...session });
-  else if (sessions.length === 0) printLine(`no sessions in ${trace.dir}`);
+  const { dropped } = trace;
+  if (json) {
+    for (const { facts, ...session } of sessions) printJson({ ...facts, ...session });
+    if (dropped !== undefined) printJson({ dropped: droppedJson(dropped) });
+    return;
+  }
+  if (dropped !== undefined) printLine(droppedText(dropped, trace.started));
+  if (sessions.length === 0) printLine(`no sessions in ${trace.dir}`);
   else printLine(sessionTable(sessions, hasColor(process.stdout)).join("\n"));
 }
 
@@ -124,9 +132,7 @@ async function showHits(trace: Trace, name: string | undefined, options: Options
     throw new DebugtapError("DT_USAGE", "--hits does not go with --follow or --raw", { fix: "--hits --json" });
   const color = hasColor(process.stdout);
   const textOf = (sha256: string) => trace.source(sha256);
-  const counted = trace.sessions();
-  const total = (id?: number) =>
-    counted.filter(({ facts }) => id === undefined || facts.id === id).reduce((sum, { hits }) => sum + hits, 0);
+  const total = (id?: number) => trace.hitCount(id);
   const { from, count = Infinity, since = -Infinity, until = Infinity, ...which } = query(trace, name, options, total);
   // Numbers have holes where a hit could not be stored, so the last ones are found by counting.
   let skip = options.last === undefined ? 0 : from - 1;

@@ -2,7 +2,7 @@
 //
 // Rules
 // - A hit's number counts the hits of the trace from 1, in the order in which they were captured, as hits() gives them: it stays the
-//   same while the trace grows.
+//   same while the trace grows, and when its oldest segments are dropped.
 // - A sealed segment has an index on the disk, or gets one here; a live one, one that is damaged, and one in a directory that
 //   cannot be written to are indexed in memory. What is damaged is told each time, so it is not stored.
 import type { Columns, NumberColumn } from "./hit-columns.ts";
@@ -49,9 +49,20 @@ export class HitIndex {
     this.#onProgress = onProgress;
   }
 
+  /** The number of the first one: not 1 where segments were dropped. */
+  get first(): number {
+    return this.#dropped + 1;
+  }
+
+  /** The number of the last one. */
   get size(): number {
     const last = this.#entries.at(-1);
-    return (last?.before ?? 0) + (last?.count ?? 0);
+    return (last?.before ?? this.#dropped) + (last?.count ?? 0);
+  }
+
+  /** Hits of the segments that are not there any more. */
+  get #dropped(): number {
+    return this.#trace.dropped?.hits ?? 0;
   }
 
   /** Numbers of the hits that are asked for, in order. */
@@ -141,7 +152,7 @@ export class HitIndex {
   }
 
   #number(indexes: readonly SegmentIndex[]): void {
-    let before = 0;
+    let before = this.#dropped;
     this.#entries = indexes.map((index, segment) => {
       const sessions = index.columns.numbers("session");
       const known = (session: number): boolean => this.#trace.facts(session) !== undefined;

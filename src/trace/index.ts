@@ -1,3 +1,4 @@
+export type { Dropped } from "./format.ts";
 export { follow, laterRecords } from "./follow.ts";
 export { HitGroups } from "./hit-groups.ts";
 export type { HitGroup } from "./hit-groups.ts";

@@ -102,7 +102,7 @@ export class SealedWriter {
     await this.#mcap.addMetadata({ name, metadata: new Map([["json", JSON.stringify(value)]]) });
   }
 
-  async end(file: string): Promise<SegmentEntry> {
+  async end(file: string): Promise<Omit<SegmentEntry, "frames" | "hits">> {
     await this.#mcap.end();
     const messages = Number(this.#mcap.statistics?.messageCount ?? 0);
     const bytes = Number(this.#sink.position());
@@ -149,6 +149,7 @@ async function copyRecords(
   { number, version, tally, file, index }: Omit<Seal, "dir"> & { file: string; index: IndexBuilder },
 ): Promise<SegmentEntry> {
   await writer.start(version, number);
+  const before = tally.frames;
   const decoder = new RecordDecoder();
   const blocks: BlockMark[] = [];
   let last: StoredMessage | undefined;
@@ -168,7 +169,7 @@ async function copyRecords(
   blocks.push(tally.block());
   await writer.json(metadataNames.sessions, tally.segment());
   await writer.json(metadataNames.frames, blocks);
-  return writer.end(file);
+  return { ...(await writer.end(file)), frames: tally.frames - before, hits: index.hits };
 }
 
 /** A damaged batch may have held bytes of any session: the sealed file says so with a gap of unknown size for each. */

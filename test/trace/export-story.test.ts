@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import * as engine from "@paulirish/trace_engine";
+import type { Har } from "har-format";
 import { marked } from "marked";
 import t, { type Test } from "tap";
 import { encodeDap } from "../../protocol/dap.ts";
@@ -294,5 +295,85 @@ t.test(
     t.match(of("api#2 debuggee"), [["api#2 debuggee", /\d+/, /\d+/, /data-text-lines/, /THREAD_CREATE/]]);
     t.match(of("api#3 client"), [["api#3 client", /\d+/, /\d+/, /data-text-lines/]]);
     t.match(of("api#1 hits"), [["api#1 hits", /\d+/, /\d+/, /json/, /hit #7 api#1 breakpoint create \(api\.py:2\)/]]);
+  },
+);
+
+t.test(
+  "har: valid by its schema; keep-alive, chunks, a HEAD, a cut-off answer, hits by request id and by time",
+  async (t) => {
+    const dir = join(t.testdir(), "trace");
+    const writer = await TraceWriter.open({ dir, facts: { version: "1.2.3" } });
+    writer.session(factsOf(1, "raw"));
+    writer.session(factsOf(2, "dap"));
+    writer.session(factsOf(3, "raw"));
+    const say = (side: "client" | "debuggee", text: string | Buffer, id = 1): void =>
+      writer.chunk(id, side, Buffer.from(text));
+    say(
+      "client",
+      "POST /v3/volumes?name=a%20b&x= HTTP/1.1\r\nHost: vm:8776\r\nContent-Type: application/json\r\nContent-",
+    );
+    say("client", 'Length: 9\r\n\r\n{"size":1');
+    writer.hit(
+      2,
+      hit(1, Date.now() + 5000, { session: "api#2", correlated: { "context.request_id": "req-12345678" } }),
+    );
+    say(
+      "debuggee",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\nX-OpenStack-Request-Id: req-12345678\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    );
+    say("debuggee", "2\r\nde\r\n0\r\n\r\n");
+    say("client", "HEAD /x HTTP/1.1\r\nHost: vm\r\n\r\nGET /bytes HTTP/1.1\r\nHost: vm\r\n\r\n");
+    say(
+      "debuggee",
+      "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4\r\n\r\n",
+    );
+    say("debuggee", Buffer.from([0xff, 0xfe, 0, 1]));
+    say("client", "GET /cut HTTP/1.1\r\nHost: vm\r\n\r\n");
+    say("debuggee", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+    say("client", "GET /none HTTP/1.1\r\nHost: vm\r\n\r\n");
+    say("client", "(Pdb) where\n", 3);
+    await writer.close();
+    const env = { ...process.env, NODE_OPTIONS: "" };
+    const text = execFileSync(process.execPath, [program, "export", dir, "--to", "har"], { env }).toString();
+    const har = JSON.parse(text) as Har & {
+      log: { entries: (Har["log"]["entries"][number] & { _debugHits: number[] })[] };
+    };
+    const require = createRequire(import.meta.url);
+    const Ajv = require("ajv") as new (options: object) => {
+      addMetaSchema(schema: unknown): void;
+      addSchema(schemas: unknown[]): void;
+      validate(name: string, value: unknown): boolean;
+      errorsText(): string;
+    };
+    const ajv = new Ajv({ schemaId: "auto", unknownFormats: "ignore" });
+    ajv.addMetaSchema(require("ajv/lib/refs/json-schema-draft-06.json"));
+    ajv.addSchema(Object.values(require("har-schema") as Record<string, unknown>));
+    t.ok(ajv.validate("har.json", har), ajv.errorsText());
+    t.strictSame(
+      har.log.entries.map(({ request, response }) => [
+        request.method,
+        request.url,
+        request.bodySize,
+        response.status,
+        response.content.text,
+      ]),
+      [
+        ["POST", "http://vm:8776/v3/volumes?name=a%20b&x=", 9, 202, "abcde"],
+        ["HEAD", "http://vm/x", 0, 200, undefined],
+        ["GET", "http://vm/bytes", 0, 200, "//4AAQ=="],
+        ["GET", "http://vm/cut", 0, 200, "abc"],
+        ["GET", "http://vm/none", 0, 0, undefined],
+      ],
+    );
+    const [post, , bytes, cut] = har.log.entries;
+    t.strictSame(post?.request.queryString, [
+      { name: "name", value: "a b" },
+      { name: "x", value: "" },
+    ]);
+    t.match(post?.request.postData, { mimeType: "application/json", text: '{"size":1' });
+    t.strictSame(post?.["_debugHits"], [1], "by the id in its answer, though the hit came later");
+    t.strictSame(bytes?.["_debugHits"], []);
+    t.equal(bytes?.response.content.encoding, "base64");
+    t.match(cut?.response.comment, "cut off");
   },
 );
