@@ -5,6 +5,8 @@ import { parseSpec, type BreakpointSpec } from "../../protocol/breakpoint-spec.t
 import { readBreakpoints } from "../breakpoints/file.ts";
 import { loadConfig, parseConfig, parseHold, type Config } from "../config.ts";
 import { record } from "../headless/recording.ts";
+import { keepSecretsOption, withSecrets } from "./keep-secrets.ts";
+import type { SecretFlags } from "./keep-secrets.ts";
 import { printError, printJson, printLine, whenOutputCloses } from "./output.ts";
 import { hasColor } from "./paint.ts";
 import { promptOnTerminal } from "./prompt.ts";
@@ -12,7 +14,7 @@ import { eventText, resultLines } from "./record-lines.ts";
 import { endpoint, selectServices } from "./services.ts";
 import { version } from "./version.ts";
 
-interface Flags {
+interface Flags extends SecretFlags {
   readonly at?: readonly string[];
   readonly require?: readonly string[];
   readonly breakpoints?: readonly string[];
@@ -36,12 +38,11 @@ Examples:
   $ debugtap record --at 'app.py:/total =/ if total > 100' --for 30s
   $ debugtap record --breakpoints .idea/workspace.xml --for 5m
   $ debugtap record --require app.py:12 -- curl -sS http://127.0.0.1:8776/v3/volumes
-  $ debugtap record -b .idea/workspace.xml -b more.yml --for 5m
   $ debugtap record --attach 127.0.0.1:5678 --wire dap --at app.py:12 --hits 10 -o trace
   $ debugtap hits latest                              what was hit
 
-A breakpoint is PATH:LINE, PATH:/TEXT/ or MODULE:FUNCTION, with \`hits >= N\`, \`log "x={x}"\`, \`max N\`, \`rate N/s\`, \`in SERVICE\`,
-\`if EXPR\`, in any order but for \`in\`, which stands before \`if\`; see docs/breakpoints.md. It is set in every service, in every process and in their children.
+A breakpoint is PATH:LINE, PATH:/TEXT/ or MODULE:FUNCTION, with \`hits >= N\`, \`log "x={x}"\`, \`max N\`, \`rate N/s\`, \`in SERVICE\` and
+\`if EXPR\` in any order, but \`in\` right behind EXPR is Python's. It is set in every service, in every process and in their children.
 
 Exit codes: 0 done, 1 a required breakpoint was never hit, 2 usage, 3 a connection, 4 a service could not be driven.`;
 
@@ -58,13 +59,8 @@ export function recordCommand(): Command {
     .option("--at <spec>", "a breakpoint; may be given several times", many)
     .option("--require <spec>", "as --at, and it must be hit", many)
     .option(
-<<<<<<< HEAD
-      "-b, --breakpoints <file>",
-      "a file of them: debugtap's YAML, PyCharm's workspace.xml, VS Code's state.vscdb or an export; may be given several times",
-=======
       "--breakpoints <file>",
-      "breakpoints of a file: debugtap's own YAML, .vscode, or PyCharm's .idea/workspace.xml",
->>>>>>> main
+      "breakpoints of a file: debugtap's own YAML, PyCharm's .idea/workspace.xml, VS Code's state.vscdb or an export of an extension",
       many,
     )
     .option("--service <name>", "only this service; may be given several times", many)
@@ -88,6 +84,7 @@ export function recordCommand(): Command {
       "5s",
     )
     .option("--no-capture", "only count hits: no stack, no values")
+    .addOption(keepSecretsOption())
     .option("--json", "one event a line as JSON; the command's output goes to stderr")
     .addHelpText("after", examples)
     .action(async (command: string[], flags: Flags) => await run(command, flags));
@@ -95,7 +92,7 @@ export function recordCommand(): Command {
 
 async function run(command: readonly string[], flags: Flags): Promise<void> {
   const specs = await specsOf(flags);
-  const read = await configOf(flags);
+  const read = withSecrets(await configOf(flags), flags);
   const config = {
     ...read,
     record: { ...read.record, enabled: true, capture: true, time: time("--time", flags.time) },
@@ -137,29 +134,18 @@ async function run(command: readonly string[], flags: Flags): Promise<void> {
 }
 
 async function specsOf({ at = [], require = [], breakpoints = [] }: Flags): Promise<BreakpointSpec[]> {
-<<<<<<< HEAD
-  const read: BreakpointSpec[] = [];
-  for (const file of breakpoints) read.push(...(await readBreakpoints(file)));
-  const all = [
-=======
   const files = await Promise.all(breakpoints.map((file) => readBreakpoints(file)));
   const specs = [
     ...files.flat(),
->>>>>>> main
     ...at.map((text) => parseSpec(text)),
     ...require.map((text) => ({ ...parseSpec(text), required: true })),
-    ...read,
   ];
-  const specs = all.filter(({ disabled }) => disabled !== true);
-  if (specs.length > 0) return specs;
-  throw new DebugtapError(
-    "DT_USAGE",
-    all.length === 0 ? "there is no breakpoint to record" : "all breakpoints are disabled",
-    {
-      why: "what is recorded are hits of breakpoints",
-      fix: "debugtap record --at app/api.py:240",
-    },
-  );
+  const wanted = specs.filter(({ disabled }) => disabled !== true);
+  if (wanted.length > 0) return wanted;
+  throw new DebugtapError("DT_USAGE", "there is no breakpoint to record", {
+    why: "what is recorded are hits of breakpoints",
+    fix: "debugtap record --at app/api.py:240",
+  });
 }
 
 async function configOf({ attach, wire, config, service = [] }: Flags): Promise<Config> {

@@ -84,7 +84,7 @@ t.test(
     t.match(recorder.stderr(), "/req-7\n/req-7\n", "the command's output is passed on");
     t.strictSame(
       result.breakpoints.map(({ hits: count }) => count),
-      [0, 2, 1],
+      [1, 0, 2],
     );
     const trace = await openTrace(result.trace);
     t.match(await trace.triggers(), [{ id: 1, exit: 3, stdout: "/req-7\n/req-7\n" }]);
