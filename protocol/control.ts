@@ -133,12 +133,21 @@ export interface HitSummary {
 }
 
 /**
- * behind: what comes is left out; caught-up: no more, and what was. failed: the disk refuses; resumed: it takes again. dropped: the oldest
+ * unmasked: secrets are recorded as they are. behind: what comes is left out; caught-up: no more, and what was. failed: the disk refuses; resumed: it takes again. dropped: the oldest
  * segments go from now on, and why. removed: so many old traces in `dir` are gone. closed: what is missing all in all.
  */
 interface TraceEvents {
   readonly type: "trace";
-  readonly state: "open" | "behind" | "caught-up" | "failed" | "resumed" | "dropped" | "removed" | "closed";
+  readonly state:
+    | "open"
+    | "unmasked"
+    | "behind"
+    | "caught-up"
+    | "failed"
+    | "resumed"
+    | "dropped"
+    | "removed"
+    | "closed";
   readonly dir: string;
   readonly reason?: Reason;
   readonly missed?: Missed;

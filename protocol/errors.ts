@@ -56,6 +56,7 @@ export const errorTable = {
   DT_FRAME_TRUNCATED: { exit: 4, meaning: "a peer closed in the middle of a frame" },
   DT_TRACE_DISK: { exit: 1, meaning: "the trace cannot be written; the sessions go on, unrecorded" },
   DT_TRACE_GAP: { exit: 1, meaning: "the recorder fell behind and left bytes out; the trace says how many" },
+  DT_TRACE_SECRETS: { exit: 1, meaning: "secrets are recorded as they are, since that was asked for" },
   DT_TRACE_MISSING: { exit: 2, meaning: "there is no trace at that path" },
   DT_TRACE_DAMAGED: { exit: 1, meaning: "a trace file is damaged; what stands before the damage was read" },
   DT_TRACE_NEWER: { exit: 1, meaning: "the trace was written by a newer debugtap" },

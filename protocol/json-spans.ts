@@ -10,9 +10,15 @@ export interface Span {
   readonly to: number;
 }
 
-/** The members of the object at `from`, none if there is none; `key` is as written, without its quotes. */
-export function members(text: string, from: number): (Span & { readonly key: string })[] {
-  const found: (Span & { readonly key: string })[] = [];
+/** One of an object: its value; `key` is as written, without its quotes, of which the first stands at `keyFrom`. */
+export interface Member extends Span {
+  readonly key: string;
+  readonly keyFrom: number;
+}
+
+/** The members of the object at `from`, none if there is none. */
+export function members(text: string, from: number): Member[] {
+  const found: Member[] = [];
   if (text[from] !== "{") return found;
   let at = spaceEnd(text, from + 1);
   while (text[at] === '"') {
@@ -20,7 +26,7 @@ export function members(text: string, from: number): (Span & { readonly key: str
     const key = text.slice(at + 1, keyEnd - 1);
     const start = spaceEnd(text, spaceEnd(text, keyEnd) + 1);
     const to = valueEnd(text, start);
-    found.push({ key, from: start, to });
+    found.push({ key, keyFrom: at, from: start, to });
     at = spaceEnd(text, to);
     if (text[at] === ",") at = spaceEnd(text, at + 1);
   }

@@ -3,6 +3,10 @@
 // One for all: it keeps no state between calls. A byte order mark is no JSON, so it may stay to be refused.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
+export function decodeText(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
 /** The value, or undefined for what is not JSON in UTF-8. */
 export function parseJson(bytes: Uint8Array): unknown {
   try {

@@ -44,7 +44,9 @@ export function splicedFrame(frame: Frame, edits: readonly Edit[]): Uint8Array |
   return spliced(frame.bytes, all);
 }
 
-function spliced(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
+/** `edits` as for {@link splicedFrame}, of these bytes; the same bytes when there are none. */
+export function spliced(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
+  if (edits.length === 0) return bytes;
   const length = edits.reduce((sum, edit) => sum + edit.bytes.length - (edit.to - edit.from), bytes.length);
   const out = new Uint8Array(length);
   let read = 0;

@@ -157,6 +157,49 @@ const serviceSchema = z
   )
   .describe("One thing to debug");
 
+const secretNames = (what: string) =>
+  z
+    .array(text(`an entry of ${what}`, 100), { error: `${what} is a list of names such as \`[tenant_pin]\`` })
+    .max(200, { error: `${what} is a list of at most 200 names` });
+const typeGlobs = (what: string) =>
+  z
+    .array(text(`an entry of ${what}`, 100), {
+      error: `${what} is a list of types such as \`[SecretStr, "*.Credentials"]\``,
+    })
+    .max(200, { error: `${what} is a list of at most 200 types` });
+
+const secretsSchema = z
+  .strictObject(
+    {
+      mask: z
+        .boolean({ error: "mask is true or false" })
+        .exactOptional()
+        .describe("Whether secrets are masked before a trace is written; default true; false is as `--keep-secrets`"),
+      names: secretNames("names")
+        .exactOptional()
+        .describe("More names of secrets, however they are written: `tenant_pin` is `Tenant-PIN` too"),
+      keep: secretNames("keep").exactOptional().describe("Names that are no secrets here, such as `token` in a parser"),
+      types: z
+        .strictObject(
+          {
+            mask: typeGlobs("types.mask")
+              .exactOptional()
+              .describe("Types whose values are secrets, beside `SecretStr` and `SecretBytes`; `*` is anything"),
+            keep: typeGlobs("types.keep")
+              .exactOptional()
+              .describe("Types whose values are none, whatever they are called"),
+          },
+          { error: "types is a map such as `{ mask: [ApiKey] }`" },
+        )
+        .exactOptional()
+        .describe("Types of values that are secrets, or are none, as the debuggee says them"),
+    },
+    { error: "secrets is a map such as `{ names: [tenant_pin] }`" },
+  )
+  .describe(
+    "What is masked in traces, beside what is known: passwords, tokens, keys, cookies, by their names and by their look",
+  );
+
 const recordSchema = z
   .strictObject(
     {
@@ -194,6 +237,7 @@ const recordSchema = z
         .regex(/^(?:[1-9]\d{0,4}ms|[1-9]\d?s)$/, { error: sentences.time })
         .exactOptional()
         .describe("Time for all that is taken at a hit; default `500ms`"),
+      secrets: secretsSchema.exactOptional(),
     },
     { error: "record is a map such as `{ depth: 3 }`" },
   )

@@ -11,6 +11,8 @@ import { DebugtapError } from "../protocol/errors.ts";
 import { captureLimits } from "../protocol/hit.ts";
 import type { CaptureLimits } from "../protocol/hit.ts";
 import { isWindowsPath } from "../protocol/path-map.ts";
+import { defaultSecretRules } from "../protocol/redact.ts";
+import type { SecretRules } from "../protocol/redact.ts";
 import { checkConfig, localHost, loopback } from "./config-checks.ts";
 import { parseAmount } from "./config-amounts.ts";
 import { configSchema, durationPattern } from "./config-schema.ts";
@@ -101,6 +103,8 @@ interface RecordConfig extends CaptureLimits {
   readonly maxAge: number;
   /** Whether stack and values are taken at each hit. */
   readonly capture: boolean;
+  /** What is masked; `keep`: nothing is. */
+  readonly secrets: SecretRules | "keep";
 }
 
 export interface Config {
@@ -115,6 +119,7 @@ export interface Config {
 
 type ServiceInput = ConfigInput["services"][string];
 type SourceInput = ServiceInput["source"];
+type SecretsInput = NonNullable<NonNullable<ConfigInput["record"]>["secrets"]>;
 
 /**
  * A trace has a bound unless told otherwise: a relay that runs for weeks must not fill the home directory. 10 GB is some 50 GB of
@@ -199,7 +204,7 @@ function resolveConfig(input: ConfigInput, file: string): Config {
   const needed =
     services.some((service) => service.host === localHost) && !hosts.some((host) => host.name === localHost);
   if (needed) hosts.push({ name: localHost, source: [] });
-  const { dir, time, max_size, max_age, ...record } = input.record ?? {};
+  const { dir, time, max_size, max_age, secrets, ...record } = input.record ?? {};
   return {
     file,
     hosts,
@@ -211,9 +216,16 @@ function resolveConfig(input: ConfigInput, file: string): Config {
       ...(max_size === undefined ? {} : { maxSize: parseAmount(max_size) }),
       ...(max_age === undefined ? {} : { maxAge: parseAmount(max_age) }),
       ...(dir === undefined ? {} : { dir: absolute(dir) }),
+      secrets: resolveSecrets(secrets),
     },
     clients: { drive: input.clients?.drive ?? "first" },
   };
+}
+
+function resolveSecrets({ mask = true, names = [], keep = [], types = {} }: SecretsInput = {}): SecretRules | "keep" {
+  if (!mask) return "keep";
+  const { mask: masked = [], keep: kept = [] } = types;
+  return { names, keep, types: { mask: [...defaultSecretRules.types.mask, ...masked], keep: kept } };
 }
 
 /** What the service does not say holds as the top level says it. */

@@ -223,10 +223,11 @@ export class Relay {
 
   async #openTrace(config: Config): Promise<TraceWriter> {
     const { traceDir } = this.#options;
-    const { dir, maxSize, maxAge } = config.record;
+    const { dir, maxSize, maxAge, secrets } = config.record;
     const trace = await TraceWriter.open({
       ...(traceDir === undefined ? {} : { dir: traceDir }),
       ...(dir === undefined ? {} : { parent: dir }),
+      secrets,
       facts: { version: this.#options.version, ...(config.file === undefined ? {} : { config: config.file }) },
       keep: { maxSize, maxAge },
       onEvent: (event) =>
@@ -242,6 +243,8 @@ export class Relay {
     this.#trace = trace;
     this.#registry.tell({ type: "trace", state: "open", dir: trace.dir });
     if (maxAge < Infinity) this.#removing = this.#removeOld(dir ?? defaultParent(), maxAge, trace.dir);
+    if (secrets === "keep")
+      this.#registry.tell({ type: "trace", state: "unmasked", dir: trace.dir, reason: unmasked(trace.dir).toJSON() });
     return trace;
   }
 
@@ -251,6 +254,13 @@ export class Relay {
     const { traces, bytes } = await removeOldTraces(parent, maxAge, own);
     if (traces > 0) this.#registry.tell({ type: "trace", state: "removed", dir: parent, traces, bytes });
   }
+}
+
+function unmasked(dir: string): DebugtapError {
+  return new DebugtapError("DT_TRACE_SECRETS", "passwords, tokens and keys are recorded as they are", {
+    why: "--keep-secrets, or `record: { secrets: { mask: false } }`",
+    fix: `rm -r ${dir}    # when it is not needed any more; hand it to nobody`,
+  });
 }
 
 function switchedOff(observer: Observer, thrown: unknown): DebugtapError {

@@ -1,10 +1,12 @@
 // debugtap relay: the smallest run. One service, no SSH, no file.
 import { Command, Option } from "commander";
 import { parseConfig } from "../config.ts";
+import { keepSecretsOption, withSecrets } from "./keep-secrets.ts";
+import type { SecretFlags } from "./keep-secrets.ts";
 import { runRelay } from "./run.ts";
 import { endpoint } from "./services.ts";
 
-interface RelayFlags {
+interface RelayFlags extends SecretFlags {
   readonly wire: "dap" | "pydevd" | "raw";
   readonly listen: string;
   readonly to: string;
@@ -36,6 +38,7 @@ export function relayCommand(): Command {
     .option("--expose", "allow --listen on an address that other machines reach; whoever reaches it can run code")
     .option("--trace <dir>", "record to this directory; default: a new one under ~/.local/state/debugtap/traces")
     .option("--no-record", "record nothing")
+    .addOption(keepSecretsOption())
     .option("--json", "one event a line as JSON")
     .addHelpText(
       "after",
@@ -61,7 +64,7 @@ Examples:
       const text = JSON.stringify({ services: { [flags.name]: service }, record: { enabled: flags.record } });
       const { file: _, ...config } = parseConfig(text, "the command line");
       await runRelay({
-        config,
+        config: withSecrets(config, flags),
         json: flags.json === true,
         ...(flags.trace === undefined ? {} : { traceDir: flags.trace }),
       });

@@ -130,8 +130,10 @@ export function parseCount(option: string, text: string, least: number): number 
   });
 }
 
-/** Says on stderr what of the trace was damaged. */
+/** Says on stderr what of the trace was damaged, and that it has secrets where it has. */
 export function tellProblems(trace: Trace): void {
+  if (trace.manifest?.secrets === "kept")
+    process.stderr.write(`DT_TRACE_SECRETS: ${trace.dir} has passwords, tokens and keys as they are: --keep-secrets\n`);
   for (const problem of trace.problems) process.stderr.write(`${problem.format()}\n`);
 }
 

@@ -1,6 +1,8 @@
 // debugtap up [SERVICE…]: opens the services of debugtap.yml and keeps them until Ctrl-C.
 import { Command } from "commander";
 import { loadConfig } from "../config.ts";
+import { keepSecretsOption, withSecrets } from "./keep-secrets.ts";
+import type { SecretFlags } from "./keep-secrets.ts";
 import { runRelay } from "./run.ts";
 import { selectServices } from "./services.ts";
 
@@ -16,6 +18,7 @@ export function upCommand(): Command {
       "-c, --config <file>",
       "configuration file; default: the nearest debugtap.yml in this directory and above it",
     )
+    .addOption(keepSecretsOption())
     .option("--json", "one event a line as JSON")
     .addHelpText(
       "after",
@@ -25,8 +28,8 @@ Examples:
   $ debugtap up cinder-api           # only this one
   $ debugtap up --json | jq .        # events, for scripts`,
     )
-    .action(async (names: string[], options: { config?: string; json?: true }) => {
-      const config = selectServices(await loadConfig(options.config), names);
+    .action(async (names: string[], options: SecretFlags & { config?: string; json?: true }) => {
+      const config = withSecrets(selectServices(await loadConfig(options.config), names), options);
       await runRelay({ config, json: options.json === true });
     });
 }

@@ -7,6 +7,7 @@
 // - A message's time is that of its last byte, so a message comes out with the chunk that completes it.
 import { FrameReader } from "../../protocol/frame-reader.ts";
 import type { Frame, Wire } from "../../protocol/frame.ts";
+import { beginsLikeMessage } from "../../protocol/message-start.ts";
 import type { SideTotals } from "./format.ts";
 
 /** What one message is: a frame, or bytes that no framer could cut. */
@@ -133,14 +134,4 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
     at += part.length;
   }
   return out;
-}
-
-const contentLength = /^content-length:/i;
-/** Ids of pydevd's commands have three digits, so the rest of one that was cut does not look like it. */
-const pydevdLine = /^\d{3}\t-?\d+\t/;
-
-/** A guess, used only after a gap: peers write whole messages, so most chunks begin with one. */
-function beginsLikeMessage(bytes: Uint8Array, wire: "dap" | "pydevd"): boolean {
-  const start = String.fromCharCode(...bytes.subarray(0, 24));
-  return contentLength.test(start) || (wire === "pydevd" && pydevdLine.test(start));
 }

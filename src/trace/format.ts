@@ -147,6 +147,8 @@ export interface Manifest {
   readonly started: number;
   /** The process that writes, or wrote, this trace. */
   readonly pid: number;
+  /** Whether secrets were recorded as they are; absent in traces from before masking, where they were. */
+  readonly secrets?: "masked" | "kept";
   readonly ended?: number;
   readonly command?: readonly string[];
   readonly config?: string;

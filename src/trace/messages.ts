@@ -1,9 +1,16 @@
 // What the forwarding thread and the recorder's worker say to each other beside the records, which go through shared memory.
 import type { Missed } from "../../protocol/control.ts";
+import type { SecretRules } from "../../protocol/redact.ts";
 import type { PackedRecord } from "./batch.ts";
 import type { Dropped, DropReason, SegmentEntry, SourceVersion } from "./format.ts";
 import type { Limits } from "./retention.ts";
 import type { SlotMemory } from "./slots.ts";
+
+export interface SecretOptions {
+  /** Of the markers. */
+  readonly key: Uint8Array;
+  readonly rules: SecretRules;
+}
 
 export interface WorkerOptions {
   readonly dir: string;
@@ -20,6 +27,8 @@ export interface WorkerOptions {
   readonly segmentBytes: number;
   readonly keep: Limits;
   readonly memory: SlotMemory;
+  /** Absent: secrets are recorded as they are. */
+  readonly secrets?: SecretOptions;
 }
 
 /** A file as it was found; `why` where its text could not be had. */

@@ -122,13 +122,14 @@ export class Segments {
 
   /** Throws what the file system throws. */
   saveManifest(ended?: number): void {
-    const { dir, id, version, started, command, config } = this.#options;
+    const { dir, id, version, started, command, config, secrets } = this.#options;
     const manifest: Manifest = {
       format,
       version,
       id,
       started,
       pid: process.pid,
+      secrets: secrets === undefined ? "kept" : "masked",
       ...(ended === undefined ? {} : { ended }),
       ...(command === undefined ? {} : { command }),
       ...(config === undefined ? {} : { config }),

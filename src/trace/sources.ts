@@ -3,6 +3,7 @@
 // Rules
 // - A name is 64 hex digits and nothing else, so no name leads out of the directory.
 // - A file appears under its name only when all of it is on the disk.
+// - Secrets in a source are not masked: its name is the hash of the real file, and says which version ran.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -15,19 +16,13 @@ export const mostSource = 2 * 1024 * 1024;
 
 /** Writes a text unless it is there; gives the SHA-256 of what is stored, in hex. Throws what the file system throws. */
 export function writeSource(dir: string, bytes: Uint8Array): string {
-  const stored = withoutSecrets(bytes);
-  const sha256 = createHash("sha256").update(stored).digest("hex");
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
   const path = sourcePath(dir, sha256);
   if (!existsSync(path)) {
     mkdirSync(join(dir, "sources"), { recursive: true, mode: dirMode });
-    replaceFile(path, stored);
+    replaceFile(path, bytes);
   }
   return sha256;
-}
-
-/** The one place where a text passes on its way to the disk: what masks secrets goes here, before the hash. */
-function withoutSecrets(bytes: Uint8Array): Uint8Array {
-  return bytes;
 }
 
 /** Undefined when it is not there, or is not what debugtap writes. */

@@ -3,6 +3,7 @@
 // Rules
 // - It looks every 5 ms while anything comes, and goes to sleep after half a second without. Only then are ended segments sealed,
 //   which takes a core for a second each; unless many wait, or what is too old is looked for.
+// - Secrets are masked before anything is written, once: what is masked and not written waits here, a piece of the memory at most.
 // - Memory is freed only when it is written. While the disk refuses, records stay there and are tried again; the forwarding thread
 //   then runs out of room and counts what it leaves out. So nothing that was handed over is lost while this thread lives.
 // - Where a trace may get no larger, records stay there too until segments are sealed or dropped.
@@ -16,6 +17,7 @@ import { readPacked } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
 import type { DropReason, SourceVersion } from "./format.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "./messages.ts";
+import { Masking } from "./masking.ts";
 import { Recording } from "./recording.ts";
 import { Segments } from "./segments.ts";
 import { SlotDrainer } from "./slots.ts";
@@ -45,6 +47,9 @@ class Recorder {
   /** The segment that begins with what holds of the sources. */
   #begun = 1;
   readonly #droppedBy = new Set<DropReason>();
+  readonly #masking: Masking | undefined;
+  /** Masked, and not written yet; payloads may be views of the last piece of the shared memory. */
+  #pending: PackedRecord[] = [];
   #durable = 0;
   #failing: string | undefined;
   #closing = false;
@@ -54,11 +59,13 @@ class Recorder {
   #ageTimer: NodeJS.Timeout | undefined;
 
   constructor(options: WorkerOptions, send: (message: FromWorker) => void) {
-    this.#options = options;
+    const { secrets, command } = options;
+    this.#masking = secrets === undefined ? undefined : new Masking(secrets);
+    this.#options = command === undefined ? options : { ...options, command: this.#masking?.words(command) ?? command };
     this.#send = send;
     this.#slots = new SlotDrainer(options.memory);
     this.#sources = new SourceLog(options.dir);
-    this.#segments = new Segments(options, this.#sources, {
+    this.#segments = new Segments(this.#options, this.#sources, {
       sealFailed: (error) => this.#tellFailed(error, true),
       dropped: (by) => this.#tellDropped(by),
     });
@@ -120,7 +127,11 @@ class Recorder {
   }
 
   async #flush(id: number): Promise<void> {
-    if (this.#failing === undefined && (await this.#drainAll())) this.#attempt(() => this.#sync());
+    if (this.#failing === undefined && (await this.#drainAll()))
+      this.#attempt(() => {
+        this.#put(this.#masking?.lines() ?? []);
+        this.#sync();
+      });
     const why = this.#failing;
     this.#send(why === undefined ? { type: "flushed", id } : { type: "flushed", id, why });
   }
@@ -161,15 +172,26 @@ class Recorder {
     }
   }
 
+  /** Milliseconds, as the forwarding thread counts them. */
+  #now(): number {
+    return Number(process.hrtime.bigint() - this.#options.hrtimeOrigin) / 1e6;
+  }
+
+  #masked(records: Iterable<PackedRecord>): PackedRecord[] {
+    return this.#masking?.mask(records) ?? [...records];
+  }
+
   /**
    * Writes what was handed over until now; false when it stopped because the trace is full for now. Throws what the file system throws;
    * what is not written stays.
    */
   #drain(begun = this.#slots.begun): boolean {
     if (this.#segments.full) return false;
+    this.#put([]);
     for (let piece = this.#slots.next(begun); piece !== undefined; piece = this.#slots.next(begun)) {
-      this.#write(readPacked(piece));
+      const masked = this.#masked(readPacked(piece));
       this.#slots.done();
+      this.#put(masked);
       this.#tookLast = performance.now();
       if (!this.#segments.due) continue;
       this.#sync();
@@ -177,13 +199,22 @@ class Recorder {
       if (this.#segments.full) return false;
       if (this.#segments.unsealed > mostUnsealed) void this.#segments.seal();
     }
+    this.#put(this.#masking?.lines(this.#now()) ?? []);
     // Behind the hits that they were read for.
-    const sources = this.#sources.waiting(Number(process.hrtime.bigint() - this.#options.hrtimeOrigin) / 1e6);
+    const sources = this.#sources.waiting(this.#now());
     if (sources.length > 0) {
-      this.#write(sources);
+      this.#write(this.#masked(sources));
       this.#sources.written(this.#segments.live().number);
     }
     return true;
+  }
+
+  /** Writes what is masked; it stays in `#pending` when the disk refuses. */
+  #put(records: readonly PackedRecord[]): void {
+    for (const record of records) this.#pending.push(record);
+    if (this.#pending.length === 0) return;
+    this.#write(this.#pending);
+    this.#pending = [];
   }
 
   #write(records: Iterable<PackedRecord>): void {
@@ -191,7 +222,7 @@ class Recorder {
     if (live.number !== this.#begun) {
       const most = this.#options.segmentBytes / partOfSources;
       const again = this.#sources.again(live.number, most, (session) => this.#recording.isOpen(session));
-      if (again.length > 0) this.#recording.write(live, again);
+      if (again.length > 0) this.#recording.write(live, this.#masked(again));
       this.#begun = live.number;
     }
     this.#recording.write(live, records);
@@ -248,9 +279,17 @@ class Recorder {
     clearTimeout(this.#lookTimer);
     clearInterval(this.#ageTimer);
     const drained = await this.#drainAll();
-    const written = drained && this.#attempt(() => (rest.length > 0 ? this.#write(rest) : undefined));
+    let unmasked = rest;
+    const written =
+      drained &&
+      this.#attempt(() => {
+        const masked = this.#masked(rest);
+        unmasked = [];
+        this.#put(masked);
+        this.#put(this.#masking?.rest(this.#now()) ?? []);
+      });
     clearTimeout(this.#syncTimer);
-    if (!written) this.#lose(rest);
+    if (!written) this.#lose(unmasked);
     this.#attempt(() => this.#sync());
     this.#segments.end();
     await this.#segments.seal();
@@ -266,6 +305,8 @@ class Recorder {
   }
 
   #lose(rest: readonly PackedRecord[]): void {
+    this.#recording.lose(this.#pending);
+    this.#recording.lose(this.#masking?.rest(0) ?? []);
     const { begun } = this.#slots;
     for (let piece = this.#slots.next(begun); piece !== undefined; piece = this.#slots.next(begun)) {
       this.#recording.lose(readPacked(piece));

@@ -11,6 +11,8 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import type { Missed, RecorderView } from "../../protocol/control.ts";
 import type { Side } from "../../protocol/frame.ts";
 import type { Hit } from "../../protocol/hit.ts";
+import { defaultSecretRules } from "../../protocol/redact.ts";
+import type { SecretRules } from "../../protocol/redact.ts";
 import type { Trigger } from "../../protocol/trigger.ts";
 import type { SessionEnd, SessionFacts, SessionNote } from "../observer.ts";
 import { Backlog } from "./backlog.ts";
@@ -22,6 +24,7 @@ import type { DropReason } from "./format.ts";
 import { hitPayload } from "./hits.ts";
 import type { Limits } from "./retention.ts";
 import type { FromWorker, ToWorker, TraceSummary, WorkerOptions, SourceFacts } from "./messages.ts";
+import { secretKey } from "./secret-key.ts";
 import { maxPayload, SlotFiller, slotMemory } from "./slots.ts";
 
 const encoder = new TextEncoder();
@@ -56,6 +59,8 @@ export interface TraceOptions {
   readonly parent?: string;
   readonly facts: { readonly version: string; readonly config?: string; readonly command?: readonly string[] };
   readonly onEvent?: (event: TraceEvent) => void;
+  /** What is masked beside what is known; `keep`: secrets are recorded as they are. */
+  readonly secrets?: SecretRules | "keep";
   /** `inFlight`: bytes handed over that are not written yet. */
   readonly limits?: { readonly inFlight?: number; readonly segmentBytes?: number };
   /** What is kept of it; default: all. */
@@ -86,8 +91,10 @@ export class TraceWriter {
     const started = Date.now();
     const dir = await makeDirectory(options.dir, options.parent, started);
     const keep = { maxSize: Infinity, maxAge: Infinity, ...options.keep };
+    const { secrets: rules = defaultSecretRules } = options;
     const workerData: WorkerOptions = {
       dir,
+      ...(rules === "keep" ? {} : { secrets: { key: secretKey(dir), rules } }),
       id: basename(dir),
       ...options.facts,
       timeOrigin: performance.timeOrigin,

@@ -1,0 +1,155 @@
+// Takes the secrets out of a JSON text: a message's body, a hit, any record. Only the texts (and numbers) that change are written anew; all
+// other bytes stay, so that no number is rounded and no space lost.
+//
+// Rules
+// - A value is secret by its key, by a name beside it (`name`, `evaluateName`, … with `value`), by its type, or by what it stands under.
+// - Of a variable (it has a `variablesReference`, or a `name` and a `value`) only value and children are secret, not its name and type.
+// - Under a secret name texts and numbers are masked all the way down; true, false and null say nothing.
+// - In a list of arguments what follows `--password` is secret; of `["Cookie", "x"]` the second; of `[key 0]` and `[val 0]`, which is how
+//   delve writes a map, the latter.
+// - JSON that is nested deeper than `maxDepth` is not looked through: it throws, and the caller lets none of it pass.
+import { items, members, spaceEnd } from "./json-spans.ts";
+import type { Member, Span } from "./json-spans.ts";
+import type { Redactor } from "./redact.ts";
+import type { SecretKind } from "./secret-names.ts";
+
+const maxDepth = 500;
+const nameKeys = ["evaluateName", "name", "expression", "key", "header", "field", "param", "option", "variable"];
+const valueKeys: ReadonlySet<string> = new Set(["value", "result", "children", "val", "default"]);
+
+export interface JsonOptions {
+  /** What stands under these keys of the outermost object is secret. */
+  readonly under?: Readonly<Record<string, SecretKind>>;
+  /** Takes the place of the rules for a text under this key: of an output, of a source. */
+  readonly texts?: { readonly key: string; readonly mask: (text: string) => string };
+  /** Told each `variablesReference` of a variable whose value is secret. */
+  readonly onReference?: (reference: number) => void;
+}
+
+/** `text` must be valid JSON; the very same text where there is nothing to mask. */
+export function redactJson(text: string, redactor: Redactor, options: JsonOptions = {}): string {
+  return new JsonMasker(text, redactor, options).masked();
+}
+
+class JsonMasker {
+  readonly #text: string;
+  readonly #redactor: Redactor;
+  readonly #options: JsonOptions;
+  /** In ascending order. */
+  readonly #edits: (Span & { readonly text: string })[] = [];
+
+  constructor(text: string, redactor: Redactor, options: JsonOptions) {
+    this.#text = text;
+    this.#redactor = redactor;
+    this.#options = options;
+  }
+
+  masked(): string {
+    const text = this.#text;
+    this.#value({ from: spaceEnd(text, 0), to: text.trimEnd().length }, undefined, 0);
+    if (this.#edits.length === 0) return text;
+    let out = "";
+    let at = 0;
+    for (const edit of this.#edits) {
+      out += text.slice(at, edit.from) + edit.text;
+      at = edit.to;
+    }
+    return out + text.slice(at);
+  }
+
+  #value(span: Span, secret: SecretKind | undefined, depth: number, key = ""): void {
+    if (depth > maxDepth) throw new Error("JSON is nested too deep");
+    const first = this.#text[span.from] ?? "";
+    if (first === "{") this.#object(span.from, secret === "pair" ? undefined : secret, depth);
+    else if (first === "[") this.#array(span.from, secret, depth);
+    else if (first === '"') this.#string(span, secret, key);
+    else if (secret === "one" && /[-1-9]/.test(first))
+      this.#put(span, this.#redactor.marker(this.#text.slice(span.from, span.to)));
+  }
+
+  #string(span: Span, secret: SecretKind | undefined, key: string): void {
+    const { texts } = this.#options;
+    const value = this.#stringAt(span);
+    const masked =
+      secret !== undefined
+        ? this.#redactor.value(value, secret)
+        : texts?.key === key
+          ? texts.mask(value)
+          : this.#redactor.text(value);
+    if (masked !== value) this.#put(span, masked);
+  }
+
+  #object(from: number, inherited: SecretKind | undefined, depth: number): void {
+    const { names } = this.#redactor;
+    const found = members(this.#text, from);
+    const said = (key: string): string | undefined => this.#said(found.find((each) => each.key === key));
+    const isVariable =
+      found.some(({ key }) => key === "variablesReference") ||
+      (said("name") !== undefined && said("value") !== undefined);
+    const type = this.#redactor.type(said("type") ?? "");
+    let own = inherited;
+    for (const key of nameKeys) own ??= names.kind(said(key) ?? "");
+    if (type !== undefined) own = type === "mask" ? "one" : undefined;
+    for (const member of found) {
+      const key = this.#key(member);
+      const span = { from: member.from, to: member.to };
+      if (key === "variablesReference" && own !== undefined)
+        this.#options.onReference?.(Number(this.#text.slice(span.from, span.to)));
+      const above = valueKeys.has(key) ? own : isVariable ? undefined : inherited;
+      const byKey = type === "keep" ? undefined : names.kind(key);
+      this.#value(span, above ?? byKey ?? (depth === 0 ? this.#options.under?.[key] : undefined), depth + 1, key);
+    }
+  }
+
+  /** A key as it reads; one that is a secret itself is masked. */
+  #key({ key: written, keyFrom }: Member): string {
+    const span = { from: keyFrom, to: keyFrom + written.length + 2 };
+    const key = this.#stringAt(span);
+    const masked = this.#redactor.text(key);
+    if (masked !== key) this.#put(span, masked);
+    return key;
+  }
+
+  #array(from: number, secret: SecretKind | undefined, depth: number): void {
+    const found = items(this.#text, from);
+    const texts = found.filter((item) => this.#text[item.from] === '"');
+    if (secret === "pair") return this.#array(from, texts.length === 2 ? "one" : undefined, depth);
+    return found.forEach((item, i) => {
+      const before = found[i - 1];
+      const login =
+        /^(?:-u|--user|--proxy-user)$/.test(this.#said(before) ?? "") &&
+        /^([^:/]+:)(.*\D.*)$/s.exec(this.#said(item) ?? "");
+      if (secret === undefined && login !== false && login !== null)
+        this.#put(item, `${login[1]}${this.#redactor.marker(login[2] ?? "")}`);
+      else this.#value(item, secret ?? this.#byNeighbour(before, item, found.length), depth + 1);
+    });
+  }
+
+  /** What the item before says of an item. */
+  #byNeighbour(before: Span | undefined, item: Span, count: number): SecretKind | undefined {
+    const { names } = this.#redactor;
+    const name = this.#said(before);
+    const value = this.#said(item);
+    if (before === undefined) return undefined;
+    if (name !== undefined && value !== undefined) {
+      const isPair = count === 2 && !/^[a-z_]+$/.test(value);
+      return isPair || /^--?[A-Za-z]/.test(name) ? names.kind(name) : undefined;
+    }
+    if (!this.#text.slice(item.from, item.from + 60).includes('"[val ')) return undefined;
+    return names.kind(this.#said(members(this.#text, before.from).find(({ key }) => key === "value")) ?? "");
+  }
+
+  /** The text that stands there; undefined for anything else. */
+  #said(span: Span | undefined): string | undefined {
+    return span !== undefined && this.#text[span.from] === '"' ? this.#stringAt(span) : undefined;
+  }
+
+  #stringAt({ from, to }: Span): string {
+    const literal = this.#text.slice(from + 1, to - 1);
+    return literal.includes("\\") ? String(JSON.parse(this.#text.slice(from, to))) : literal;
+  }
+
+  #put({ from, to }: Span, value: string): void {
+    this.#edits.push({ from, to, text: JSON.stringify(value) });
+  }
+}

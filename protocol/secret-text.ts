@@ -1,0 +1,219 @@
+// Secrets in a text of any kind: a repr, a log line, headers, a command line, a query string, JSON within text, a line of code.
+//
+//   password='x'   "token": "x"   X-Auth-Token: x   --secret x   ('cookie', 'x')   {"name": "password", "value": "x"}
+//   <password>x</password>   password 'x'   and what secret-patterns.ts knows by its look
+//
+// Rules
+// - Only the value is a secret, never its name, its quotes or what stands beside it. What says that there is none stays: see isHarmless.
+// - A word behind `name =` or `name: ` at the beginning of a line, and behind a header's name, goes on to the end of the line.
+// - Code says no secrets: `token=token`, `password: str`, `get_password()` stay; texts in quotes do not.
+// - Where a rule must guess, it takes too much rather than too little.
+import { isHarmless, textEnd, textValue, valueAt } from "./secret-values.ts";
+import type { Value } from "./secret-values.ts";
+import type { SecretKind, SecretNames } from "./secret-names.ts";
+import { patternRanges } from "./secret-patterns.ts";
+import type { Range } from "./secret-patterns.ts";
+import { unquote } from "./pydevd-quoting.ts";
+
+const signs =
+  /(?<![\w$@.%-])([A-Za-z_$@][\w$@.-]{0,127}|--?[A-Za-z][\w-]{0,127})((?:\\*["'`\])]|&quot;|&#39;|&#34;)*)([ \t]*)(===?|!==?|:=|=>|=|:(?!:)|%3[ADad]|\\u003[adAD])([ \t]*)/g;
+const wordBefore = /([A-Za-z]+)[ \t]$/;
+const annotation = /[A-Za-z_][\w.]*(?:\[[^=\n]*?\])?(?:\s*\|\s*[\w.]+)*\s*=(?!=)\s*/y;
+const typeName =
+  /^(?:str|bytes|bytearray|int|float|bool|object|any|optional|union|list|dict|tuple|set|sequence|mapping|string|number|boolean|unknown|void|char|std|type|callable|secretstr)$/i;
+const header =
+  /^(?:(?:http[_-])?(?:proxy[_-])?authorization|(?:http[_-])?(?:set[_-])?cookie2?|(?:http_)?(?:x|openstack)[_-][\w-]+)$/i;
+const endOfLine = /[\r\n]|\\+[rn]|\\u000[adAD]|$/g;
+const flags = /(?<![\w-])(--?[A-Za-z][\w-]*)(?:[ \t]+|["'],\s*(?=[bu]?["']))(?!-)/g;
+const userFlag = /(?<![\w-])(?:-u|--user|--proxy-user|-U)(?:[ \t]+|["'],\s*)["']?[\w.@\\-]+:(?!\/\/)([^\s"']+)/dg;
+const pairs = /[([]\s*[bu]?(\\*["'])([\w$@. -]{3,64})\1\s*,\s*/g;
+const named =
+  /(?:^|[^\w])(?:evaluateName|name|key|header|field|variable|param|parameter|option)\\*["']?\s*(?:=>|[:=])\s*(?=[bu]?\\*["'])/gi;
+const value = /(?:^|[^\w])(?:value|val|content|default)\\*["']?\s*(?:=>|[:=])\s*/gi;
+const element = /<([A-Za-z_][\w.:-]{2,80})(?:\s[^<>]{0,200})?>([^<]+)/dg;
+const toldOf = /(?<![\w$@.%-])([A-Za-z_][\w.-]{0,80}) +(?:is +)?(?=[bu]?\\*["'])/g;
+const coded = /[^\s<>"']*%(?:25)?(?:22|27|3[ADad])[^\s<>"']*/g;
+/** How far apart `name` and `value` of one object may be. */
+const nearby = 600;
+
+/** Where the secrets of a text are, in order, without overlap. `code`: it is a program's source, where only texts in quotes are values. */
+export function secretRanges(text: string, names: SecretNames, code = false): Range[] {
+  const found = patternRanges(text, text.toLowerCase());
+  const add = (value: Value | Range | undefined, kind: SecretKind): void => {
+    if (value === undefined || value.to <= value.from) return;
+    const many = kind === "many";
+    if (isHarmless(text.slice(value.from, value.to), many)) return;
+    // With its brackets: `<function f at 0x7f00>`, `{placeholder}`.
+    if ("form" in value && value.form === "group" && isHarmless(text.slice(value.from - 1, value.to + 1), many)) return;
+    found.push(value);
+  };
+  signed(text, names, code, add);
+  if (!code) {
+    byFlags(text, names, add);
+    byPairs(text, names, add);
+    byFields(text, names, add);
+    for (const match of text.matchAll(element)) {
+      const [from, to] = match.indices?.[2] ?? [0, 0];
+      const kind = names.kind(match[1] ?? "");
+      if (kind !== undefined && kind !== "pair") add({ from, to }, kind);
+    }
+    for (const match of text.matchAll(toldOf)) {
+      if (names.kind(match[1] ?? "") === "one" && /pass|secret|pwd/i.test(match[1] ?? ""))
+        add(textValue(text, match.index + match[0].length), "one");
+    }
+    byCoding(text, names, found);
+  }
+  return merged(found);
+}
+
+/** `name = value` and all that looks like it. */
+function signed(
+  text: string,
+  names: SecretNames,
+  code: boolean,
+  add: (value: Value | Range, kind: SecretKind) => void,
+): void {
+  signs.lastIndex = 0;
+  for (let match = signs.exec(text); match !== null; match = signs.exec(text)) {
+    const [whole, name = "", quotes = "", before = "", sign = "", after = ""] = match;
+    const kind = kindOf(text, match.index, name, names);
+    if (kind === undefined) continue;
+    let at = match.index + whole.length;
+    if (sign.startsWith(":")) {
+      annotation.lastIndex = at;
+      if (annotation.test(text)) at = annotation.lastIndex;
+      if (text.startsWith("//", at)) continue;
+    }
+    const found = valueAt(text, at);
+    if (found === undefined) continue;
+    if (found.form === "word") {
+      if (code || isCode(text.slice(found.from, found.to), name, sign, text[found.end])) continue;
+      const isHeader = quotes === "" && sign === ":" && header.test(name);
+      const isLine =
+        quotes === "" &&
+        before + after !== "" &&
+        /(?:^|[\r\n]|\\n)[ \t-]*(?:export )?$/.test(text.slice(Math.max(0, match.index - 16), match.index));
+      const to = isHeader || isLine ? lineEnd(text, found.from, match.index) : found.to;
+      add({ from: found.from, to }, kind);
+      signs.lastIndex = Math.max(at, to);
+    } else {
+      if (code && found.form !== "text") continue;
+      if (kind === "pair" && !isPair(text.slice(found.from, found.to), text[found.from - 1])) continue;
+      if (found.form === "group" && isNameOnly(text.slice(found.from, found.to), names)) continue;
+      add(found, kind);
+      signs.lastIndex = found.end;
+    }
+  }
+}
+
+/** `API key` is two words; `key` alone is no secret. */
+function kindOf(text: string, at: number, name: string, names: SecretNames): SecretKind | undefined {
+  const kind = names.kind(name);
+  if (kind !== undefined || !/^keys?$/i.test(name)) return kind;
+  const before = wordBefore.exec(text.slice(Math.max(0, at - 20), at))?.[1];
+  return before === undefined ? undefined : names.kind(`${before} ${name}`);
+}
+
+/** To the end of the line, or of the text in quotes that began right before the name. */
+function lineEnd(text: string, from: number, nameAt: number): number {
+  endOfLine.lastIndex = from;
+  const end = endOfLine.exec(text)?.index ?? text.length;
+  const quote = /(\\*["'`])$/.exec(text.slice(Math.max(0, nameAt - 8), nameAt))?.[1];
+  const to = quote === undefined ? end : Math.min(end, textEnd(text, from, quote).to);
+  return from + text.slice(from, to).trimEnd().length;
+}
+
+/** A name, a type or a call, where a value might stand: nothing secret is said by it. */
+function isCode(word: string, name: string, sign: string, next: string | undefined): boolean {
+  if (typeName.test(word.replace(/[?[|].*$/, "")) || /^[A-Za-z_][\w.]*\[$/.test(word) || next === "(") return true;
+  const last = /[^.]+$/.exec(word)?.[0] ?? "";
+  const same = /^[A-Za-z_][\w.]*$/.test(word) && /\w+$/.exec(name)?.[0].toLowerCase() === last.toLowerCase();
+  // Prose: `unexpected token: end of file`.
+  const prose = sign === ":" && /^(?:token|secret|cookie|tokens|cookies)$/i.test(name) && /^[a-z]{1,12}$/.test(word);
+  return same || prose;
+}
+
+function isPair(group: string, bracket: string | undefined): boolean {
+  return bracket !== "{" && /^\s*[bu]?\\*["'][^,]*,\s*[bu]?\\*["']/.test(group);
+}
+
+/** `os.environ.get("DB_PASSWORD")`: what is asked for, not what it is. */
+function isNameOnly(group: string, names: SecretNames): boolean {
+  const inner = textValue(group, 0);
+  return inner !== undefined && inner.end === group.length && /[A-Z_-]/.test(group) && names.kind(group) === "one";
+}
+
+/** `--password x`, `'--password', 'x'`, `curl -u me:x`. */
+function byFlags(
+  text: string,
+  names: SecretNames,
+  add: (value: Value | Range | undefined, kind: SecretKind) => void,
+): void {
+  for (const match of text.matchAll(flags)) {
+    const kind = names.kind(match[1] ?? "");
+    if (kind !== undefined && kind !== "pair") add(valueAt(text, match.index + match[0].length), kind);
+  }
+  for (const match of text.matchAll(userFlag)) {
+    const [from, to] = match.indices?.[1] ?? [0, 0];
+    if (/\D/.test(text.slice(from, to))) add({ from, to }, "one");
+  }
+}
+
+/** `('authorization', 'x')` and `["token", "x"]`, but not a list of names. */
+function byPairs(
+  text: string,
+  names: SecretNames,
+  add: (value: Value | Range | undefined, kind: SecretKind) => void,
+): void {
+  for (const match of text.matchAll(pairs)) {
+    const kind = names.kind(match[2] ?? "");
+    if (kind === undefined || kind === "pair") continue;
+    const found = textValue(text, match.index + match[0].length);
+    if (found === undefined || !/^\s*(?:[)\]]|,\s*\w+\s*[)\]]|$)/.test(text.slice(found.end, found.end + 40))) continue;
+    const listed = match[0].startsWith("[") && /^[a-z_]+$/.test(text.slice(found.from, found.to));
+    if (!listed) add(found, kind);
+  }
+}
+
+/** `{"name": "password", "value": "x"}`, in either order, and as attributes of an element. */
+function byFields(
+  text: string,
+  names: SecretNames,
+  add: (value: Value | Range | undefined, kind: SecretKind) => void,
+): void {
+  for (const match of text.matchAll(named)) {
+    const name = textValue(text, match.index + match[0].length);
+    const kind = name === undefined ? undefined : names.kind(text.slice(name.from, name.to));
+    if (name === undefined || kind === undefined || kind === "pair") continue;
+    const begin = Math.max(0, match.index - nearby, lastOf(text, match.index, "{(<") + 1);
+    const rest = text.slice(name.end, name.end + nearby);
+    const end = name.end + (/[})>]/.exec(rest)?.index ?? rest.length);
+    value.lastIndex = begin;
+    for (let at = value.exec(text); at !== null && at.index < end; at = value.exec(text))
+      add(valueAt(text, at.index + at[0].length), kind);
+  }
+}
+
+function lastOf(text: string, before: number, chars: string): number {
+  return Math.max(...Array.from(chars, (char) => text.lastIndexOf(char, before)));
+}
+
+/** A percent-coded word that says a secret once it is decoded is one as a whole. */
+function byCoding(text: string, names: SecretNames, found: Range[]): void {
+  for (const match of text.matchAll(coded)) {
+    const [from, to] = [match.index, match.index + match[0].length];
+    if (found.some((range) => range.from >= from && range.to <= to)) continue;
+    const decoded = unquote(unquote(match[0]));
+    if (decoded !== match[0] && secretRanges(decoded, names).length > 0) found.push({ from, to });
+  }
+}
+
+function merged(ranges: readonly Range[]): Range[] {
+  const out: { from: number; to: number }[] = [];
+  for (const { from, to } of ranges.toSorted((a, b) => a.from - b.from)) {
+    const last = out.at(-1);
+    if (last !== undefined && from < last.to) last.to = Math.max(last.to, to);
+    else out.push({ from, to });
+  }
+  return out;
+}
