@@ -1,121 +1,229 @@
-// A breakpoint as it is written on the command line and in files.
+// A breakpoint in one line of text, for a command line and for files.
 //
-//   place    app/api.py:240                    a line
-//            app/api.py:/def create/           the first line that the regular expression finds; `\/` is a slash
-//            cinder.volume.api:API.create      the first line of a function's body
-//   clauses  hits >= 3 · hits == 3 · hits % 3  stop from the third time on, at the third, at each third
-//            log "x={x}"                       say it, and do not stop
-//            max 10                            then it is removed
-//            rate 5/s                          values are taken at most so often; other hits have their stack only
-//            in cinder-volume                  only in this service
-//            if EXPR                           in the debuggee's language, up to the end
+//   SPEC     where, then clauses in any order
+//   where    PATH:LINE                       cinder/volume/manager.py:712
+//            PATH:/REGEX/                    cinder/volume/manager.py:/self\.driver\.create/     the one line that has it
+//            MODULE:FUNCTION                 cinder.volume.manager:VolumeManager.create_volume
+//   clauses  if EXPR                         Python, in the frame of the hit
+//            hits >= N   hits == N   hits % N
+//            log "x={x}"                     say it, and do not stop; `'` does as well as `"`
+//            max N                           then it is removed
+//            rate N/s    rate N/m            values are taken at most so often; other hits have their stack only
+//            in SERVICE                      of that service alone; else of all
+//            required                        it must be hit
+//            disabled
 //
 // Rules
-// - Clauses come in any order, each once, but `if` comes last: its expression may have any of their words in it.
-import { DebugtapError } from "./errors.ts";
+// - A SPEC's text as it was written, trimmed, is its name everywhere.
+// - Where: see breakpoint-where.ts. In `log`, `\"`, `\'`, `\\`, `\n` and `\t` are what they are in Python.
+// - `if EXPR` goes on to the next clause: see breakpoint-condition.ts. `in SERVICE` stands before `if`, or behind another clause;
+//   right behind EXPR it would be Python's `in`.
+// - Each clause stands once.
+import { conditionEnd, plainCondition } from "./breakpoint-condition.ts";
+import { formatWhere, parseWhere } from "./breakpoint-where.ts";
+import type { Place } from "./breakpoint-where.ts";
+import { specError } from "./spec-error.ts";
 
-export type Place =
-  | { readonly kind: "line"; readonly path: string; readonly line: number }
-  | { readonly kind: "text"; readonly path: string; readonly pattern: string }
-  | { readonly kind: "function"; readonly module: string; readonly name: string };
+export interface HitsClause {
+  /** From the count on, at the count alone, or at each multiple of it. */
+  readonly op: ">=" | "==" | "%";
+  readonly count: number;
+}
 
 export interface BreakpointSpec {
-  /** As it was written: its name everywhere. */
+  /** As written, trimmed. */
   readonly text: string;
   readonly where: Place;
   readonly condition?: string;
-  readonly hits?: { readonly op: ">=" | "==" | "%"; readonly count: number };
+  readonly hits?: HitsClause;
   readonly log?: string;
   readonly max?: number;
   /** A second. */
   readonly rate?: number;
   readonly service?: string;
   readonly required?: boolean;
+  readonly disabled?: boolean;
 }
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-type Clauses = Mutable<Omit<BreakpointSpec, "text" | "where" | "required">>;
+type Clauses = Omit<BreakpointSpec, "text" | "where">;
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-const clauses: readonly [word: string, pattern: RegExp, take: (clauses: Clauses, found: readonly string[]) => void][] =
-  [
-    [
-      "hits",
-      /^hits\s*(>=|==|%)\s*(\d{1,9})(?=\s|$)/,
-      (to, [, op, count]) => (to.hits = { op: op === ">=" || op === "==" ? op : "%", count: Number(count) }),
-    ],
-    ["log", /^log\s+"((?:[^"\\]|\\.)*)"(?=\s|$)/, (to, [, text = ""]) => (to.log = text.replace(/\\(["\\])/g, "$1"))],
-    ["max", /^max\s+(\d{1,9})(?=\s|$)/, (to, [, count]) => (to.max = Number(count))],
-    [
-      "rate",
-      /^rate\s+(\d{1,6}(?:\.\d{1,3})?)\/(s|m)(?=\s|$)/,
-      (to, [, count, unit]) => (to.rate = Number(count) / (unit === "m" ? 60 : 1)),
-    ],
-    ["in", /^in\s+([A-Za-z0-9][A-Za-z0-9._-]*)(?=\s|$)/, (to, [, service]) => (to.service = service ?? "")],
-    ["if", /^if\s+(.+)$/s, (to, [, condition]) => (to.condition = (condition ?? "").trim())],
-  ];
+const names = ["if", "hits", "log", "max", "rate", "in", "required", "disabled"] as const;
+const maxCount = 1e9;
 
-const examples: Readonly<Record<string, string>> = {
-  hits: "hits >= 3",
-  log: 'log "x={x}"',
-  max: "max 10",
-  rate: "rate 5/s",
-  in: "in cinder-volume",
-  if: "if size > 1",
-};
+/** The breakpoint that `text` says. Throws DT_SPEC with the place of what is wrong. */
+export function parseSpec(text: string): BreakpointSpec {
+  const trimmed = text.trim();
+  return new Parser(trimmed).parse();
+}
 
-/** Throws DT_SPEC. */
-export function parseSpec(written: string): BreakpointSpec {
-  const text = written.trim();
-  const [where, length] = placeOf(text);
-  const found: Clauses = {};
-  const seen = new Set<string>();
-  for (let rest = text.slice(length).trim(); rest !== "";) {
-    const word = /^[a-z]+/.exec(rest)?.[0] ?? rest.split(/\s/, 1)[0] ?? "";
-    const [, pattern, take] = clauses.find(([name]) => name === word) ?? [];
-    const match = pattern?.exec(rest);
-    if (take === undefined)
-      throw specError(text, rest, `\`${word}\` is no clause: there are ${Object.keys(examples).join(", ")}`);
-    if (match === null || match === undefined)
-      throw specError(text, rest, `\`${word}\` is written like this: ${examples[word]}`);
-    if (seen.has(word)) throw specError(text, rest, `\`${word}\` stands here twice`);
-    seen.add(word);
-    take(found, match);
-    rest = rest.slice(match[0].length).trim();
+/** The SPEC that says the same as `spec`, whatever its text is: where, then the clauses, `if` last. */
+export function formatSpec(spec: Omit<BreakpointSpec, "text">): string {
+  const { where, service, hits, log, max, rate, required, disabled, condition } = spec;
+  return [
+    formatWhere(where),
+    ...(service === undefined ? [] : [`in ${service}`]),
+    ...(hits === undefined ? [] : [`hits ${hits.op} ${hits.count}`]),
+    ...(log === undefined ? [] : [`log "${log.replace(/[\\"\n\t]/g, (char) => written[char] ?? char)}"`]),
+    ...(max === undefined ? [] : [`max ${max}`]),
+    ...(rate === undefined ? [] : [`rate ${formatRate(rate)}`]),
+    ...(required === true ? ["required"] : []),
+    ...(disabled === true ? ["disabled"] : []),
+    ...(condition === undefined ? [] : [`if ${service === undefined ? plainCondition(condition) : condition}`]),
+  ].join(" ");
+}
+
+const written: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t" };
+
+function formatRate(rate: number): string {
+  const minute = Math.round(rate * 60);
+  return !Number.isInteger(rate) && minute / 60 === rate ? `${minute}/m` : `${rate}/s`;
+}
+
+class Parser {
+  readonly #text: string;
+  readonly #clauses: Writable<Clauses> = {};
+  readonly #seen = new Set<string>();
+  #at = 0;
+  #where = "";
+
+  constructor(text: string) {
+    this.#text = text;
   }
-  if (found.max === 0) throw specError(text, text, "max is at least 1");
-  return { text, where, ...found };
-}
 
-function placeOf(text: string): readonly [Place, length: number] {
-  const pattern = /^([^\s].*?):\/((?:[^/\\]|\\.)+)\/(?=\s|$)/.exec(text);
-  if (pattern !== null) {
-    const [whole, path = "", expression = ""] = pattern;
-    const unescaped = expression.replaceAll("\\/", "/");
-    const wrong = regExpError(unescaped);
-    if (wrong !== undefined) throw specError(text, `/${expression}`, wrong);
-    return [{ kind: "text", path, pattern: unescaped }, whole.length];
+  parse(): BreakpointSpec {
+    const { where, end } = parseWhere(this.#text);
+    this.#at = end;
+    this.#where = this.#text.slice(0, end);
+    for (this.#space(); this.#at < this.#text.length; this.#space()) this.#clause();
+    return { text: this.#text, where, ...this.#clauses };
   }
-  const line = /^([^\s].*?):(\d{1,9})(?=\s|$)/.exec(text);
-  if (line !== null && Number(line[2]) > 0)
-    return [{ kind: "line", path: line[1] ?? "", line: Number(line[2]) }, line[0].length];
-  const name = /^([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)(?=\s|$)/.exec(text);
-  if (name !== null) return [{ kind: "function", module: name[1] ?? "", name: name[2] ?? "" }, name[0].length];
-  throw specError(text, text, "it begins with a place: app/api.py:240, app/api.py:/def create/ or app.api:create");
-}
 
-function regExpError(pattern: string): string | undefined {
-  try {
-    return void RegExp(pattern, "u");
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+  #clause(): void {
+    const start = this.#at;
+    const word = this.#take(/[A-Za-z_]+(?=\W|$)/y)?.[0] ?? "";
+    const name = names.find((name) => name === word);
+    if (name === undefined) {
+      const shown = /^\S+/.exec(this.#text.slice(start))?.[0] ?? "";
+      throw this.#error(start, `\`${shown}\` is no clause`, names.join(", "));
+    }
+    if (this.#seen.has(name)) throw this.#error(start, `\`${name}\` stands twice`, "each clause once");
+    this.#seen.add(name);
+    this.#space();
+    const clauses = this.#clauses;
+    if (name === "if") clauses.condition = this.#condition();
+    else if (name === "hits") clauses.hits = this.#hits();
+    else if (name === "log") clauses.log = this.#log();
+    else if (name === "max") clauses.max = this.#count(/(\d+)(?=\s|$)/y, "a number of hits from 1 on", "max 100");
+    else if (name === "rate") clauses.rate = this.#rate();
+    else if (name === "in") {
+      const service = /[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?=\s|$)/y;
+      clauses.service =
+        this.#value(service, "the name of a service, as `debugtap ps` shows it", "in cinder-api")[0] ?? "";
+    } else clauses[name] = true;
+  }
+
+  #condition(): string {
+    const start = this.#at;
+    const { end, service } = conditionEnd(
+      this.#text,
+      start,
+      (word) => word !== "if" && names.some((name) => name === word),
+    );
+    this.#at = end;
+    const condition = this.#text.slice(start, end);
+    if (service !== undefined && !this.#seen.has("in")) {
+      const rest = this.#text.slice(end);
+      const before = this.#text.slice(this.#where.length, service.at).trim();
+      throw specError(this.#text, service.at, `\`in ${service.name}\` is Python's \`in\` here`, {
+        expected: `\`in SERVICE\` before \`if\`; if it is Python: \`if (${condition})\``,
+        fix: `${this.#where} in ${service.name} ${before}${rest}`,
+      });
+    }
+    return condition;
+  }
+
+  #hits(): HitsClause {
+    const [, op = "", digits = ""] = this.#value(
+      /(>=|==|>|%)\s*(\d+)(?=\s|$)/y,
+      "`>= N`, `== N` or `% N`",
+      "hits >= 10",
+    );
+    // `hits > N` is another way to say it.
+    const count = this.#within(Number(digits) + (op === ">" ? 1 : 0), "hits >= 10");
+    return { op: op === "==" || op === "%" ? op : ">=", count };
+  }
+
+  #log(): string {
+    const start = this.#at;
+    const pattern = /"((?:[^"\\]|\\[^])*)"(?=\s|$)|'((?:[^'\\]|\\[^])*)'(?=\s|$)/y;
+    const [, double, single] = this.#value(
+      pattern,
+      "a text in quotes; quotes within its braces are of the other kind",
+      `log "x={x}"`,
+    );
+    const log = (double ?? single ?? "").replace(/\\(["'\\nt])/g, (_, char: string) => escapes[char] ?? char);
+    const fault = templateFault(log);
+    if (fault !== undefined) throw this.#error(start, fault, "an expression in each pair of braces", `log "x={x}"`);
+    return log;
+  }
+
+  #rate(): number {
+    const [, count = "", unit] = this.#value(/(\d+(?:\.\d+)?)\s*\/\s*([sm])(?=\s|$)/y, "`N/s` or `N/m`", "rate 10/s");
+    return this.#within(Number(count), "rate 10/s") / (unit === "m" ? 60 : 1);
+  }
+
+  #count(pattern: RegExp, expected: string, example: string): number {
+    return this.#within(Number(this.#value(pattern, expected, example)[1]), example);
+  }
+
+  #within(count: number, example: string): number {
+    if (count > 0 && count <= maxCount) return count;
+    throw this.#error(this.#at, `${count} is out of range`, "a number above 0, up to a thousand million", example);
+  }
+
+  #value(pattern: RegExp, expected: string, example: string): RegExpExecArray {
+    const found = this.#take(pattern);
+    if (found !== null) return found;
+    const shown = /^\S+/.exec(this.#text.slice(this.#at))?.[0];
+    throw this.#error(
+      this.#at,
+      shown === undefined ? "the SPEC ends here" : `\`${shown}\` cannot stand here`,
+      expected,
+      example,
+    );
+  }
+
+  #take(pattern: RegExp): RegExpExecArray | null {
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.#text);
+    if (match !== null) this.#at += match[0].length;
+    return match;
+  }
+
+  #space(): void {
+    this.#take(/\s+/y);
+  }
+
+  #error(at: number, what: string, expected: string, example = "max 100") {
+    return specError(this.#text, at, what, {
+      expected,
+      ...(this.#where === "" ? {} : { fix: `${this.#where} ${example}` }),
+    });
   }
 }
 
-/** `rest`: where in the text it went wrong. */
-function specError(text: string, rest: string, why: string): DebugtapError {
-  const at = Math.max(0, text.lastIndexOf(rest));
-  return new DebugtapError("DT_SPEC", `this breakpoint cannot be understood: ${text}`, {
-    why: `at character ${at + 1}: ${why}`,
-    fix: `--at 'app/api.py:240 max 10 if size > 1'`,
-  });
+const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t" };
+
+/** What is wrong with the braces of a log template. */
+function templateFault(log: string): string | undefined {
+  let depth = 0;
+  let opened = 0;
+  for (let at = 0; at < log.length; at++) {
+    const char = log[at];
+    if (char === "{" && depth++ === 0) opened = at;
+    else if (char === "}" && --depth < 0) return "a `}` closes no brace";
+    else if (char === "}" && depth === 0 && log.slice(opened + 1, at).trim() === "") return "braces are empty";
+  }
+  return depth > 0 ? "a `{` is not closed" : undefined;
 }

@@ -5,8 +5,9 @@
 //   by then, captured or evaluated, is not asked again.
 // - It runs code in the debuggee, with whatever effects that has. An error is the debuggee's own words, noted and no more.
 import { clip, type DraftFrame, type Question } from "./capture-draft.ts";
-import { correlate, textOf } from "./correlate.ts";
+import { correlate } from "./correlate.ts";
 import type { Answer, Ask } from "./exchange.ts";
+import { textOf } from "./value-path.ts";
 
 /** What an answer says: the value as the debuggee prints it, or why there is none. */
 export type Evaluated = { readonly value: string } | { readonly failure: string };

@@ -86,12 +86,30 @@ export interface SessionView {
   readonly reason?: string;
 }
 
+/** What of the sessions is not in the trace. */
+export interface Missed {
+  readonly chunks: number;
+  readonly bytes: number;
+  readonly hits: number;
+}
+
+/** A recorder that does not take all: `behind` what comes, or `failed` to write. */
+export interface RecorderView {
+  readonly state: "behind" | "failed";
+  readonly since: number;
+  /** Of the whole trace. */
+  readonly missed: Missed;
+  readonly reason?: Reason;
+}
+
 export interface RelayView {
   readonly pid: number;
   readonly started: number;
   readonly version: string;
   readonly config?: string;
   readonly trace?: string;
+  /** Absent while everything is recorded. */
+  readonly recorder?: RecorderView;
   readonly hosts: readonly HostView[];
   readonly services: readonly ServiceView[];
   readonly sessions: readonly SessionView[];
@@ -114,6 +132,30 @@ export interface HitSummary {
   readonly cut?: Cut["by"];
 }
 
+/**
+ * unmasked: secrets are recorded as they are. behind: what comes is left out; caught-up: no more, and what was. failed: the disk refuses; resumed: it takes again. dropped: the oldest
+ * segments go from now on, and why. removed: so many old traces in `dir` are gone. closed: what is missing all in all.
+ */
+interface TraceEvents {
+  readonly type: "trace";
+  readonly state:
+    | "open"
+    | "unmasked"
+    | "behind"
+    | "caught-up"
+    | "failed"
+    | "resumed"
+    | "dropped"
+    | "removed"
+    | "closed";
+  readonly dir: string;
+  readonly reason?: Reason;
+  readonly missed?: Missed;
+  readonly by?: "max_size" | "max_age";
+  readonly traces?: number;
+  readonly bytes?: number;
+}
+
 /** `at` is epoch milliseconds. */
 export type RelayEvent = { readonly at: number } & (
   | { readonly type: "host"; readonly host: HostView }
@@ -121,11 +163,6 @@ export type RelayEvent = { readonly at: number } & (
   | { readonly type: "session"; readonly session: SessionView }
   | { readonly type: "note"; readonly session: string; readonly kind: string; readonly detail: string }
   | { readonly type: "hit"; readonly session: string; readonly hit: HitSummary }
-  | {
-      readonly type: "trace";
-      readonly state: "open" | "unmasked" | "gap" | "failed" | "resumed" | "closed";
-      readonly dir: string;
-      readonly reason?: Reason;
-    }
+  | TraceEvents
   | { readonly type: "error"; readonly error: Reason }
 );

@@ -15,7 +15,15 @@ import type { SecretKind } from "./secret-names.ts";
 
 const maxDepth = 500;
 const nameKeys: ReadonlySet<string> = new Set([
-  ...["evaluateName", "name", "expression", "key", "header", "field", "param", "option", "variable"],
+  "evaluateName",
+  "name",
+  "expression",
+  "key",
+  "header",
+  "field",
+  "param",
+  "option",
+  "variable",
 ]);
 const valueKeys: ReadonlySet<string> = new Set(["value", "result", "children", "val", "default"]);
 

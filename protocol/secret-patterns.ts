@@ -85,6 +85,47 @@ const patterns: readonly Pattern[] = [
   { stem: "pbkdf2_", match: /(pbkdf2_\w+\$\d+\$[\w./+=]+\$[\w./+=]{8,})/dg },
 ];
 
+const tokenStems = [
+  "ghp_",
+  "gho_",
+  "ghu_",
+  "ghs_",
+  "ghr_",
+  "glpat-",
+  "gldt-",
+  "glrt-",
+  "glptt-",
+  "glsoat-",
+  "glft-",
+  "glcbt-",
+];
+const hashStems = [
+  "sk-",
+  "$2a$",
+  "$2b$",
+  "$2x$",
+  "$2y$",
+  "$5$",
+  "$6$",
+  "$7$",
+  "$y$",
+  "$gy$",
+  "$argon2",
+  "$scrypt",
+  "$pbkdf2",
+];
+const otherStems = [
+  "private key",
+  "private%20key",
+  "private%2520key",
+  "3a//",
+  ":\\/\\/",
+  "sig%3d",
+  "sig%253d",
+  "signature%3d",
+  "signature%253d",
+];
+
 /**
  * What each pattern needs, in small letters, also as pydevd's percent coding writes it (once and twice): a text with none of these has
  * no match. `://` is in every URL; `$` in few texts.
@@ -93,20 +134,9 @@ export const patternStems: readonly string[] = [
   ...new Set(
     patterns.map(({ stem }) => stem).filter((stem) => !["$", "gh", "gl", "sk-", "private key"].includes(stem)),
   ),
-  ...["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "glpat-", "gldt-", "glrt-", "glptt-", "glsoat-", "glft-", "glcbt-"],
-  ...["sk-", "$2a$", "$2b$", "$2x$", "$2y$", "$5$", "$6$", "$7$", "$y$", "$gy$", "$argon2", "$scrypt", "$pbkdf2"],
-  ...[
-    "private key",
-    "private%20key",
-    "private%2520key",
-    "3a//",
-    ":\\/\\/",
-    "sig%3d",
-    "sig%253d",
-    "signature%3d",
-    "signature%253d",
-  ],
-  ...["2a%2", "2b%2", "2x%2", "2y%2", "245%2", "246%2", "247%2", "24y%2", "gy%2", "argon2", "scrypt%2", "pbkdf2"],
+  ...tokenStems,
+  ...hashStems,
+  ...otherStems,
 ];
 
 /** All matches, not in order; they may overlap. `lower` is the text in small letters. */

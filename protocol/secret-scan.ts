@@ -37,7 +37,7 @@ export class SecretScan {
     const skip = this.#skip;
     const { length } = bytes;
     for (let at = window - 1; at < length;) {
-      const far = skip[(((bytes[at - 1] as number) & 31) << 5) | ((bytes[at] as number) & 31)] as number;
+      const far = skip[(((bytes[at - 1] ?? 0) & 31) << 5) | ((bytes[at] ?? 0) & 31)] ?? 0;
       if (far > 0) at += far;
       else if (this.#stands(bytes, at - window + 1)) return true;
       else at++;
@@ -62,7 +62,7 @@ export class SecretScan {
     const skip = this.#skip;
     const { length } = text;
     for (let at = from + window - 1; at < length;) {
-      const far = skip[((text.charCodeAt(at - 1) & 31) << 5) | (text.charCodeAt(at) & 31)] as number;
+      const far = skip[((text.charCodeAt(at - 1) & 31) << 5) | (text.charCodeAt(at) & 31)] ?? 0;
       if (far > 0) at += far;
       else if (this.#isIn(text, at - window + 1)) return at - window + 1;
       else at++;

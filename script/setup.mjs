@@ -46,15 +46,17 @@ function system() {
     ["python3-pydevd", () => imports("pydevd")],
     ["python3-eventlet", () => imports("eventlet")],
     ["curl", () => onPath("curl")],
+    ["tshark", () => onPath("tshark")],
     ["delve", () => onPath("dlv")],
     ["golang-go", () => onPath("go")],
     ["iproute2", () => onPath("ss")],
     ["socat", () => onPath("socat")],
     ["autossh", () => onPath("autossh")],
+    ["sqlite3", () => onPath("sqlite3")],
   ];
   const missing = wanted.filter(([, present]) => !present()).map(([name]) => name);
   if (missing.length > 0) {
-    const line = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(" ")}`;
+    const line = `apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${missing.join(" ")}`;
     if (!isRoot) fail(`these system packages are missing: ${missing.join(" ")}`, `sudo sh -c '${line}'`);
     say(line);
     run("sh", ["-c", line], line, { DEBIAN_FRONTEND: "noninteractive" });

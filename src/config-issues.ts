@@ -4,11 +4,16 @@ import { configSchema } from "./config-schema.ts";
 import type { ConfigSource, Path, Problem } from "./config-source.ts";
 import { suggest } from "./suggest.ts";
 
-/** The problems of one issue of zod; `above` is the path of what the issue's own path starts from. */
-export function describeIssue(issue: z.core.$ZodIssue, above: Path, source: ConfigSource): Problem[] {
+/** The problems of one issue of zod; `above` is the path of what the issue's own path starts from, `keys` says which keys a map may have. */
+export function describeIssue(
+  issue: z.core.$ZodIssue,
+  above: Path,
+  source: ConfigSource,
+  keys: (path: Path) => string[] = keysAt,
+): Problem[] {
   const path = [...above, ...issue.path];
   if (issue.code === "unrecognized_keys") {
-    const known = keysAt(path);
+    const known = keys(path);
     return issue.keys.map((key) => {
       const meant = suggest(key, known);
       const offset = source.offsetOfKey([...path, key]);
@@ -29,7 +34,7 @@ export function describeIssue(issue: z.core.$ZodIssue, above: Path, source: Conf
     const branch = issue.errors.find((branch) =>
       branch.every((inner) => inner.path.length > 0 || inner.code === "unrecognized_keys"),
     );
-    if (branch !== undefined) return branch.flatMap((inner) => describeIssue(inner, path, source));
+    if (branch !== undefined) return branch.flatMap((inner) => describeIssue(inner, path, source, keys));
   }
   const value = valueAt(source.value, path);
   const key = String(path.at(-1) ?? "");

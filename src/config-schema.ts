@@ -5,6 +5,7 @@
 // - Nothing is transformed: the schema says what may be written, config.ts says what it means.
 // - Every key has a description, and every value says in one sentence what it must be; that sentence is the error.
 import { z } from "zod";
+import { agePattern, sizePattern } from "./config-amounts.ts";
 
 /** Sessions are called `cinder-api#1`: a name has no space, no `#` and does not look like an option. */
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -20,6 +21,8 @@ const sentences = {
   ssh: "ssh is `user@host`, `user@host:port` or an alias of ~/.ssh/config",
   wire: "wire is `pydevd`, `dap` or `raw`",
   time: "time is a time with its unit, at most 99 s: `500ms`, `2s`",
+  maxSize: "max_size is `none` or a size with its unit, at least 10 MB: `500MB`, `2GB`",
+  maxAge: "max_age is `none` or a time with its unit, at least a minute: `12h`, `7d`",
   drive: "drive is `first`, `any` or `ask`",
   onLeave: "on_leave is `keep`, `resume` or `end`",
   correlate: "correlate is a list of names such as `[context.request_id]`",
@@ -205,6 +208,20 @@ const recordSchema = z
         .exactOptional()
         .describe("Whether sessions are recorded; default true"),
       dir: text("dir").exactOptional().describe("Directory that gets one trace directory a run, relative to this file"),
+      max_size: z
+        .string({ error: sentences.maxSize })
+        .regex(sizePattern, { error: sentences.maxSize })
+        .exactOptional()
+        .describe(
+          "Bytes of one trace directory, in KB, MB or GB of 1000: when it gets larger, its oldest part is dropped; default `10GB`; `none`: no bound",
+        ),
+      max_age: z
+        .string({ error: sentences.maxAge })
+        .regex(agePattern, { error: sentences.maxAge })
+        .exactOptional()
+        .describe(
+          "What is older is dropped: from the running trace, and, when debugtap starts, finished traces in `dir`; `12h`, `7d`; default `none`",
+        ),
       capture: z
         .boolean({ error: "capture is true or false" })
         .exactOptional()

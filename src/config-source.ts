@@ -37,8 +37,8 @@ export class ConfigSource {
   /** By map and key: the parser's own search for keys, and for doubled ones, is linear in each. */
   readonly #entries = new WeakMap<YAMLMap, Map<string, Entry>>();
 
-  /** Throws DT_CONFIG_SYNTAX for what is not YAML and DT_CONFIG_INVALID for what is too large. */
-  constructor(text: string, file: string) {
+  /** Throws `code` for what is not YAML and DT_CONFIG_INVALID for what is too large. */
+  constructor(text: string, file: string, code: ErrorCode = "DT_CONFIG_SYNTAX") {
     this.file = file;
     this.#text = text;
     this.#lines = new LineCounter();
@@ -51,11 +51,11 @@ export class ConfigSource {
         uniqueKeys: false,
       });
     } catch (cause) {
-      throw this.error("DT_CONFIG_SYNTAX", [{ offset: 0, text: `not readable as YAML (${String(cause)})` }]);
+      throw this.error(code, [{ offset: 0, text: `not readable as YAML (${String(cause)})` }]);
     }
     const errors = this.#document.errors.map((error) => ({ offset: error.pos[0], text: error.message }));
     if (errors.length === 0) errors.push(...this.#indexKeys());
-    if (errors.length > 0) throw this.error("DT_CONFIG_SYNTAX", errors);
+    if (errors.length > 0) throw this.error(code, errors);
     try {
       this.value = this.#document.toJS({ maxAliasCount: maxAliases });
     } catch (cause) {
@@ -67,7 +67,7 @@ export class ConfigSource {
               offset: Math.max(0, text.indexOf(`*${unknown}`)),
               text: `no \`&${unknown}\` stands before \`*${unknown}\``,
             };
-      throw this.error("DT_CONFIG_SYNTAX", [problem]);
+      throw this.error(code, [problem]);
     }
   }
 

@@ -14,6 +14,7 @@ import { isWindowsPath } from "../protocol/path-map.ts";
 import { defaultSecretRules } from "../protocol/redact.ts";
 import type { SecretRules } from "../protocol/redact.ts";
 import { checkConfig, localHost, loopback } from "./config-checks.ts";
+import { parseAmount } from "./config-amounts.ts";
 import { configSchema, durationPattern } from "./config-schema.ts";
 import type { ConfigInput } from "./config-schema.ts";
 import { ConfigSource, maxConfigBytes, tooLarge } from "./config-source.ts";
@@ -96,6 +97,10 @@ interface RecordConfig extends CaptureLimits {
   readonly enabled: boolean;
   /** Absolute; each run of the relay makes one trace directory in it. Absent: where the recorder keeps them. */
   readonly dir?: string;
+  /** Bytes of one trace directory; Infinity: no bound. */
+  readonly maxSize: number;
+  /** Milliseconds that records are kept; Infinity: for ever. */
+  readonly maxAge: number;
   /** Whether stack and values are taken at each hit. */
   readonly capture: boolean;
   /** What is masked; `keep`: nothing is. */
@@ -116,7 +121,11 @@ type ServiceInput = ConfigInput["services"][string];
 type SourceInput = ServiceInput["source"];
 type SecretsInput = NonNullable<NonNullable<ConfigInput["record"]>["secrets"]>;
 
-const recordDefaults = { enabled: true, capture: true, ...captureLimits } as const;
+/**
+ * A trace has a bound unless told otherwise: a relay that runs for weeks must not fill the home directory. 10 GB is some 50 GB of
+ * traffic, far more than a person makes. Finished traces are somebody's work: none is removed unless the file says when.
+ */
+const recordDefaults = { enabled: true, capture: true, maxSize: 10e9, maxAge: Infinity, ...captureLimits } as const;
 
 /**
  * Reads `path`, or the nearest debugtap.yml in the working directory and above it.
@@ -195,7 +204,7 @@ function resolveConfig(input: ConfigInput, file: string): Config {
   const needed =
     services.some((service) => service.host === localHost) && !hosts.some((host) => host.name === localHost);
   if (needed) hosts.push({ name: localHost, source: [] });
-  const { dir, time, secrets, ...record } = input.record ?? {};
+  const { dir, time, max_size, max_age, secrets, ...record } = input.record ?? {};
   return {
     file,
     hosts,
@@ -204,6 +213,8 @@ function resolveConfig(input: ConfigInput, file: string): Config {
       ...recordDefaults,
       ...record,
       ...(time === undefined ? {} : { time: parseHold(time) }),
+      ...(max_size === undefined ? {} : { maxSize: parseAmount(max_size) }),
+      ...(max_age === undefined ? {} : { maxAge: parseAmount(max_age) }),
       ...(dir === undefined ? {} : { dir: absolute(dir) }),
       secrets: resolveSecrets(secrets),
     },

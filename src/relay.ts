@@ -20,6 +20,7 @@ import { addressesOf, planPorts } from "./plan.ts";
 import { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
 // Not by way of the index: that has the reader as well, some 10 MB of it.
+import { defaultParent } from "./trace/files.ts";
 import { TraceWriter } from "./trace/writer.ts";
 import { systemClock } from "./transport/clock.ts";
 import { runLocal } from "./transport/local-exec.ts";
@@ -50,6 +51,7 @@ export class Relay {
   #observers: Observers;
   #trace: TraceWriter | undefined;
   #sources: Sources | undefined;
+  #removing: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
 
   constructor(options: RelayOptions) {
@@ -79,12 +81,14 @@ export class Relay {
 
   view(): RelayView {
     const { config, version } = this.#options;
+    const recorder = this.#trace?.trouble;
     return {
       pid: process.pid,
       started: this.#started,
       version,
       ...(config.file === undefined ? {} : { config: config.file }),
       ...(this.#trace === undefined ? {} : { trace: this.#trace.dir }),
+      ...(recorder === undefined ? {} : { recorder }),
       ...this.#registry.views(),
     };
   }
@@ -145,11 +149,12 @@ export class Relay {
     await Promise.all(this.#hosts.map((host) => host.closePorts()));
     await Promise.all(this.#registry.sessions().map((session) => session.stop()));
     await this.#sources?.settle(settleWithin);
+    await this.#removing;
     await Promise.all(this.#hosts.map((host) => host.close()));
     if (this.#trace !== undefined) {
-      const { dir } = this.#trace;
-      await this.#trace.close();
-      this.#registry.tell({ type: "trace", state: "closed", dir });
+      const { dir, missed } = await this.#trace.close();
+      const complete = Object.values(missed).every((count) => count === 0);
+      this.#registry.tell({ type: "trace", state: "closed", dir, ...(complete ? {} : { missed }) });
     }
   }
 
@@ -218,25 +223,36 @@ export class Relay {
 
   async #openTrace(config: Config): Promise<TraceWriter> {
     const { traceDir } = this.#options;
-    const { dir, secrets } = config.record;
+    const { dir, maxSize, maxAge, secrets } = config.record;
     const trace = await TraceWriter.open({
       ...(traceDir === undefined ? {} : { dir: traceDir }),
       ...(dir === undefined ? {} : { parent: dir }),
       secrets,
       facts: { version: this.#options.version, ...(config.file === undefined ? {} : { config: config.file }) },
+      keep: { maxSize, maxAge },
       onEvent: (event) =>
         this.#registry.tell({
           type: "trace",
           state: event.type,
           dir: trace.dir,
-          ...(event.type === "resumed" ? {} : { reason: event.error.toJSON() }),
+          ...("error" in event ? { reason: event.error.toJSON() } : {}),
+          ...("missed" in event ? { missed: event.missed } : {}),
+          ...("by" in event ? { by: event.by } : {}),
         }),
     });
     this.#trace = trace;
     this.#registry.tell({ type: "trace", state: "open", dir: trace.dir });
+    if (maxAge < Infinity) this.#removing = this.#removeOld(dir ?? defaultParent(), maxAge, trace.dir);
     if (secrets === "keep")
       this.#registry.tell({ type: "trace", state: "unmasked", dir: trace.dir, reason: unmasked(trace.dir).toJSON() });
     return trace;
+  }
+
+  /** Beside the start: nobody waits for it but a stop. */
+  async #removeOld(parent: string, maxAge: number, own: string): Promise<void> {
+    const { removeOldTraces } = await import("./trace/old-traces.ts");
+    const { traces, bytes } = await removeOldTraces(parent, maxAge, own);
+    if (traces > 0) this.#registry.tell({ type: "trace", state: "removed", dir: parent, traces, bytes });
   }
 }
 

@@ -15,13 +15,14 @@ import type {
   ClientView,
   HostView,
   Reason,
+  RecorderView,
   RelayView,
   ServiceView,
   SessionState,
   SessionView,
 } from "../../protocol/control.ts";
 import { describeDifference, type DifferingSource } from "../../protocol/source-difference.ts";
-import { clean, clip, fit, painter, size, span, wrap, type Paint } from "./paint.ts";
+import { clean, clip, fit, missedText, painter, size, span, wrap, type Paint } from "./paint.ts";
 
 export interface BoardOptions {
   /** Columns of the terminal. */
@@ -55,7 +56,15 @@ function header(view: RelayView, width: number, now: number, paint: Paint): stri
   ];
   const lines = [`${paint.bold(title)}${paint.dim(clip(`${gap}${facts.join(gap)}`, width - title.length))}`];
   if (view.trace !== undefined) lines.push(paint.dim(clip(`trace  ${clean(view.trace)}`, width)));
+  if (view.recorder !== undefined) lines.push(paint.red(clip(recorderText(view.recorder, now), width)));
   return [...lines, ...hosts(view.hosts, width, now, paint)];
+}
+
+function recorderText({ state, since, missed, reason }: RecorderView, now: number): string {
+  const why = reason?.why === undefined ? "" : `: ${clean(reason.why)}`;
+  const what = state === "behind" ? "the recorder is behind" : "the trace cannot be written";
+  const lost = Object.values(missed).some((count) => count > 0) ? `, ${missedText(missed)} not recorded` : "";
+  return `       ${what}, for ${span(now - since)}${lost}${why}`;
 }
 
 /** All hosts, as many on a line as fit. */

@@ -60,8 +60,9 @@ async function demo(options: Options): Promise<number> {
   say("debugtap demo: three services on a VM, a breakpoint in each, one request.\n");
   try {
     const outcome = await play(stage, traces, tell, options.headless === true);
-    const listing = await listTrace(stage, outcome.trace);
-    tell("The trace: every byte of every session is in it.", [`$ debugtap show ${outcome.trace}`, ...listing]);
+    const verb = options.headless === true ? "hits" : "show";
+    const listing = await listTrace(stage, verb, outcome.trace);
+    tell("The trace: every byte of every session is in it.", [`$ debugtap ${verb} ${outcome.trace}`, ...listing]);
     say(`${((Date.now() - started) / 1000).toFixed(1)} s. Everything is stopped and removed but the trace.`);
     return finish(outcome, options.json === true, say);
   } catch (error) {

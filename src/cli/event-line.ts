@@ -4,7 +4,9 @@
 // - What a person waits for or must act on is told; steps that pass by themselves (a service starting, a dial) are not.
 // - What a session's own state says is not told again by its notes.
 import type { HitSummary, HostView, Reason, RelayEvent, ServiceView, SessionView } from "../../protocol/control.ts";
-import { clean, size } from "./paint.ts";
+import { clean, missedText, size } from "./paint.ts";
+
+type TraceEvent = Extract<RelayEvent, { type: "trace" }>;
 
 /** The text of an event, or undefined where it says nothing new. Local time of day first. */
 export function eventLine(event: RelayEvent): string | undefined {
@@ -29,7 +31,7 @@ function describe(event: RelayEvent): string | undefined {
     case "hit":
       return `${clean(event.session)} ${hitText(event.hit)}`;
     case "trace":
-      return `trace ${event.state} ${clean(event.dir)}${reasonText(event.reason)}`;
+      return `trace ${traceText(event)}${reasonText(event.reason)}`;
     default:
       return reasonText(event.error).slice(2);
   }
@@ -76,6 +78,21 @@ function sessionText(session: SessionView): string | undefined {
       return `${name} closed (ide ${size(session.bytes.client)}, vm ${size(session.bytes.debuggee)})${why}`;
     default:
       return `${name} ${session.state}${why}`;
+  }
+}
+
+function traceText({ state, dir, missed, by, traces = 0, bytes = 0 }: TraceEvent): string {
+  const what = `${state} ${clean(dir)}`;
+  switch (state) {
+    case "caught-up":
+    case "closed":
+      return missed === undefined ? what : `${what}: ${missedText(missed)} not recorded`;
+    case "dropped":
+      return `${what}: its oldest part goes from now on, by record.${by}`;
+    case "removed":
+      return `${what}: ${traces} old trace${traces === 1 ? "" : "s"}, ${size(bytes)} freed, by record.max_age`;
+    default:
+      return what;
   }
 }
 

@@ -1,4 +1,5 @@
-// `debugtap export`: a trace in another form: every message (ndjson, mcap), or the story of its hits (markdown, chrome, otlp).
+// `debugtap export`: a trace in another form: every message (ndjson, mcap, pcapng), or the story of its hits (markdown, chrome, otlp), or the HTTP that
+// went through it (har).
 import { Command, Option } from "commander";
 import { open } from "node:fs/promises";
 import { DebugtapError } from "../../protocol/errors.ts";
@@ -10,7 +11,7 @@ import { version } from "./version.ts";
 import { drained, findSession, messageJson, tellProblems } from "./trace-lines.ts";
 
 interface Options {
-  readonly to: "ndjson" | "mcap" | "markdown" | "chrome" | "otlp";
+  readonly to: "ndjson" | "mcap" | "pcapng" | "markdown" | "chrome" | "otlp" | "har";
   readonly output?: string;
   readonly session?: readonly string[];
   readonly service?: readonly string[];
@@ -24,8 +25,10 @@ Examples:
   $ debugtap export latest --to ndjson | jq 'select(.hit).hit.snapshot.frames[0]'
   $ debugtap export latest --to mcap -o trace.mcap     opens in Foxglove and the mcap command
 
+  $ debugtap export latest --to pcapng -o trace.pcapng opens in Wireshark: a packet a message, hits with comments
   $ debugtap export latest --to markdown -o report.md  the story of each request: for a bug report
   $ debugtap export latest --to chrome -o trace.json   opens in ui.perfetto.dev: services, stops, requests as arrows
+  $ debugtap export latest --to har -o trace.har       HTTP of raw services, with the hits that it caused
   $ debugtap export latest --to otlp | curl -H 'Content-Type: application/json' -d @- http://127.0.0.1:4318/v1/traces
 
 ndjson: one message a line, decoded, sessions interleaved as they ran, and hits (lines with "hit") among them. mcap: one sealed file with the
@@ -37,7 +40,7 @@ export function exportCommand(): Command {
     .argument("<trace>", "directory of the trace, or `latest`")
     .addOption(
       new Option("--to <form>", "in which form")
-        .choices(["ndjson", "mcap", "markdown", "chrome", "otlp"])
+        .choices(["ndjson", "mcap", "pcapng", "markdown", "chrome", "otlp", "har"])
         .makeOptionMandatory(),
     )
     .option("-o, --output <file>", "write there in place of stdout; a file that exists is not overwritten")
@@ -53,6 +56,7 @@ export function exportCommand(): Command {
         const sessions = selectSessions(trace, options);
         if (options.to === "ndjson") await toNdjson(trace, sessions, options.output);
         else if (options.to === "mcap") await toMcap(trace, sessions, options.output);
+        else if (options.to === "pcapng") await toPackets(trace, sessions, options.output);
         else
           await toStory(
             trace,
@@ -88,16 +92,17 @@ function requestOf({ request }: Options): { readonly request?: string } {
 
 async function toStory(
   trace: Trace,
-  to: "markdown" | "chrome" | "otlp",
+  to: "markdown" | "chrome" | "otlp" | "har",
   query: StoryQuery,
   output: string | undefined,
 ): Promise<void> {
-  const { storyOf, toChrome, toMarkdown, toOtlp } = await import("../trace/export/index.ts");
+  const { storyOf, toChrome, toHar, toMarkdown, toOtlp } = await import("../trace/export/index.ts");
   const story = await storyOf(trace, query);
-  const parts = {
+  const parts = await {
     markdown: () => toMarkdown(story, trace),
     chrome: () => [toChrome(story)],
     otlp: () => [toOtlp(story, version())],
+    har: async () => [await toHar(trace, story, version(), query.sessions)],
   }[to]();
   const file = output === undefined ? undefined : await create(output);
   try {
@@ -142,6 +147,28 @@ async function* inOrder(trace: Trace, session: number | undefined): AsyncGenerat
   }
   if (hit.done !== true) yield hit.value;
   yield* hits;
+}
+
+async function toPackets(trace: Trace, sessions: ReadonlySet<number> | undefined, output?: string): Promise<void> {
+  if (output === undefined && process.stdout.isTTY)
+    throw new DebugtapError("DT_USAGE", "a capture is not text: name a file for it", { fix: "-o trace.pcapng" });
+  const { toPcapng } = await import("../trace/export/index.ts");
+  const file = output === undefined ? undefined : await create(output);
+  async function* wanted(): AsyncGenerator<TraceMessage | TraceHit> {
+    for await (const item of inOrder(trace, undefined))
+      if (sessions === undefined || sessions.has(item.session.id)) yield item;
+  }
+  try {
+    for await (const bytes of toPcapng(trace, wanted())) {
+      if (file !== undefined) await file.write(bytes);
+      else {
+        process.stdout.write(bytes);
+        await drained();
+      }
+    }
+  } finally {
+    await file?.close();
+  }
 }
 
 async function toMcap(trace: Trace, sessions: ReadonlySet<number> | undefined, output?: string): Promise<void> {

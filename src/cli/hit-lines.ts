@@ -15,7 +15,7 @@
 //   was captured.
 // - What is cut says so where it would stand.
 import { cutText, summarizeHit, whereOf } from "../../protocol/hit-summary.ts";
-import type { Cut, SnapshotFrame, SnapshotScope, SnapshotVariable } from "../../protocol/hit.ts";
+import type { Cut, Hit, SnapshotFrame, SnapshotScope, SnapshotVariable } from "../../protocol/hit.ts";
 import type { TraceHit } from "../trace/index.ts";
 import { clean, clip, painter } from "./paint.ts";
 import type { Paint } from "./paint.ts";
@@ -26,11 +26,13 @@ const around = 2;
 const tab = " ".repeat(4);
 const indent = "     ";
 
+/** The text of a source by its SHA-256. */
+export type TextOf = (sha256: string) => string | undefined;
+
 export interface HitLinesOptions {
   readonly color: boolean;
   readonly named: boolean;
-  /** The text of a source by its SHA-256. */
-  readonly textOf: (sha256: string) => string | undefined;
+  readonly textOf: TextOf;
 }
 
 /** Head first; with `named` the session's name before it. */
@@ -40,29 +42,29 @@ export function hitLines({ at, session, hit }: TraceHit, { color, named, textOf 
   const time = paint.dim(`+${(at / 1000).toFixed(3)}s`);
   const head = [`#${number}`, time, paint.yellow(clean(reason)), clean(thread), clean(where)];
   const { frames, cut } = hit.snapshot;
-  const said = [
-    ...(hit.text === undefined ? [] : [clip(clean(hit.text), valueWidth)]),
-    ...Object.entries(hit.correlated ?? {}).map(([name, value]) => valueLine(name, value, paint)),
-    ...Object.entries(hit.uncorrelated ?? {}).map(([name, why]) =>
-      paint.dim(`no ${clip(`${clean(name)}: ${clean(why)}`, valueWidth)}`),
-    ),
-  ];
   const stack = frames.flatMap((frame, i) => [
     clean(whereOf(frame, true)),
     ...(i === 0 ? [...textLines(frame, textOf, paint), ...valuesOf(frame, paint)] : []),
   ]);
   return [
     (named ? [session.name, ...head] : head).join("  "),
-    ...[...said, ...stack, ...cutLine(cut, frames.length, paint)].map((line) => indent + line),
+    ...[...saidLines(hit, paint), ...stack, ...cutLine(cut, frames.length, paint)].map((line) => indent + line),
+  ];
+}
+
+/** What is said of the hit as a whole. */
+export function saidLines({ text, correlated = {}, uncorrelated = {} }: Hit, paint: Paint): string[] {
+  return [
+    ...(text === undefined ? [] : [clip(clean(text), valueWidth)]),
+    ...Object.entries(correlated).map(([name, value]) => valueLine(name, value, paint)),
+    ...Object.entries(uncorrelated).map(([name, why]) =>
+      paint.dim(`no ${clip(`${clean(name)}: ${clean(why)}`, valueWidth)}`),
+    ),
   ];
 }
 
 /** The line that the frame stands at, and those around it. */
-function textLines(
-  { source, noSource, line }: SnapshotFrame,
-  textOf: HitLinesOptions["textOf"],
-  paint: Paint,
-): string[] {
+export function textLines({ source, noSource, line }: SnapshotFrame, textOf: TextOf, paint: Paint): string[] {
   if (noSource !== undefined) return [paint.dim(`  no source: ${clip(clean(noSource), valueWidth)}`)];
   const text = source === undefined ? undefined : textOf(source);
   if (text === undefined || line === undefined) return [];
@@ -98,7 +100,10 @@ function scopeLines({ name, variables, cut }: SnapshotScope, paint: Paint): stri
   return [paint.dim(clean(name)), ...[...values, ...cutLine(cut, variables.length, paint)].map((line) => `  ${line}`)];
 }
 
-function variableLine({ name, type, value, children = [], failed, cut }: SnapshotVariable, paint: Paint): string {
+export function variableLine(
+  { name, type, value, children = [], failed, cut }: SnapshotVariable,
+  paint: Paint,
+): string {
   const shown = failed ? `<its repr failed> ${value}` : value;
   const [mark] = cutLine(cut, cut?.by === "string" ? value.length : children.length, paint);
   const line = valueLine(type === undefined || type === "" ? name : `${name}: ${type}`, shown, paint);
@@ -109,6 +114,6 @@ function valueLine(name: string, value: string, paint: Paint): string {
   return `${paint.cyan(clean(name))} = ${clip(clean(value), valueWidth)}`;
 }
 
-function cutLine(cut: Cut | undefined, shown: number, paint: Paint): string[] {
+export function cutLine(cut: Cut | undefined, shown: number, paint: Paint): string[] {
   return cut === undefined ? [] : [paint.dim(cutText(cut, shown))];
 }

@@ -27,6 +27,7 @@ const verbs: readonly Verb[] = [
   ["paths", running, async () => (await import("./paths.ts")).pathsCommand()],
   ["retry", running, async () => (await import("./retry.ts")).retryCommand()],
   ["down", running, async () => (await import("./down.ts")).downCommand()],
+  ["hits", reading, async () => (await import("./hits.ts")).hitsCommand()],
   ["show", reading, async () => (await import("./show.ts")).showCommand()],
   ["export", reading, async () => (await import("./export.ts")).exportCommand()],
 ];

@@ -1,6 +1,7 @@
 // Text for a terminal: cleaned of control characters, cut and padded to a width, coloured where that is wanted.
 import type { WriteStream } from "node:tty";
 import pc from "picocolors";
+import type { Missed } from "../../protocol/control.ts";
 
 /** Whether to colour what goes to `stream`: a terminal, unless NO_COLOR or TERM=dumb says otherwise; FORCE_COLOR forces. */
 export function hasColor(stream: Pick<WriteStream, "isTTY">): boolean {
@@ -71,4 +72,14 @@ export function size(bytes: number): string {
     amount /= 1000;
   }
   return `${bytes} B`;
+}
+
+/** `12 MB in 340 chunks and 2 hits` */
+export function missedText({ chunks, bytes, hits }: Missed): string {
+  const count = (number: number, what: string) => `${number} ${what}${number === 1 ? "" : "s"}`;
+  const parts = [
+    ...(chunks > 0 ? [`${size(bytes)} in ${count(chunks, "chunk")}`] : []),
+    ...(hits > 0 ? [count(hits, "hit")] : []),
+  ];
+  return parts.length === 0 ? "nothing" : parts.join(" and ");
 }

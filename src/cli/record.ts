@@ -2,6 +2,7 @@
 import { Command, Option } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { parseSpec, type BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
+import { readBreakpoints } from "../breakpoints/file.ts";
 import { loadConfig, parseConfig, parseHold, type Config } from "../config.ts";
 import { record } from "../headless/recording.ts";
 import { keepSecretsOption, withSecrets } from "./keep-secrets.ts";
@@ -16,6 +17,7 @@ import { version } from "./version.ts";
 interface Flags extends SecretFlags {
   readonly at?: readonly string[];
   readonly require?: readonly string[];
+  readonly breakpoints?: readonly string[];
   readonly service?: readonly string[];
   readonly config?: string;
   readonly attach?: string;
@@ -34,12 +36,13 @@ const examples = `
 Examples:
   $ debugtap record --at cinder/volume/api.py:240 --at 'cinder.volume.manager:VolumeManager.create_volume'
   $ debugtap record --at 'app.py:/total =/ if total > 100' --for 30s
+  $ debugtap record --breakpoints .idea/workspace.xml --for 5m
   $ debugtap record --require app.py:12 -- curl -sS http://127.0.0.1:8776/v3/volumes
   $ debugtap record --attach 127.0.0.1:5678 --wire dap --at app.py:12 --hits 10 -o trace
   $ debugtap hits latest                              what was hit
 
-A breakpoint is PATH:LINE, PATH:/TEXT/ or MODULE:FUNCTION, with \`hits >= N\`, \`log "x={x}"\`, \`max N\`, \`rate N/s\`, \`in SERVICE\` and,
-last, \`if EXPR\`. It is set in every service, in every process and in their children.
+A breakpoint is PATH:LINE, PATH:/TEXT/ or MODULE:FUNCTION, with \`hits >= N\`, \`log "x={x}"\`, \`max N\`, \`rate N/s\`, \`in SERVICE\` and
+\`if EXPR\` in any order, but \`in\` right behind EXPR is Python's. It is set in every service, in every process and in their children.
 
 Exit codes: 0 done, 1 a required breakpoint was never hit, 2 usage, 3 a connection, 4 a service could not be driven.`;
 
@@ -55,6 +58,11 @@ export function recordCommand(): Command {
     .argument("[command...]", "behind `--`: what sets it off, such as a curl")
     .option("--at <spec>", "a breakpoint; may be given several times", many)
     .option("--require <spec>", "as --at, and it must be hit", many)
+    .option(
+      "--breakpoints <file>",
+      "breakpoints of a file: debugtap's own YAML, PyCharm's .idea/workspace.xml, VS Code's state.vscdb or an export of an extension",
+      many,
+    )
     .option("--service <name>", "only this service; may be given several times", many)
     .option(
       "-c, --config <file>",
@@ -83,7 +91,7 @@ export function recordCommand(): Command {
 }
 
 async function run(command: readonly string[], flags: Flags): Promise<void> {
-  const specs = specsOf(flags);
+  const specs = await specsOf(flags);
   const read = withSecrets(await configOf(flags), flags);
   const config = {
     ...read,
@@ -125,12 +133,15 @@ async function run(command: readonly string[], flags: Flags): Promise<void> {
   if (error !== undefined) printError(error, { json });
 }
 
-function specsOf({ at = [], require = [] }: Flags): BreakpointSpec[] {
+async function specsOf({ at = [], require = [], breakpoints = [] }: Flags): Promise<BreakpointSpec[]> {
+  const files = await Promise.all(breakpoints.map((file) => readBreakpoints(file)));
   const specs = [
+    ...files.flat(),
     ...at.map((text) => parseSpec(text)),
     ...require.map((text) => ({ ...parseSpec(text), required: true })),
   ];
-  if (specs.length > 0) return specs;
+  const wanted = specs.filter(({ disabled }) => disabled !== true);
+  if (wanted.length > 0) return wanted;
   throw new DebugtapError("DT_USAGE", "there is no breakpoint to record", {
     why: "what is recorded are hits of breakpoints",
     fix: "debugtap record --at app/api.py:240",

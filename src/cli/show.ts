@@ -1,4 +1,7 @@
-// `debugtap show`: the sessions of a trace, and the messages or hits of one, decoded.
+// `debugtap show`: the sessions of a trace, the messages or hits of one, decoded, or one hit in full.
+//
+// Rules
+// - A number is a hit, unless an option asks for messages: then it is the id of a session, as it was before there were hits.
 import { Command } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { MessageQuery, Trace, TraceMessage } from "../trace/index.ts";
@@ -7,6 +10,8 @@ import { printJson, printLine } from "./output.ts";
 import { hasColor } from "./paint.ts";
 import {
   drained,
+  droppedJson,
+  droppedText,
   findSession,
   messageJson,
   messageLine,
@@ -26,6 +31,10 @@ interface Options {
   readonly hits?: true;
   readonly follow?: true;
   readonly raw?: true;
+  readonly frame?: string;
+  readonly depth?: string;
+  readonly find?: string;
+  readonly page?: string;
   readonly json?: true;
 }
 
@@ -36,6 +45,8 @@ Examples:
   $ debugtap show latest cinder-api#1 --last 20
   $ debugtap show latest cinder-api#1 --from 40 --count 10 --json
   $ debugtap show latest cinder-api#1 --hits           where it stopped, and the values there
+  $ debugtap show latest 42                            one hit, by its number in \`debugtap hits\`: stack and values
+  $ debugtap show latest cinder-api#1:3 --find size    the third hit of a session, the values called so
   $ debugtap show latest --since 10s --until 12s       all sessions, two seconds of them
   $ debugtap show latest --follow                      what happens now
   $ debugtap show latest cinder-api#1 --raw > wire.bin
@@ -44,9 +55,9 @@ TRACE is a directory, the name of one in the default place, or \`latest\`. Times
 
 export function showCommand(): Command {
   return new Command("show")
-    .description("list the sessions of a trace, or the messages or hits of one")
+    .description("list the sessions of a trace, the messages or hits of one, or show one hit")
     .argument("<trace>", "directory of the trace, or `latest`")
-    .argument("[session]", "a session's name, e.g. cinder-api#1")
+    .argument("[session]", "a session's name, e.g. cinder-api#1, or a hit: 42 or cinder-api#1:3")
     .option("--from <n>", "begin with message N (from 1)")
     .option("--count <m>", "show at most M messages")
     .option("--last <m>", "show the last M messages")
@@ -55,14 +66,20 @@ export function showCommand(): Command {
     .option("--hits", "hits in place of messages: stack, the text and the values of its top frame")
     .option("--follow", "go on with what is recorded now")
     .option("--raw", "print the bytes as they crossed the wire (with --json: add them in base64)")
+    .option("--frame <n>", "of a hit, this frame only; 0 is the innermost")
+    .option("--depth <n>", "of a hit, so many levels of values")
+    .option("--find <name>", "of a hit, the values whose path has this in it")
+    .option("--page <n>", "of a hit, page N; on a terminal the first is shown, elsewhere all")
     .option("--json", "print one JSON object a line")
     .addHelpText("after", examples)
     .action(async (name: string, session: string | undefined, options: Options) => {
       const { findTrace, openTrace } = await import("../trace/index.ts");
       const trace = await openTrace(findTrace(name));
       try {
+        const wantsHit = isHit(session, options);
         const wantsMessages = session !== undefined || Object.keys(options).some((option) => option !== "json");
-        if (options.hits) await showHits(trace, session, options);
+        if (wantsHit) await (await import("./show-hit.ts")).showHit(trace, session ?? "", options);
+        else if (options.hits) await showHits(trace, session, options);
         else if (wantsMessages) await showMessages(trace, session, options);
         else showSessions(trace, options);
         tellProblems(trace);
@@ -72,10 +89,31 @@ export function showCommand(): Command {
     });
 }
 
+const ofMessages = ["from", "last", "since", "until", "hits", "follow", "raw"] as const;
+const ofHit = ["frame", "depth", "find", "page"] as const;
+
+/** Whether one hit is meant. Throws DT_USAGE for options that do not go with what is. */
+function isHit(name: string | undefined, options: Options): boolean {
+  const messages = ofMessages.find((option) => options[option] !== undefined);
+  const named = name !== undefined && /#\d+:\d+$/.test(name);
+  const meant = named || (messages === undefined && name !== undefined && /^\d+$/.test(name));
+  const wrong = meant ? messages : ofHit.find((option) => options[option] !== undefined);
+  if (wrong === undefined) return meant;
+  throw new DebugtapError("DT_USAGE", `--${wrong} ${meant ? "does not go with one hit" : "needs a hit"}`, {
+    fix: `debugtap show latest ${meant ? name : "1 --depth 2"}`,
+  });
+}
+
 function showSessions(trace: Trace, { json }: Options): void {
   const sessions = trace.sessions();
-  if (json) for (const { facts, ...session } of sessions) printJson({ ...facts, ...session });
-  else if (sessions.length === 0) printLine(`no sessions in ${trace.dir}`);
+  const { dropped } = trace;
+  if (json) {
+    for (const { facts, ...session } of sessions) printJson({ ...facts, ...session });
+    if (dropped !== undefined) printJson({ dropped: droppedJson(dropped) });
+    return;
+  }
+  if (dropped !== undefined) printLine(droppedText(dropped, trace.started));
+  if (sessions.length === 0) printLine(`no sessions in ${trace.dir}`);
   else printLine(sessionTable(sessions, hasColor(process.stdout)).join("\n"));
 }
 
@@ -94,9 +132,7 @@ async function showHits(trace: Trace, name: string | undefined, options: Options
     throw new DebugtapError("DT_USAGE", "--hits does not go with --follow or --raw", { fix: "--hits --json" });
   const color = hasColor(process.stdout);
   const textOf = (sha256: string) => trace.source(sha256);
-  const counted = trace.sessions();
-  const total = (id?: number) =>
-    counted.filter(({ facts }) => id === undefined || facts.id === id).reduce((sum, { hits }) => sum + hits, 0);
+  const total = (id?: number) => trace.hitCount(id);
   const { from, count = Infinity, since = -Infinity, until = Infinity, ...which } = query(trace, name, options, total);
   // Numbers have holes where a hit could not be stored, so the last ones are found by counting.
   let skip = options.last === undefined ? 0 : from - 1;

@@ -1,7 +1,7 @@
 // How sessions and messages of a trace look in a line: for a person, and as JSON.
 import { describeFrame, excerpt } from "../../protocol/describe.ts";
 import { DebugtapError } from "../../protocol/errors.ts";
-import type { Trace, TraceMessage, TraceSession } from "../trace/index.ts";
+import type { Dropped, IndexProgress, Trace, TraceMessage, TraceSession } from "../trace/index.ts";
 import { clean, painter, size, span } from "./paint.ts";
 
 /** One session, found by its name (`api#1`) or its id. Throws DT_USAGE with the names that there are. */
@@ -45,11 +45,29 @@ export function sessionTable(sessions: readonly TraceSession[], color: boolean):
   return lines.map((line, i) => (i === 0 ? paint.dim(line) : line));
 }
 
-function endText({ end, client, debuggee }: TraceSession): string {
+/** `dropped by max_size: the first 12m 3s, with 45000 messages and 61 hits; 3 sessions ended in them` */
+export function droppedText({ by, last, frames, hits, ended, bytes }: Dropped, started: number): string {
+  const count = (number: number, what: string) => `${number} ${what}${number === 1 ? "" : "s"}`;
+  const what = `${count(frames, "message")} and ${count(hits, "hit")}, ${size(bytes)}`;
+  const gone = ended === 0 ? "" : `; ${count(ended, "session")} ended in that time and cannot be shown`;
+  return `dropped by record.${by.join(" and record.")}: the first ${span(last - started)}, ${what}${gone}`;
+}
+
+/** What a program may want of it. */
+export function droppedJson(dropped: Dropped): Record<string, unknown> {
+  const { sessions: _, through: __, ...sums } = dropped;
+  return sums;
+}
+
+function endText({ end, client, debuggee, missedHits = 0 }: TraceSession): string {
   const lost = client.lostBytes + debuggee.lostBytes;
   const how =
     end === undefined ? "open" : `${end.how} by ${end.by}${end.detail === undefined ? "" : `: ${end.detail}`}`;
-  return clean(lost === 0 ? how : `${how}, ${size(lost)} missing`);
+  const missing = [
+    ...(lost === 0 ? [] : [size(lost)]),
+    ...(missedHits === 0 ? [] : [`${missedHits} hit${missedHits === 1 ? "" : "s"}`]),
+  ];
+  return clean(missing.length === 0 ? how : `${how}, ${missing.join(" and ")} missing`);
 }
 
 /** `12  +1.204s  client →  initialize …`; with `named` the session's name too. */
@@ -117,6 +135,17 @@ export function tellProblems(trace: Trace): void {
   if (trace.manifest?.secrets === "kept")
     process.stderr.write(`DT_TRACE_SECRETS: ${trace.dir} has passwords, tokens and keys as they are: --keep-secrets\n`);
   for (const problem of trace.problems) process.stderr.write(`${problem.format()}\n`);
+}
+
+/** Says on stderr how far an index is that is made now, where that takes more than half a second. */
+export function tellIndexing(): IndexProgress {
+  let next = performance.now() + 500;
+  return (file, done, blocks) => {
+    const now = performance.now();
+    if (now < next) return;
+    next = now + 2000;
+    process.stderr.write(`indexing the hits of ${file}, once: ${Math.floor((100 * done) / blocks)}%\n`);
+  };
 }
 
 /** Waits until stdout has taken what was written, so that a long listing is not held in memory. */

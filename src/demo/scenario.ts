@@ -91,9 +91,9 @@ export async function playScenario(stage: Stage, traces: string, tell: Tell): Pr
   };
 }
 
-/** What `debugtap show` says of the trace. */
-export async function listTrace(stage: Stage, trace: string): Promise<string[]> {
-  const text = await stage.run("debugtap show", process.execPath, [cli, "show", trace]);
+/** What `debugtap show` or `debugtap hits` says of the trace. */
+export async function listTrace(stage: Stage, verb: "show" | "hits", trace: string): Promise<string[]> {
+  const text = await stage.run(`debugtap ${verb}`, process.execPath, [cli, verb, trace]);
   return text.toString().trimEnd().split("\n");
 }
 

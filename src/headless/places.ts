@@ -11,10 +11,11 @@
 // - A name that several files have is the one that is imported by it, else all of them that have the text or the function, up to `mostFiles`.
 import { resolve } from "node:path";
 import { asDebugtapError, DebugtapError } from "../../protocol/errors.ts";
-import type { BreakpointSpec, Place } from "../../protocol/breakpoint-spec.ts";
+import type { BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
+import type { Place } from "../../protocol/breakpoint-where.ts";
 import { PathMap } from "../../protocol/path-map.ts";
 import type { ServiceConfig } from "../config.ts";
-import { functionLine, textLine } from "./lines.ts";
+import { findFunction, findText, moduleFiles } from "../../protocol/breakpoint-place.ts";
 import type { Placed } from "./placed.ts";
 
 const mostFiles = 5;
@@ -29,8 +30,6 @@ export interface ServiceFiles {
   readonly readHere: (path: string) => Promise<string | undefined>;
   /** The files that the process of the service may import, and the directories that it imports from. Rejects where there is no process. */
   readonly list: () => Promise<{ readonly files: readonly string[]; readonly roots: readonly string[] }>;
-  /** Runs a Python script there with these words; its output. */
-  readonly python: (script: string, words: readonly string[]) => Promise<string>;
 }
 
 export interface PlacesOptions {
@@ -129,16 +128,10 @@ export class Places {
   async #line(files: ServiceFiles, where: Place, path: string, map: PathMap): Promise<number> {
     if (where.kind === "line") return where.line;
     const there = map.toRemote(path) ?? path;
-    if (where.kind === "function") return await functionLine(files.python, where.name, there);
     const text = (await files.read(there)) ?? (await files.readHere(path));
     if (text === undefined) throw new DebugtapError("DT_SPEC", `there is no file ${there}`);
-    return textLine(text, where.pattern, path);
+    return where.kind === "text" ? findText(text, where.pattern, path) : findFunction(text, where.name, path);
   }
-}
-
-function moduleFiles(module: string): string[] {
-  const path = module.replaceAll(".", "/");
-  return [`${path}.py`, `${path}/__init__.py`];
 }
 
 /** The list is long, and the same for all SPECs of one look. */

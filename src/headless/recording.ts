@@ -25,7 +25,6 @@ import { Tally, type BreakpointTally } from "./tally.ts";
 const requiredWithin = 10_000;
 const lookEvery = 50;
 const longestFile = 4 * 1024 * 1024;
-const pythonWithin = 10_000;
 
 export interface RecordingOptions {
   readonly config: Config;
@@ -234,16 +233,6 @@ class Recording {
       list: async () => {
         const { files = [], roots = [] } = (await relay.sources(name)) ?? {};
         return { files: files.map(({ path }) => path), roots };
-      },
-      python: async (script, words) => {
-        const command = ["python3", "-c", script, ...words]
-          .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
-          .join(" ");
-        const ran = await relay.machine(name)?.run(command, { timeoutMs: pythonWithin });
-        if (ran?.code === 0) return ran.stdout;
-        throw new DebugtapError("DT_SPEC", `the function cannot be looked for on the machine of ${name}`, {
-          why: ran?.stderr.trim().split("\n").at(-1) ?? "nothing runs commands there",
-        });
       },
     };
   }

@@ -1,17 +1,20 @@
-// What found no room in the hand-over: counts of the bytes left out, and the relay's own records, which are never left out.
+// What found no room in the hand-over: counts of the bytes left out, and the relay's own records, which wait.
 //
 // Rules
-// - All of it is told before anything else, in order: a gap stands where its first bytes were missed.
+// - All of it is told before anything else, in order: a gap stands where its first bytes were missed. So a hit goes before all bytes
+//   that come after it, and bytes alone are left out, until there are so many hits that they are counted too.
 // - One gap for each session and side, however much is left out: the size does not grow with the traffic.
 import type { Side } from "../../protocol/frame.ts";
 import { jsonPayload, kinds } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
-import type { Gap } from "./format.ts";
+import type { Gap, MissedHits } from "./format.ts";
 
 /** Records of the relay's own that wait; more than this at once is a defect elsewhere, and they are dropped. */
 const maxWaiting = 10_000;
+/** Hits among them: the others are rare, and have room when hits have none. */
+const maxHits = 9000;
 
-type Entry = PackedRecord | { readonly time: number; readonly gap: Gap };
+type Entry = PackedRecord | { readonly time: number; readonly gap: Gap | MissedHits };
 
 export class Backlog {
   readonly #entries = new Map<string, Entry>();
@@ -31,15 +34,26 @@ export class Backlog {
   leaveOut(session: number, side: Side, time: number, bytes: number): void {
     const key = `${session} ${side}`;
     const known = this.#entries.get(key);
-    const before = known !== undefined && "gap" in known ? known : { time, gap: { chunks: 0, bytes: 0 } };
-    const gap = { session, side, chunks: before.gap.chunks + 1, bytes: before.gap.bytes + bytes };
-    this.#entries.set(key, { time: before.time, gap });
+    const before = known !== undefined && "gap" in known && "side" in known.gap ? known.gap : { chunks: 0, bytes: 0 };
+    const gap = { session, side, chunks: before.chunks + 1, bytes: before.bytes + bytes };
+    this.#entries.set(key, { time: known?.time ?? time, gap });
   }
 
-  wait(record: PackedRecord): void {
-    if (this.#entries.size >= maxWaiting) return;
-    this.#entries.set(`${this.#key++}`, record);
-    this.#bytes += record.payload.length;
+  /** False when it is left out; a hit is then counted. */
+  wait(record: PackedRecord): boolean {
+    const { kind, session, time } = record;
+    const isHit = kind === kinds.hit;
+    if (this.#entries.size < (isHit ? maxHits : maxWaiting)) {
+      this.#entries.set(`${this.#key++}`, record);
+      this.#bytes += record.payload.length;
+      return true;
+    }
+    if (!isHit) return false;
+    const key = `${session} hits`;
+    const known = this.#entries.get(key);
+    const before = known !== undefined && "gap" in known && "hits" in known.gap ? known.gap.hits : 0;
+    this.#entries.set(key, { time: known?.time ?? time, gap: { session, hits: before + 1 } });
+    return false;
   }
 
   /** Gives out records until one is refused; true when none are left. */

@@ -31,9 +31,9 @@ export function diskError(dir: string, why: string, sealing = false): DebugtapEr
   return new DebugtapError("DT_TRACE_DISK", what, { why, fix: `df -h ${dir}` });
 }
 
-export function gapError(dir: string, chunks: number, bytes: number): DebugtapError {
-  return new DebugtapError("DT_TRACE_GAP", `${bytes} bytes (${chunks} chunks) are missing in ${dir}`, {
-    why: "the disk did not take them as fast as they came",
+export function behindError(dir: string): DebugtapError {
+  return new DebugtapError("DT_TRACE_GAP", `what comes now is missing in ${dir}, and counted`, {
+    why: "the disk does not take it as fast as it comes",
     fix: `df -h ${dir}`,
   });
 }

@@ -28,12 +28,16 @@ export function syncDir(dir: string): void {
   }
 }
 
-/** Replaces a file so that a reader and a crash see the old content or the new, never a part. */
-export function replaceFile(path: string, content: string | Uint8Array): void {
+/** Replaces a file so that a reader and a crash see the old content or the new, never a part. Pieces follow one another. */
+export function replaceFile(path: string, content: string | Uint8Array | readonly Uint8Array[]): void {
   const temporary = `${path}.tmp`;
   const fd = openSync(temporary, "w", fileMode);
   try {
-    writeAll(fd, typeof content === "string" ? Buffer.from(content) : content, 0);
+    let position = 0;
+    for (const piece of typeof content === "string" ? [Buffer.from(content)] : [content].flat()) {
+      writeAll(fd, piece, position);
+      position += piece.length;
+    }
     fsyncSync(fd);
   } finally {
     closeSync(fd);

@@ -1,6 +1,7 @@
 // Reads on in a trace that is being written: new commits of the live segment, across sealing and into the segments after it.
 //
 // Rules
+// - Where segments are dropped before they were read, it goes on with the first that is left, and counts on as the whole trace does.
 // - An open live file stays readable after it was sealed and removed: it is read to its end before the next segment is looked for.
 // - It ends when the manifest says that the trace ended, or by the signal.
 import { existsSync, statSync } from "node:fs";
@@ -10,8 +11,10 @@ import { segmentName } from "./format.ts";
 import type { TraceRecord } from "./format.ts";
 import { LiveTail } from "./live-file.ts";
 import { readManifest } from "./locate.ts";
+import { openTrace } from "./reader.ts";
 import type { Trace, TraceMessage } from "./reader.ts";
 import { chunksReadable, openSealed } from "./sealed-file.ts";
+import type { Segment } from "./segment.ts";
 
 const pollEvery = 50;
 
@@ -25,6 +28,32 @@ export interface FollowQuery {
 /** The messages of a trace from `from` on, then those that come, as they come. */
 export async function* follow(trace: Trace, query: FollowQuery = {}): AsyncGenerator<TraceMessage> {
   const { session, from = 1, signal } = query;
+  yield* trace.messages({ from, ...(session === undefined ? {} : { session }) });
+  let tally = trace.tallyAtEnd();
+  let again: Trace | undefined;
+  let wide = trace.count();
+  try {
+    for await (const record of laterRecords(trace, signal)) {
+      if ("dropped" in record) {
+        again?.close();
+        again = await openTrace(trace.dir);
+        ({ tally, wide } = again.countingFrom(record.dropped));
+        continue;
+      }
+      for (const message of "lost" in record ? tally.damage(record.lost) : tally.add(record)) {
+        wide++;
+        const shown = trace.message(message);
+        const ordinal = session === undefined ? wide : shown.ordinal;
+        if (ordinal >= from && (session === undefined || shown.session.id === session)) yield shown;
+      }
+    }
+  } finally {
+    again?.close();
+  }
+}
+
+/** The records behind those that an open trace has, as they come. */
+export async function* laterRecords(trace: Trace, signal?: AbortSignal): ReturnType<typeof newRecords> {
   await chunksReadable;
   let seen = 0n;
   for (const segment of trace.segments) {
@@ -32,28 +61,21 @@ export async function* follow(trace: Trace, query: FollowQuery = {}): AsyncGener
     const record = last < 0 ? undefined : segment.read(last).records.at(-1);
     if (record !== undefined) seen = record.stored.logTime;
   }
-  yield* trace.messages({ from, ...(session === undefined ? {} : { session }) });
-  const tally = trace.tallyAtEnd();
-  let wide = trace.count();
   const start =
     trace.segments.findLast((segment) => !segment.sealed)?.number ?? (trace.segments.at(-1)?.number ?? 0) + 1;
-  for await (const record of newRecords(trace.dir, start, seen, signal)) {
-    for (const message of "lost" in record ? tally.damage(record.lost) : tally.add(record)) {
-      wide++;
-      const shown = trace.message(message);
-      const ordinal = session === undefined ? wide : shown.ordinal;
-      if (ordinal >= from && (session === undefined || shown.session.id === session)) yield shown;
-    }
-  }
+  yield* newRecords(trace.dir, start, seen, signal);
 }
 
-/** Records behind `seen`, from segment `number` on, as they are committed; `lost`: some are missing here. */
+/**
+ * Records behind `seen`, from segment `number` on, as they are committed. `lost`: some are missing here. `dropped`: all before this segment
+ * that did not come yet; there were so many `hits` before it.
+ */
 async function* newRecords(
   dir: string,
   first: number,
   seen: bigint,
   signal?: AbortSignal,
-): AsyncGenerator<TraceRecord | { readonly lost: number }> {
+): AsyncGenerator<TraceRecord | { readonly lost: number } | { readonly dropped: number; readonly hits: number }> {
   let lost = false;
   let number = first;
   let tail: LiveTail | undefined;
@@ -65,9 +87,16 @@ async function* newRecords(
       tail ??= existsSync(live) ? new LiveTail(live) : undefined;
       if (tail === undefined) {
         const file = `${segmentName(number)}.mcap`;
-        if (existsSync(join(dir, file))) {
-          for await (const record of sealedRecords(dir, number, file)) if (record.stored.logTime > seen) yield record;
+        const segment = existsSync(join(dir, file)) ? await openIfThere(dir, number, file) : undefined;
+        if (segment !== undefined) {
+          for (const record of recordsOf(segment)) if (record.stored.logTime > seen) yield record;
           number++;
+          continue;
+        }
+        const dropped = readManifest(dir)?.dropped;
+        if (dropped !== undefined && dropped.through >= number) {
+          number = dropped.through + 1;
+          yield { dropped: number, hits: dropped.hits };
           continue;
         }
       } else {
@@ -86,9 +115,9 @@ async function* newRecords(
       }
       // `over` was asked before the file was read to its end, so nothing can have come in between.
       if (over === "trace" && tail === undefined) return;
-      if (over !== undefined || replaced(live, tail)) {
-        if (tail !== undefined && tail.scanner.committed > 0) number++;
-        tail?.file.close();
+      if (tail !== undefined && (over !== undefined || replaced(live, tail))) {
+        if (tail.scanner.committed > 0) number++;
+        tail.file.close();
         tail = undefined;
         continue;
       }
@@ -107,13 +136,22 @@ function isOver(dir: string, number: number): "segment" | "trace" | undefined {
 }
 
 /** A file that was begun anew under the same name, because nothing could be committed to the first. */
-function replaced(path: string, tail: LiveTail | undefined): boolean {
-  if (tail === undefined || tail.scanner.committed > 0) return false;
+function replaced(path: string, tail: LiveTail): boolean {
+  if (tail.scanner.committed > 0) return false;
   return statSync(path, { throwIfNoEntry: false })?.ino !== tail.file.inode;
 }
 
-async function* sealedRecords(dir: string, number: number, file: string): AsyncGenerator<TraceRecord> {
-  const segment = await openSealed(join(dir, file), number, file);
+/** Of a sealed segment; undefined when it was dropped meanwhile. */
+async function openIfThere(dir: string, number: number, file: string): Promise<Segment | undefined> {
+  try {
+    return await openSealed(join(dir, file), number, file);
+  } catch (error) {
+    if (existsSync(join(dir, file))) throw error;
+    return undefined;
+  }
+}
+
+function* recordsOf(segment: Segment): Generator<TraceRecord> {
   try {
     for (let block = 0; block < segment.blocks.length; block++) yield* segment.read(block).records;
   } finally {

@@ -3,6 +3,7 @@
 // Rules
 // - Every recorded byte comes out exactly once, in order: in a frame, or as plain bytes where there is no frame.
 // - ok: frames. lost: whole chunks, until one begins like a message. opaque and wire `raw`: whole chunks, for good.
+// - A message whose beginning is not there, but whose end is known (`rest`), comes out as plain bytes, once, and the next is in step.
 // - A message's time is that of its last byte, so a message comes out with the chunk that completes it.
 import { FrameReader } from "../../protocol/frame-reader.ts";
 import type { Frame, Wire } from "../../protocol/frame.ts";
@@ -20,12 +21,21 @@ export class Follower {
   readonly #wire: Wire;
   readonly #totals: SideTotals;
   #reader: FrameReader | undefined;
+  /** The end of a message whose beginning is not there: bytes that are to come, and those that came. */
+  #torn: { left: number; readonly parts: Uint8Array[] } | undefined;
 
-  /** Goes on where `totals` stands; `partial` are the bytes from `totals.start` to `totals.bytes`. */
-  constructor(wire: Wire, totals: SideTotals = newTotals(), partial?: Uint8Array) {
+  /**
+   * Goes on where `totals` stands; `partial` are the bytes from `totals.start` to `totals.bytes`. Where these are not there, `rest` is
+   * how many bytes are to come of that message.
+   */
+  constructor(wire: Wire, totals: SideTotals = newTotals(), partial?: Uint8Array, rest?: number) {
     this.#wire = wire;
     this.#totals = { ...totals };
     if (wire === "raw" || totals.state !== "ok") return;
+    if (rest !== undefined) {
+      this.#torn = { left: rest, parts: [] };
+      return;
+    }
     this.#reader = new FrameReader(wire);
     if (partial === undefined || partial.length === 0) return;
     // Whole frames cannot come out: the bytes are of one that is not complete. If they do, the index was wrong.
@@ -40,9 +50,9 @@ export class Follower {
     const totals = this.#totals;
     totals.chunks++;
     totals.bytes += bytes.length;
-    const out = this.#cut(bytes);
+    const out = this.#torn === undefined ? this.#cut(bytes) : this.#mend(this.#torn, bytes);
     totals.frames += out.length;
-    totals.start = totals.bytes - (this.#reader?.heldBytes ?? 0);
+    if (this.#torn === undefined) totals.start = totals.bytes - (this.#reader?.heldBytes ?? 0);
     return out;
   }
 
@@ -65,7 +75,20 @@ export class Follower {
       this.#reader = new FrameReader(this.#wire);
       if (held.length > 0) this.#reader.push(held);
     }
-    return new Follower(this.#wire, this.#totals, held);
+    const copy = new Follower(this.#wire, this.#totals, held);
+    if (this.#torn !== undefined) copy.#torn = { left: this.#torn.left, parts: [...this.#torn.parts] };
+    return copy;
+  }
+
+  #mend(torn: { left: number; readonly parts: Uint8Array[] }, bytes: Uint8Array): Message[] {
+    const part = bytes.subarray(0, torn.left);
+    torn.parts.push(part);
+    torn.left -= part.length;
+    if (torn.left > 0) return [];
+    this.#torn = undefined;
+    if (this.#wire !== "raw") this.#reader = new FrameReader(this.#wire);
+    const after = bytes.subarray(part.length);
+    return [{ bytes: joined(torn.parts) }, ...(after.length === 0 ? [] : this.#cut(after))];
   }
 
   #cut(bytes: Uint8Array): Message[] {
@@ -85,17 +108,30 @@ export class Follower {
   }
 
   #break(): Message[] {
-    const rest = this.#reader?.rest();
+    const torn = this.#torn;
+    const rest = torn === undefined ? this.#reader?.rest() : joined(torn.parts);
     this.#lose();
-    if (rest === undefined || rest.length === 0) return [];
+    // One that is torn counts, also when nothing of it is there.
+    if (torn === undefined && (rest === undefined || rest.length === 0)) return [];
     this.#totals.frames++;
-    return [{ bytes: rest }];
+    return rest === undefined ? [] : [{ bytes: rest }];
   }
 
   #lose(): void {
-    if (this.#reader === undefined) return;
+    if (this.#reader === undefined && this.#torn === undefined) return;
     this.#reader = undefined;
+    this.#torn = undefined;
     this.#totals.state = "lost";
     this.#totals.start = this.#totals.bytes;
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }

@@ -40,6 +40,12 @@ export interface Gap {
   readonly bytes: number;
 }
 
+/** So many hits of a session could not be stored. */
+export interface MissedHits {
+  readonly session: number;
+  readonly hits: number;
+}
+
 /** What a file's text was: from `since` on, until another says otherwise. Exactly one of `sha256` and `why` is there. */
 export interface SourceVersion {
   /** As a frame says it. */
@@ -81,8 +87,12 @@ export interface SessionTotals {
   end?: SessionEnd;
   notes: number;
   hits: number;
+  /** Hits that could not be stored. */
+  missedHits?: number;
   client: SideTotals;
   debuggee: SideTotals;
+  /** Stream offset at which a message ends that was in progress when this segment began; absent where it does not end in it. */
+  next?: Readonly<Partial<Record<Side, number>>>;
 }
 
 /** One side as it stood before a block: messages, bytes, start of the message in progress, index of its state. */
@@ -102,6 +112,31 @@ export interface SegmentEntry {
   readonly messages: number;
   readonly bytes: number;
   readonly sha256: string;
+  /** Wire messages that end in it, and hits in it; absent in older traces. */
+  readonly frames?: number;
+  readonly hits?: number;
+}
+
+export type DropReason = "max_size" | "max_age";
+
+/** The oldest segments, which are not there any more: sums over all of them, and where the recording stood behind them. */
+export interface Dropped {
+  /** Number of the last one: what is here of it, or of one before it, is a leftover. */
+  readonly through: number;
+  readonly by: readonly DropReason[];
+  readonly segments: number;
+  /** Epoch milliseconds of the first and the last record. */
+  readonly first: number;
+  readonly last: number;
+  /** Records; wire messages; hits. */
+  readonly messages: number;
+  readonly frames: number;
+  readonly hits: number;
+  /** Of the files. */
+  readonly bytes: number;
+  /** How many sessions ended in them, and where the others stood. */
+  readonly ended: number;
+  readonly sessions: readonly SessionTotals[];
 }
 
 export interface Manifest {
@@ -117,6 +152,7 @@ export interface Manifest {
   readonly ended?: number;
   readonly command?: readonly string[];
   readonly config?: string;
+  readonly dropped?: Dropped;
   readonly segments: readonly SegmentEntry[];
 }
 
@@ -145,6 +181,7 @@ export type TraceRecord = { readonly stored: StoredMessage; readonly time: numbe
   | { readonly kind: "note"; readonly session: number; readonly note: SessionNote }
   | { readonly kind: "hit"; readonly session: number; readonly hit: Hit }
   | { readonly kind: "gap"; readonly session: number; readonly gap: Gap }
+  | { readonly kind: "missed"; readonly session: number; readonly hits: number }
   | { readonly kind: "source"; readonly session: number; readonly source: SourceVersion }
   /** Of no session: `session` is 0. */
   | { readonly kind: "trigger"; readonly session: number; readonly trigger: Trigger }
@@ -187,6 +224,10 @@ export function isGap(value: unknown): value is Gap {
   );
 }
 
+export function isMissedHits(value: unknown): value is MissedHits {
+  return isObject(value) && typeof value["session"] === "number" && typeof value["hits"] === "number";
+}
+
 export function isSourceVersion(value: unknown): value is SourceVersion {
   return (
     isObject(value) &&
@@ -194,6 +235,27 @@ export function isSourceVersion(value: unknown): value is SourceVersion {
     typeof value["since"] === "number" &&
     ["host", "sha256", "why"].every((key) => value[key] === undefined || typeof value[key] === "string") &&
     ["size", "mtime"].every((key) => value[key] === undefined || typeof value[key] === "number")
+  );
+}
+
+/** What a summary or a manifest says of a session; traces of versions before hits do not count them. */
+export function isTotals(value: unknown): value is Omit<SessionTotals, "hits"> & { hits?: number } {
+  return (
+    isObject(value) &&
+    parseFacts(value["facts"]) !== undefined &&
+    isObject(value["client"]) &&
+    isObject(value["debuggee"])
+  );
+}
+
+export function isDropped(value: unknown): value is Dropped {
+  const counts = ["through", "segments", "first", "last", "messages", "frames", "hits", "bytes", "ended"];
+  return (
+    isObject(value) &&
+    counts.every((key) => typeof value[key] === "number") &&
+    Array.isArray(value["by"]) &&
+    Array.isArray(value["sessions"]) &&
+    value["sessions"].every(isTotals)
   );
 }
 

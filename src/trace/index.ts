@@ -1,4 +1,13 @@
-export { follow } from "./follow.ts";
+export type { Dropped } from "./format.ts";
+export { follow, laterRecords } from "./follow.ts";
+export { HitGroups } from "./hit-groups.ts";
+export type { HitGroup } from "./hit-groups.ts";
+export { HitIndex } from "./hit-index.ts";
+export type { IndexProgress } from "./hit-index.ts";
+export { isWanted, rowTests } from "./hit-filter.ts";
+export type { HitFilter } from "./hit-filter.ts";
+export { rowOf } from "./hit-row.ts";
+export type { HitRow } from "./hit-row.ts";
 export { findTrace } from "./locate.ts";
 export { writeMcap } from "./merge.ts";
 export { openTrace } from "./reader.ts";

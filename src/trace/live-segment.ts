@@ -55,6 +55,11 @@ export class LiveSegment {
     return this.#committed;
   }
 
+  /** Whether only its head is written. */
+  get empty(): boolean {
+    return this.#lastSeq === 0;
+  }
+
   get channels(): number {
     return this.#nextChannel;
   }

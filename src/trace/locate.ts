@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { isObject } from "../../protocol/json.ts";
 import { defaultParent } from "./files.ts";
-import { format, parseText } from "./format.ts";
+import { format, isDropped, parseText } from "./format.ts";
 import type { Manifest, SegmentEntry } from "./format.ts";
 
 const segmentFile = /^(\d{6,})\.(live|mcap)$/;
@@ -104,6 +104,7 @@ function isManifest(value: unknown): value is Manifest {
     isObject(value) &&
     typeof value["version"] === "string" &&
     typeof value["started"] === "number" &&
+    (value["dropped"] === undefined || isDropped(value["dropped"])) &&
     Array.isArray(value["segments"]) &&
     value["segments"].every((entry): entry is SegmentEntry => isObject(entry) && typeof entry["file"] === "string")
   );

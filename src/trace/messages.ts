@@ -1,7 +1,9 @@
 // What the forwarding thread and the recorder's worker say to each other beside the records, which go through shared memory.
+import type { Missed } from "../../protocol/control.ts";
 import type { SecretRules } from "../../protocol/redact.ts";
 import type { PackedRecord } from "./batch.ts";
-import type { SegmentEntry, SourceVersion } from "./format.ts";
+import type { Dropped, DropReason, SegmentEntry, SourceVersion } from "./format.ts";
+import type { Limits } from "./retention.ts";
 import type { SlotMemory } from "./slots.ts";
 
 export interface SecretOptions {
@@ -23,6 +25,7 @@ export interface WorkerOptions {
   readonly started: number;
   /** Bytes after which a live segment is sealed. */
   readonly segmentBytes: number;
+  readonly keep: Limits;
   readonly memory: SlotMemory;
   /** Absent: secrets are recorded as they are. */
   readonly secrets?: SecretOptions;
@@ -46,9 +49,9 @@ export interface TraceSummary {
   readonly records: number;
   readonly bytes: number;
   /** What gap records say is missing, and what could not even be said because the disk refused it. */
-  readonly lostChunks: number;
-  readonly lostBytes: number;
+  readonly missed: Missed;
   readonly segments: readonly SegmentEntry[];
+  readonly dropped?: Dropped;
 }
 
 export type FromWorker =
@@ -56,6 +59,7 @@ export type FromWorker =
   | { readonly type: "refused"; readonly why: string }
   | { readonly type: "failed"; readonly why: string; readonly sealing: boolean }
   | { readonly type: "resumed" }
+  | { readonly type: "dropped"; readonly by: DropReason }
   | { readonly type: "source"; readonly bytes: number }
   | { readonly type: "flushed"; readonly id: number; readonly why?: string }
   | { readonly type: "closed"; readonly summary: TraceSummary };

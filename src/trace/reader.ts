@@ -10,7 +10,7 @@ import type { Frame, Side } from "../../protocol/frame.ts";
 import type { Hit } from "../../protocol/hit.ts";
 import type { Trigger } from "../../protocol/trigger.ts";
 import type { SessionFacts } from "../observer.ts";
-import type { Manifest, SessionTotals, TraceRecord } from "./format.ts";
+import type { Dropped, Manifest, SessionTotals, TraceRecord } from "./format.ts";
 import { openLive } from "./live-file.ts";
 import { checkFormat, listSegments, readManifest } from "./locate.ts";
 import type { SegmentFiles } from "./locate.ts";
@@ -23,7 +23,7 @@ import type { Lost, Place } from "./standings.ts";
 import type { Tally, TalliedMessage } from "./tally.ts";
 
 /** A session of a trace; times are epoch milliseconds. */
-export type TraceSession = SessionTotals & {
+export type TraceSession = Omit<SessionTotals, "next"> & {
   /** Messages of both sides. */
   readonly messages: number;
   readonly bytes: number;
@@ -64,25 +64,35 @@ export interface TraceHit {
   readonly hit: Hit;
 }
 
+/** A hit as its record has it: with the id of its session. */
+export type StoredHit = Pick<Extract<TraceRecord, { kind: "hit" }>, "time" | "session" | "hit">;
+
 /** As for messages: `from` is a hit's number, or counts the hits of the whole trace when no session is named. */
 export type HitQuery = Pick<MessageQuery, "session" | "from">;
+
+/** How often files may be gone again when they are opened. */
+const mostTries = 20;
 
 /** Opens a trace's directory. Rejects with DT_TRACE_MISSING or DT_TRACE_NEWER. */
 export async function openTrace(dir: string): Promise<Trace> {
   for (let tries = 0; ; tries++) {
     const manifest = readManifest(dir);
+    const through = manifest?.dropped?.through ?? 0;
     const segments: Segment[] = [];
     try {
-      for (const files of listSegments(dir)) segments.push(await openSegment(dir, files));
+      const files = listSegments(dir).filter(({ number }) => number > through);
+      // Others were dropped since the manifest was read.
+      if (files[0] !== undefined && files[0].number > through + 1 && tries < mostTries) continue;
+      for (const each of files) segments.push(await openSegment(dir, each));
       for (const { format } of segments) checkFormat(dir, format);
       // What has no summary is read through, and what was begun before it with it.
       if (segments.some((segment) => segment.summary() === undefined)) await chunksReadable;
       return new Trace(dir, manifest, segments);
     } catch (error) {
       for (const segment of segments) segment.close();
-      // A live file that its writer sealed since it was listed.
-      const sealed = error instanceof Error && "code" in error && error.code === "ENOENT" && tries < 5;
-      if (!sealed) throw error;
+      // A live file that its writer sealed since it was listed, or a segment that it dropped.
+      const gone = error instanceof Error && "code" in error && error.code === "ENOENT" && tries < mostTries;
+      if (!gone) throw error;
     }
   }
 }
@@ -98,12 +108,14 @@ async function openSegment(dir: string, { number, live, sealed }: SegmentFiles):
 export class Trace {
   readonly dir: string;
   readonly manifest: Manifest | undefined;
-  readonly #standings = new Standings((segment, why) => this.#problem(segment, why));
+  readonly #standings: Standings;
   readonly #problems = new Map<string, DebugtapError>();
+  #facts: ReadonlyMap<number, SessionFacts> | undefined;
 
   constructor(dir: string, manifest: Manifest | undefined, segments: readonly Segment[]) {
     this.dir = dir;
     this.manifest = manifest;
+    this.#standings = new Standings((segment, why) => this.#problem(segment, why), manifest?.dropped);
     for (const segment of segments) {
       for (const problem of segment.problems) this.#problem(segment, problem);
       if (segment.pending > 0 && segment.problems.length === 0)
@@ -121,6 +133,11 @@ export class Trace {
     return this.#standings.segments;
   }
 
+  /** The oldest segments, where they are not here any more: ordinals count on behind them. */
+  get dropped(): Dropped | undefined {
+    return this.manifest?.dropped;
+  }
+
   /** Epoch milliseconds. */
   get started(): number {
     return this.manifest?.started ?? this.segments[0]?.blocks[0]?.first ?? 0;
@@ -130,19 +147,26 @@ export class Trace {
   sessions(): TraceSession[] {
     return [...this.#standings.sessions().values()]
       .sort((a, b) => a.facts.id - b.facts.id)
-      .map((totals) =>
-        Object.assign(structuredClone(totals), {
+      .map((known) => {
+        const { next: _, ...totals } = known;
+        return Object.assign(structuredClone(totals), {
           messages: totals.client.frames + totals.debuggee.frames,
           bytes: totals.client.bytes + totals.debuggee.bytes,
-        }),
-      );
+        });
+      });
   }
 
-  /** Messages of a session, or of the whole trace. */
+  /** Messages of a session, or of the whole trace, dropped ones included. */
   count(session?: number): number {
+    return this.#standings.framesBefore(this.#standings.end, session);
+  }
+
+  /** Hits that are here, of a session or of the whole trace; those of dropped segments are not. */
+  hitCount(session?: number): number {
+    const dropped = new Map(this.dropped?.sessions.map(({ facts, hits }) => [facts.id, hits]));
     return this.sessions()
       .filter(({ facts }) => session === undefined || facts.id === session)
-      .reduce((sum, { messages }) => sum + messages, 0);
+      .reduce((sum, { facts, hits }) => sum + hits - (dropped.get(facts.id) ?? 0), 0);
   }
 
   /** Messages in the order in which they were complete. */
@@ -174,17 +198,44 @@ export class Trace {
   /** Hits in the order in which they were captured. */
   async *hits({ session, from = 1 }: HitQuery = {}): AsyncGenerator<TraceHit> {
     await chunksReadable;
-    const facts = new Map(this.sessions().map((totals) => [totals.facts.id, totals.facts]));
     const sources = await this.#sources();
-    let wide = 0;
-    for await (const step of this.#records({ segment: 0, block: 0 }, ({ hits }) => hits !== false)) {
-      if ("lost" in step || step.kind !== "hit") continue;
-      const known = facts.get(step.session);
-      if (known === undefined || (session !== undefined && session !== step.session)) continue;
-      const ordinal = session === undefined ? ++wide : step.hit.number;
-      if (ordinal < from) continue;
-      yield { time: step.time, at: step.time - this.started, session: known, hit: sources.complete(known, step.hit) };
+    let wide = this.dropped?.hits ?? 0;
+    for (const [segment, { blocks }] of this.segments.entries()) {
+      for (let block = 0; block < blocks.length; block++) {
+        for (const stored of this.blockHits(segment, block).hits) {
+          const found = this.traceHit(stored);
+          if (found === undefined || (session !== undefined && session !== stored.session)) continue;
+          const ordinal = session === undefined ? ++wide : stored.hit.number;
+          if (ordinal >= from) yield { ...found, hit: sources.complete(found.session, found.hit) };
+        }
+      }
     }
+  }
+
+  /** The hits in one block of a segment, both counted from 0, as they are stored; `damaged`: some may be missing. */
+  blockHits(segment: number, block: number): { readonly hits: readonly StoredHit[]; readonly damaged: boolean } {
+    const read = this.segments[segment];
+    if (read === undefined || read.blocks[block]?.hits === false) return { hits: [], damaged: false };
+    const { records, damaged } = read.read(block);
+    if (damaged !== undefined) this.#problem(read, damaged);
+    return { hits: records.filter((record) => record.kind === "hit"), damaged: damaged !== undefined };
+  }
+
+  /** Undefined where all that told of its session is damaged. */
+  traceHit({ time, session, hit }: StoredHit): TraceHit | undefined {
+    const facts = this.facts(session);
+    return facts && { time, at: time - this.started, session: facts, hit };
+  }
+
+  /** A hit with what the texts of its files were. */
+  async withSources(hit: TraceHit): Promise<TraceHit> {
+    return { ...hit, hit: (await this.#sources()).complete(hit.session, hit.hit) };
+  }
+
+  /** What is known of a session. */
+  facts(session: number): SessionFacts | undefined {
+    this.#facts ??= new Map(Array.from(this.#standings.sessions(), ([id, { facts }]) => [id, facts]));
+    return this.#facts.get(session);
   }
 
   async #sources(): Promise<SourceIndex> {
@@ -215,8 +266,17 @@ export class Trace {
 
   /** A tally that stands before a segment, by its number. */
   tallyBefore(number: number): Tally {
+    return this.#standings.tallyAt(this.#before(number));
+  }
+
+  /** For who reads on from a segment by himself: also how many messages there were before it. */
+  countingFrom(number: number): { readonly tally: Tally; readonly wide: number } {
+    return { tally: this.tallyBefore(number), wide: this.#standings.framesBefore(this.#before(number)) };
+  }
+
+  #before(number: number): Place {
     const segment = this.segments.findIndex((each) => each.number >= number);
-    return segment === -1 ? this.tallyAtEnd() : this.#standings.tallyAt({ segment, block: 0 });
+    return segment === -1 ? this.#standings.end : { segment, block: 0 };
   }
 
   message({ ordinal, time, session, side, message }: TalliedMessage): TraceMessage {

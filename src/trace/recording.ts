@@ -6,8 +6,8 @@ import { member, parseJson } from "../../protocol/json.ts";
 import type { SessionFacts } from "../observer.ts";
 import { kinds } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
-import { isGap, parseFacts, topics } from "./format.ts";
-import type { Gap } from "./format.ts";
+import type { Missed } from "../../protocol/control.ts";
+import { isGap, isMissedHits, parseFacts, topics } from "./format.ts";
 import type { Stamp } from "./commit.ts";
 import type { LiveSegment, RelayTopic } from "./live-segment.ts";
 import type { WorkerOptions } from "./messages.ts";
@@ -32,7 +32,7 @@ export class Recording {
   #records = 0;
   #bytes = 0;
   #sessionCount = 0;
-  #lost = { chunks: 0, bytes: 0 };
+  readonly #missed = { chunks: 0, bytes: 0, hits: 0 };
 
   constructor({ timeOrigin, hrtimeOrigin, started }: WorkerOptions) {
     this.#timeOrigin = timeOrigin;
@@ -45,9 +45,18 @@ export class Recording {
     return this.#records;
   }
 
-  get totals(): { sessions: number; records: number; bytes: number; lostChunks: number; lostBytes: number } {
-    const { chunks: lostChunks, bytes: lostBytes } = this.#lost;
-    return { sessions: this.#sessionCount, records: this.#records, bytes: this.#bytes, lostChunks, lostBytes };
+  get totals(): { sessions: number; records: number; bytes: number; missed: Missed } {
+    return {
+      sessions: this.#sessionCount,
+      records: this.#records,
+      bytes: this.#bytes,
+      missed: { ...this.#missed },
+    };
+  }
+
+  /** Whether a session of this id was opened, and has not ended. */
+  isOpen(session: number): boolean {
+    return this.#sessions.has(session);
   }
 
   /** Writes the head of the trace's first segment. */
@@ -60,7 +69,7 @@ export class Recording {
     const before = { records: this.#records, lastTime: this.#lastTime };
     const skew = this.#skew();
     const ended: number[] = [];
-    const lost = { chunks: 0, bytes: 0 };
+    const missed: Partial<Missed>[] = [];
     let opened = 0;
     let stamp: Stamp = { sequence: 0, logTime: this.#lastTime, publishTime: this.#lastTime };
     try {
@@ -69,7 +78,7 @@ export class Recording {
         this.#records++;
         if (record.kind === kinds.open && this.#opened(record)) opened++;
         else if (record.kind === kinds.end) ended.push(record.session);
-        else if (record.kind === kinds.gap) addGap(lost, gapOf(record));
+        else if (record.kind === kinds.gap) missed.push(gapOf(record));
         const topic = topicOf.get(record.kind);
         if (topic !== undefined) segment.relay(topic, stamp, record.payload);
         else {
@@ -86,16 +95,23 @@ export class Recording {
       throw error;
     }
     this.#sessionCount += opened;
-    addGap(this.#lost, lost);
+    for (const each of missed) this.#miss(each);
     for (const session of ended) this.#sessions.delete(session);
   }
 
   /** Counts records that nobody will write any more. */
   lose(records: Iterable<PackedRecord>): void {
     for (const record of records) {
-      if (record.kind === kinds.gap) addGap(this.#lost, gapOf(record));
-      else if (!topicOf.has(record.kind)) addGap(this.#lost, { chunks: 1, bytes: record.payload.length });
+      if (record.kind === kinds.gap) this.#miss(gapOf(record));
+      else if (record.kind === kinds.hit) this.#miss({ hits: 1 });
+      else if (!topicOf.has(record.kind)) this.#miss({ chunks: 1, bytes: record.payload.length });
     }
+  }
+
+  #miss({ chunks = 0, bytes = 0, hits = 0 }: Partial<Missed>): void {
+    this.#missed.chunks += chunks;
+    this.#missed.bytes += bytes;
+    this.#missed.hits += hits;
   }
 
   /** True when this session was not known: a batch that is tried again opens its sessions again. */
@@ -132,12 +148,7 @@ export class Recording {
   }
 }
 
-function gapOf({ payload }: PackedRecord): Pick<Gap, "chunks" | "bytes"> {
+function gapOf({ payload }: PackedRecord): Partial<Missed> {
   const gap = parseJson(payload);
-  return isGap(gap) ? gap : { chunks: 0, bytes: 0 };
-}
-
-function addGap(sum: { chunks: number; bytes: number }, gap: Pick<Gap, "chunks" | "bytes">): void {
-  sum.chunks += gap.chunks;
-  sum.bytes += gap.bytes;
+  return isGap(gap) || isMissedHits(gap) ? gap : {};
 }

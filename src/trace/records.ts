@@ -14,6 +14,7 @@ import {
   followStates,
   isEnd,
   isGap,
+  isMissedHits,
   isNote,
   isSourceVersion,
   metadataNames,
@@ -191,7 +192,9 @@ function relayRecord(topic: string, data: Uint8Array): Said {
     const trigger = member(value, "trigger");
     return isTrigger(trigger) ? { kind: "trigger", session, trigger } : other;
   }
-  return topic === topics.gap && isGap(value) ? { kind: "gap", session, gap: value } : other;
+  if (topic !== topics.gap) return other;
+  if (isGap(value)) return { kind: "gap", session, gap: value };
+  return isMissedHits(value) ? { kind: "missed", session, hits: value.hits } : other;
 }
 
 /** The number that stands for a state in a file. */

@@ -6,7 +6,9 @@ import { replaceFile } from "./files.ts";
 import { format } from "./format.ts";
 import type { Manifest, SegmentEntry } from "./format.ts";
 import { listSegments, readManifest } from "./locate.ts";
+import { processLives } from "./process-lives.ts";
 import { openTrace } from "./reader.ts";
+import { sidecars } from "./retention.ts";
 import { sealSegment } from "./seal.ts";
 import { chunksReadable } from "./sealed-file.ts";
 
@@ -17,14 +19,21 @@ export async function recoverTrace(dir: string): Promise<readonly SegmentEntry[]
     manifest?.ended === undefined &&
     manifest?.pid !== undefined &&
     manifest.pid !== process.pid &&
-    lives(manifest.pid)
+    processLives(manifest.pid)
   )
     throw new DebugtapError("DT_USAGE", `the trace ${dir} is being written by process ${manifest.pid}`, {
       fix: "debugtap down",
     });
   await chunksReadable;
   const sealed: SegmentEntry[] = [];
+  const through = manifest?.dropped?.through ?? 0;
   for (const { number, live, sealed: done } of listSegments(dir)) {
+    if (number <= through) {
+      // Dropped by the writer, which died before it was removed.
+      const left = [live, done].flatMap((file) => file ?? []);
+      for (const file of [...left, ...sidecars(number)]) rmSync(join(dir, file), { force: true });
+      continue;
+    }
     if (live === undefined) continue;
     const trace = await openTrace(dir);
     try {
@@ -49,13 +58,4 @@ function saveManifest(dir: string, manifest: Manifest | undefined, sealed: reado
   const [first, last] = [segments[0]?.first ?? 0, segments.at(-1)?.last ?? 0];
   const base = manifest ?? { format, version: "0", id: "", started: first, pid: 0 };
   replaceFile(join(dir, "manifest.json"), `${JSON.stringify({ ...base, ended: last, segments }, undefined, 2)}\n`);
-}
-
-function lives(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
 }

@@ -3,6 +3,7 @@
 // Rules
 // - The order of the last steps is the whole safety: data to the disk, rename, directory to the disk, and only then the live file goes.
 // - Always made from the live file, so sealing at a roll, at the end and after a crash are one path.
+// - The index of its hits is made on the way, since they are decoded here anyway; without it the segment is as good.
 // - It lets the event loop turn after each chunk: the recorder goes on while it seals.
 import zstd from "@foxglove/wasm-zstd";
 import { McapWriter } from "@mcap/core";
@@ -12,6 +13,8 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { jsonPayload } from "./batch.ts";
 import { fileMode, syncDir, writeAll } from "./files.ts";
+import { IndexBuilder } from "./hit-index-file.ts";
+import { writeIndex } from "./hit-index-store.ts";
 import { format, metadataNames, profile, segmentName, sides, topics } from "./format.ts";
 import type { BlockMark, Gap, SegmentEntry, StoredMessage, TraceRecord } from "./format.ts";
 import { LiveScanner } from "./live-scanner.ts";
@@ -99,7 +102,7 @@ export class SealedWriter {
     await this.#mcap.addMetadata({ name, metadata: new Map([["json", JSON.stringify(value)]]) });
   }
 
-  async end(file: string): Promise<SegmentEntry> {
+  async end(file: string): Promise<Omit<SegmentEntry, "frames" | "hits">> {
     await this.#mcap.end();
     const messages = Number(this.#mcap.statistics?.messageCount ?? 0);
     const bytes = Number(this.#sink.position());
@@ -122,9 +125,10 @@ export async function sealSegment({ dir, number, version, tally }: Seal): Promis
   const temporary = `${sealed}.tmp`;
   rmSync(temporary, { force: true });
   const fd = openSync(temporary, "wx", fileMode);
+  const index = new IndexBuilder();
   let entry: SegmentEntry;
   try {
-    entry = await copyRecords(live, new SealedWriter(fd), { number, version, tally, file: `${name}.mcap` });
+    entry = await copyRecords(live, new SealedWriter(fd), { number, version, tally, file: `${name}.mcap`, index });
     fdatasyncSync(fd);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -135,15 +139,17 @@ export async function sealSegment({ dir, number, version, tally }: Seal): Promis
   renameSync(temporary, sealed);
   syncDir(dir);
   rmSync(live, { force: true });
+  if (index.hits > 0) writeIndex(dir, number, index);
   return entry;
 }
 
 async function copyRecords(
   live: string,
   writer: SealedWriter,
-  { number, version, tally, file }: Omit<Seal, "dir"> & { file: string },
+  { number, version, tally, file, index }: Omit<Seal, "dir"> & { file: string; index: IndexBuilder },
 ): Promise<SegmentEntry> {
   await writer.start(version, number);
+  const before = tally.frames;
   const decoder = new RecordDecoder();
   const blocks: BlockMark[] = [];
   let last: StoredMessage | undefined;
@@ -153,6 +159,7 @@ async function copyRecords(
       if (record.stored.channel.topic === topics.commit) continue;
       last = record.stored;
       tally.add(record);
+      if (record.kind === "hit") index.add(record.hit, record.session, blocks.length);
       await writer.add(record.stored);
       if (writer.chunks === blocks.length) continue;
       blocks.push(tally.block());
@@ -162,7 +169,7 @@ async function copyRecords(
   blocks.push(tally.block());
   await writer.json(metadataNames.sessions, tally.segment());
   await writer.json(metadataNames.frames, blocks);
-  return writer.end(file);
+  return { ...(await writer.end(file)), frames: tally.frames - before, hits: index.hits };
 }
 
 /** A damaged batch may have held bytes of any session: the sealed file says so with a gap of unknown size for each. */

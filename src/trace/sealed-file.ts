@@ -10,8 +10,8 @@ import zstd from "@foxglove/wasm-zstd";
 import { McapIndexedReader } from "@mcap/core";
 import { crc32 } from "node:zlib";
 import { isObject } from "../../protocol/json.ts";
-import { metadataNames, parseFacts, parseText, topics } from "./format.ts";
-import type { BlockMark, SessionTotals } from "./format.ts";
+import { isTotals, metadataNames, parseText, topics } from "./format.ts";
+import type { BlockMark } from "./format.ts";
 import { bodyLength, channelInfo, opcodes, parseMetadata, RecordDecoder, recordHead, viewOf } from "./records.ts";
 import type { ChannelInfo } from "./records.ts";
 import { FileBytes } from "./segment.ts";
@@ -171,16 +171,6 @@ function summaryOf(
       return marks;
     },
   };
-}
-
-/** Traces of versions before hits do not count them. */
-function isTotals(value: unknown): value is Omit<SessionTotals, "hits"> & { hits?: number } {
-  return (
-    isObject(value) &&
-    parseFacts(value["facts"]) !== undefined &&
-    isObject(value["client"]) &&
-    isObject(value["debuggee"])
-  );
 }
 
 function isMark(value: unknown): value is BlockMark {

@@ -17,7 +17,7 @@ export const mostSource = 2 * 1024 * 1024;
 /** Writes a text unless it is there; gives the SHA-256 of what is stored, in hex. Throws what the file system throws. */
 export function writeSource(dir: string, bytes: Uint8Array): string {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const path = pathOf(dir, sha256);
+  const path = sourcePath(dir, sha256);
   if (!existsSync(path)) {
     mkdirSync(join(dir, "sources"), { recursive: true, mode: dirMode });
     replaceFile(path, bytes);
@@ -28,7 +28,7 @@ export function writeSource(dir: string, bytes: Uint8Array): string {
 /** Undefined when it is not there, or is not what debugtap writes. */
 export function readSource(dir: string, sha256: string): string | undefined {
   if (!isName(sha256)) return undefined;
-  const path = pathOf(dir, sha256);
+  const path = sourcePath(dir, sha256);
   try {
     return statSync(path).size <= mostRead ? readFileSync(path, "utf8") : undefined;
   } catch {
@@ -40,6 +40,7 @@ function isName(sha256: string): boolean {
   return /^[0-9a-f]{64}$/.test(sha256);
 }
 
-function pathOf(dir: string, sha256: string): string {
+/** Where the text of this name is; only for one that is 64 hex digits. */
+export function sourcePath(dir: string, sha256: string): string {
   return join(dir, "sources", sha256);
 }

@@ -2,11 +2,12 @@
 //
 // Rules
 // - By the marks that a segment's writer left in it. One without them, and a live one, is read through once to make them.
+// - Before the first segment it stood as the manifest says of those that were dropped.
 // - What cannot be known any more, because the bytes are damaged, is `lost`: as after a gap.
 import type { Side } from "../../protocol/frame.ts";
 import { newTotals } from "./follower.ts";
 import { followStates, sides } from "./format.ts";
-import type { BlockMark, SessionTotals, SideMark, SideTotals } from "./format.ts";
+import type { BlockMark, Dropped, SessionTotals, SideMark, SideTotals } from "./format.ts";
 import type { Segment } from "./segment.ts";
 import { Tally } from "./tally.ts";
 import type { Resume, TalliedMessage } from "./tally.ts";
@@ -41,9 +42,17 @@ interface Indexed {
 export class Standings {
   readonly #segments: Indexed[] = [];
   readonly #onDamage: (segment: Segment, why: string) => void;
+  /** Sessions that dropped segments have begun, and messages in them: of all, and of sessions that ended in them. */
+  readonly #dropped: ReadonlyMap<number, SessionTotals>;
+  readonly #droppedFrames: number;
+  readonly #endedFrames: number;
 
-  constructor(onDamage: (segment: Segment, why: string) => void) {
+  constructor(onDamage: (segment: Segment, why: string) => void, dropped?: Dropped) {
     this.#onDamage = onDamage;
+    this.#dropped = new Map(dropped?.sessions.map((totals) => [totals.facts.id, totals]));
+    this.#droppedFrames = dropped?.frames ?? 0;
+    const known = [...this.#dropped.values()].reduce((sum, totals) => sum + framesOf(totals), 0);
+    this.#endedFrames = Math.max(0, this.#droppedFrames - known);
   }
 
   get segments(): readonly Segment[] {
@@ -88,7 +97,7 @@ export class Standings {
 
   /** The last that is known of each session, by its id. */
   sessions(): ReadonlyMap<number, SessionTotals> {
-    return new Map(this.#segments.flatMap(({ sessions }) => [...sessions]));
+    return new Map([...this.#dropped, ...this.#segments.flatMap(({ sessions }) => [...sessions])]);
   }
 
   /** What damage leaves of the messages that had begun; elsewhere they were counted as whole, and are missing. */
@@ -123,18 +132,22 @@ export class Standings {
   framesBefore({ segment, block }: Place, session?: number): number {
     if (session !== undefined) {
       const totals = this.#totalsAt(session, { segment, block });
-      return totals === undefined ? 0 : totals.client.frames + totals.debuggee.frames;
+      return totals === undefined ? 0 : framesOf(totals);
     }
-    if (segment === 0 && block === 0) return 0;
+    if (segment === 0 && block === 0) return this.#droppedFrames;
     const mark = block === 0 ? undefined : this.#segments[segment]?.marks()[block];
     if (mark !== undefined) return mark.frames;
-    return [...this.#known({ segment, block })].reduce((sum, id) => sum + this.framesBefore({ segment, block }, id), 0);
+    return [...this.#known({ segment, block })].reduce(
+      (sum, id) => sum + this.framesBefore({ segment, block }, id),
+      this.#endedFrames,
+    );
   }
 
   /** Ids of all sessions with a record before a place, and of some behind it. */
   #known({ segment, block }: Place): Set<number> {
     const upTo = block === 0 ? segment : segment + 1;
-    return new Set(this.#segments.slice(0, upTo).flatMap(({ sessions }) => Array.from(sessions.keys())));
+    const found = this.#segments.slice(0, upTo).flatMap(({ sessions }) => Array.from(sessions.keys()));
+    return new Set([...this.#dropped.keys(), ...found]);
   }
 
   /** A tally that stands before a place. */
@@ -146,12 +159,26 @@ export class Standings {
     const totals = this.#totalsAt(id, place);
     if (totals === undefined) return undefined;
     const partial = { client: new Uint8Array(0), debuggee: new Uint8Array(0) };
+    const rest: Partial<Record<Side, number>> = {};
     for (const side of sides) {
       const found = this.#bytesBefore(id, side, totals[side], place);
-      if (found === undefined) totals[side] = { ...totals[side], state: "lost", start: totals[side].bytes };
-      else partial[side] = found;
+      const end = found === undefined ? this.#endOf(id, side, totals[side], place) : undefined;
+      if (found !== undefined) partial[side] = found;
+      else if (end !== undefined) rest[side] = end - totals[side].bytes;
+      else totals[side] = { ...totals[side], state: "lost", start: totals[side].bytes };
     }
-    return { totals, partial };
+    return { totals, partial, rest };
+  }
+
+  /** Stream offset where a message ends that is in progress at a place; known where it began before a segment and ended in it. */
+  #endOf(id: number, side: Side, { start, bytes }: SideTotals, place: Place): number | undefined {
+    for (let segment = place.segment; segment < this.#segments.length; segment++) {
+      const end = this.#segments[segment]?.sessions.get(id)?.next?.[side];
+      if (end === undefined) continue;
+      const isSame = this.#totalsAt(id, { segment, block: 0 })?.[side].start === start;
+      return isSame && end >= bytes ? end : undefined;
+    }
+    return undefined;
   }
 
   /** Where a session stood before a place: by the next block that has it, else by the last segment before that has. */
@@ -172,7 +199,8 @@ export class Standings {
       const totals = this.#segments[i]?.sessions.get(id);
       if (totals !== undefined) return { ...totals };
     }
-    return undefined;
+    const dropped = this.#dropped.get(id);
+    return dropped && { ...dropped };
   }
 
   /** The bytes of a message that had begun before a place; undefined when they cannot be read any more. */
@@ -205,6 +233,10 @@ export class Standings {
     }
     return out;
   }
+}
+
+function framesOf({ client, debuggee }: SessionTotals): number {
+  return client.frames + debuggee.frames;
 }
 
 function fromMark([frames, bytes, start, state]: SideMark): SideTotals {

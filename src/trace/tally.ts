@@ -26,11 +26,16 @@ export interface Resume {
   readonly totals: SessionTotals;
   /** The begun message of each side. */
   readonly partial: Readonly<Record<Side, Uint8Array>>;
+  /** Where that is not there: how many bytes of it are to come. */
+  readonly rest: Readonly<Partial<Record<Side, number>>>;
 }
 
 interface Entry {
-  readonly totals: Omit<SessionTotals, Side>;
+  readonly totals: Omit<SessionTotals, Side | "next">;
   readonly followers: Record<Side, Follower>;
+  /** Where messages start that were in progress when the segment began, and where they ended in it. */
+  begun: Partial<Record<Side, number>>;
+  next: Partial<Record<Side, number>>;
 }
 
 export class Tally {
@@ -84,6 +89,11 @@ export class Tally {
         if (entry !== undefined) entry.totals.hits++;
         return [];
       }
+      case "missed": {
+        const entry = this.#entry(record.session, record.time);
+        if (entry !== undefined) entry.totals.missedHits = (entry.totals.missedHits ?? 0) + record.hits;
+        return [];
+      }
       case "end": {
         const entry = this.#entry(record.session, record.time);
         if (entry === undefined) return [];
@@ -131,15 +141,16 @@ export class Tally {
     const entry = this.#sessions.get(id);
     if (entry === undefined) return undefined;
     const { client, debuggee } = entry.followers;
-    return { ...entry.totals, client: { ...client.totals }, debuggee: { ...debuggee.totals } };
+    const next = Object.keys(entry.next).length === 0 ? {} : { next: { ...entry.next } };
+    return { ...entry.totals, client: { ...client.totals }, debuggee: { ...debuggee.totals }, ...next };
   }
 
   /** A tally at the same place that goes on by itself. */
   fork(): Tally {
     const copy = new Tally({ frames: this.#frames, ...(this.#resume === undefined ? {} : { resume: this.#resume }) });
-    for (const [id, { totals, followers }] of this.#sessions) {
+    for (const [id, { totals, followers, begun, next }] of this.#sessions) {
       const forked = { client: followers.client.fork(), debuggee: followers.debuggee.fork() };
-      copy.#sessions.set(id, { totals: { ...totals }, followers: forked });
+      copy.#sessions.set(id, { totals: { ...totals }, followers: forked, begun: { ...begun }, next: { ...next } });
     }
     return copy;
   }
@@ -153,7 +164,15 @@ export class Tally {
     }
     if (!this.#block.has(id))
       this.#block.set(id, [mark(entry.followers.client.totals), mark(entry.followers.debuggee.totals)]);
-    this.#touched.add(id);
+    if (!this.#touched.has(id)) {
+      this.#touched.add(id);
+      entry.next = {};
+      entry.begun = {};
+      for (const side of sides) {
+        const { start, bytes } = entry.followers[side].totals;
+        if (start < bytes) entry.begun[side] = start;
+      }
+    }
     entry.totals.last = time;
     return entry;
   }
@@ -161,18 +180,19 @@ export class Tally {
   #create(id: number, time: number, facts?: SessionFacts, state: FollowState = "lost"): Entry | undefined {
     const resume = this.#resume?.(id);
     if (resume !== undefined) {
-      const { client, debuggee, ...totals } = resume.totals;
+      const { client, debuggee, next: _, ...totals } = resume.totals;
+      const { partial, rest } = resume;
       const wire = totals.facts.wire;
       const followers = {
-        client: new Follower(wire, client, resume.partial.client),
-        debuggee: new Follower(wire, debuggee, resume.partial.debuggee),
+        client: new Follower(wire, client, partial.client, rest.client),
+        debuggee: new Follower(wire, debuggee, partial.debuggee, rest.debuggee),
       };
-      return { totals, followers };
+      return { totals, followers, begun: {}, next: {} };
     }
     if (facts === undefined) return undefined;
     const begin = (): Follower => new Follower(facts.wire, { ...newTotals(), state });
     const followers = { client: begin(), debuggee: begin() };
-    return { totals: { facts, first: time, last: time, notes: 0, hits: 0 }, followers };
+    return { totals: { facts, first: time, last: time, notes: 0, hits: 0 }, followers, begun: {}, next: {} };
   }
 
   #out(entry: Entry, side: Side, time: number, step: (follower: Follower) => Message[]): TalliedMessage[] {
@@ -180,8 +200,17 @@ export class Tally {
     let ordinal = client.totals.frames + debuggee.totals.frames;
     const messages = step(entry.followers[side]);
     this.#frames += messages.length;
+    const begun = entry.begun[side];
+    if (begun !== undefined && messages[0] !== undefined) {
+      delete entry.begun[side];
+      if (entry.followers[side].totals.state !== "opaque") entry.next[side] = begun + lengthOf(messages[0]);
+    }
     return messages.map((message) => ({ ordinal: ++ordinal, time, session: entry.totals.facts, side, message }));
   }
+}
+
+function lengthOf(message: Message): number {
+  return "frame" in message ? message.frame.bytes.length : message.bytes.length;
 }
 
 export function mark(totals: Readonly<SideTotals>): SideMark {

@@ -2,24 +2,26 @@
 //
 // Rules
 // - It looks every 5 ms while anything comes, and goes to sleep after half a second without. Only then are ended segments sealed,
-//   which takes a core for a second each; unless many wait.
+//   which takes a core for a second each; unless many wait, or what is too old is looked for.
 // - Secrets are masked before anything is written, once: what is masked and not written waits here, a piece of the memory at most.
 // - Memory is freed only when it is written. While the disk refuses, records stay there and are tried again; the forwarding thread
 //   then runs out of room and counts what it leaves out. So nothing that was handed over is lost while this thread lives.
+// - Where a trace may get no larger, records stay there too until segments are sealed or dropped.
 // - After a refused write a new segment is begun: the old one ends at its last commit and stays readable.
 // - A failure is told once, and its end.
 // - Forwarding goes before recording: on Linux a thread has a priority of its own. (On other systems it is the process that has.
 //   libuv's pool, which inherits it, exists already: the forwarding thread made the trace's directory with it.)
 import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
-import { jsonPayload, kinds, readPacked } from "./batch.ts";
+import { readPacked } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
-import type { SourceVersion } from "./format.ts";
+import type { DropReason, SourceVersion } from "./format.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "./messages.ts";
 import { Masking } from "./masking.ts";
 import { Recording } from "./recording.ts";
 import { Segments } from "./segments.ts";
 import { SlotDrainer } from "./slots.ts";
+import { SourceLog } from "./source-log.ts";
 import { writeSource } from "./sources.ts";
 
 const lookEvery = 5;
@@ -28,6 +30,11 @@ const retryEvery = 250;
 const syncEvery = 1000;
 /** So many ended segments may wait for a quiet moment to be sealed. */
 const mostUnsealed = 4;
+/** How often it is seen whether something is too old, ms: so often within what is kept, but at most once a minute. */
+const looksWithinAge = 20;
+const lookForAgeMost = 60_000;
+/** The part of a segment that may say again what sources there are, and the part of a trace that their texts may take. */
+const partOfSources = 4;
 const niceness = 5;
 
 class Recorder {
@@ -36,19 +43,20 @@ class Recorder {
   readonly #slots: SlotDrainer;
   readonly #segments: Segments;
   readonly #recording: Recording;
+  readonly #sources: SourceLog;
+  /** The segment that begins with what holds of the sources. */
+  #begun = 1;
+  readonly #droppedBy = new Set<DropReason>();
   readonly #masking: Masking | undefined;
   /** Masked, and not written yet; payloads may be views of the last piece of the shared memory. */
   #pending: PackedRecord[] = [];
-  /** By file: what was last said of it. The writer bounds how many there are. */
-  readonly #said = new Map<string, string>();
-  /** Records that are not written yet. */
-  readonly #sources: PackedRecord[] = [];
   #durable = 0;
   #failing: string | undefined;
   #closing = false;
   #tookLast = performance.now();
   #lookTimer: NodeJS.Timeout | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
+  #ageTimer: NodeJS.Timeout | undefined;
 
   constructor(options: WorkerOptions, send: (message: FromWorker) => void) {
     const { secrets, command } = options;
@@ -56,7 +64,11 @@ class Recorder {
     this.#options = command === undefined ? options : { ...options, command: this.#masking?.words(command) ?? command };
     this.#send = send;
     this.#slots = new SlotDrainer(options.memory);
-    this.#segments = new Segments(this.#options, (error) => this.#tellFailed(error, true));
+    this.#sources = new SourceLog(options.dir);
+    this.#segments = new Segments(this.#options, this.#sources, {
+      sealFailed: (error) => this.#tellFailed(error, true),
+      dropped: (by) => this.#tellDropped(by),
+    });
     this.#recording = new Recording(options);
   }
 
@@ -66,20 +78,32 @@ class Recorder {
     this.#recording.begin(this.#segments.live());
     this.#segments.sync();
     this.#lookLater();
+    const { maxAge } = this.#options.keep;
+    if (maxAge === Infinity) return;
+    this.#ageTimer = setInterval(() => this.#age(), Math.min(maxAge / looksWithinAge, lookForAgeMost));
   }
 
   receive(message: ToWorker): void {
     if (this.#closing) return;
     if (message.type === "close") void this.#close(message.rest);
-    else if (message.type === "flush") this.#flush(message.id);
+    else if (message.type === "flush") void this.#flush(message.id);
     else if (message.type === "source") this.#source(message);
     else if (this.#lookTimer === undefined) this.#look();
   }
 
   #look(): void {
     this.#lookTimer = undefined;
-    if (this.#attempt(() => this.#drain())) this.#lookLater();
-    else this.#lookTimer = setTimeout(() => this.#look(), retryEvery);
+    let all = true;
+    if (!this.#attempt(() => (all = this.#drain()))) this.#lookAfter(retryEvery);
+    else if (all) this.#lookLater();
+    else {
+      void this.#segments.seal();
+      this.#lookAfter(this.#segments.failing === undefined ? lookEvery : retryEvery);
+    }
+  }
+
+  #lookAfter(ms: number): void {
+    this.#lookTimer = setTimeout(() => this.#look(), ms);
   }
 
   /** While the disk refuses, this thread does not sleep. */
@@ -89,13 +113,22 @@ class Recorder {
       void this.#segments.seal();
       if (this.#slots.sleep()) return;
     }
-    this.#lookTimer = setTimeout(() => this.#look(), this.#failing === undefined ? lookEvery : retryEvery);
+    this.#lookAfter(this.#failing === undefined ? lookEvery : retryEvery);
   }
 
-  #flush(id: number): void {
-    if (this.#failing === undefined)
+  /** Ends and seals what is old, also while nothing comes, so that it can be dropped. */
+  #age(): void {
+    if (this.#segments.old && this.#failing === undefined)
       this.#attempt(() => {
-        this.#drain();
+        this.#sync();
+        this.#segments.end();
+      });
+    void this.#segments.seal();
+  }
+
+  async #flush(id: number): Promise<void> {
+    if (this.#failing === undefined && (await this.#drainAll()))
+      this.#attempt(() => {
         this.#put(this.#masking?.lines() ?? []);
         this.#sync();
       });
@@ -108,26 +141,35 @@ class Recorder {
     let source: SourceVersion = about;
     if (bytes !== undefined) {
       try {
+        this.#checkRoom(bytes.length);
         source = { ...about, sha256: writeSource(this.#options.dir, bytes) };
       } catch (error) {
         source = { ...about, why: reason(error) };
       }
     }
-    if (!this.#isKnown(session, source)) {
-      const record = { kind: kinds.source, session, time: this.#now(), payload: jsonPayload({ session, source }) };
-      this.#sources.push(...this.#masked([record]));
-    }
+    this.#sources.add(session, source, bytes?.length ?? 0);
     this.#send({ type: "source", bytes: bytes?.length ?? 0 });
     if (this.#lookTimer === undefined) this.#look();
   }
 
-  /** Whether the last that was said of a file was the same. */
-  #isKnown(session: number, { host, path, sha256, why }: SourceVersion): boolean {
-    const key = JSON.stringify([host ?? session, path]);
-    const said = sha256 ?? why ?? "";
-    if (this.#said.get(key) === said) return true;
-    this.#said.set(key, said);
-    return false;
+  /** Throws when texts take as much of the trace as they may. */
+  #checkRoom(bytes: number): void {
+    const { maxSize } = this.#options.keep;
+    if (this.#sources.bytes + bytes > maxSize / partOfSources)
+      throw new Error(`the texts of this trace take a quarter of record.max_size, ${maxSize} bytes, already`);
+  }
+
+  /** As #drain, waiting for room. False when the disk refused. */
+  async #drainAll(): Promise<boolean> {
+    const { begun } = this.#slots;
+    for (;;) {
+      let all = true;
+      if (!this.#attempt(() => (all = this.#drain(begun)))) return false;
+      if (all) return true;
+      await this.#segments.seal();
+      const { failing } = this.#segments;
+      if (failing !== undefined) return this.#refused(failing);
+    }
   }
 
   /** Milliseconds, as the forwarding thread counts them. */
@@ -139,9 +181,12 @@ class Recorder {
     return this.#masking?.mask(records) ?? [...records];
   }
 
-  /** Writes what was handed over until now. Throws what the file system throws; what is not written then stays. */
-  #drain(): void {
-    const { begun } = this.#slots;
+  /**
+   * Writes what was handed over until now; false when it stopped because the trace is full for now. Throws what the file system throws;
+   * what is not written stays.
+   */
+  #drain(begun = this.#slots.begun): boolean {
+    if (this.#segments.full) return false;
     this.#put([]);
     for (let piece = this.#slots.next(begun); piece !== undefined; piece = this.#slots.next(begun)) {
       const masked = this.#masked(readPacked(piece));
@@ -151,14 +196,17 @@ class Recorder {
       if (!this.#segments.due) continue;
       this.#sync();
       this.#segments.end();
+      if (this.#segments.full) return false;
       if (this.#segments.unsealed > mostUnsealed) void this.#segments.seal();
     }
     this.#put(this.#masking?.lines(this.#now()) ?? []);
     // Behind the hits that they were read for.
-    if (this.#sources.length > 0) {
-      this.#write(this.#sources);
-      this.#sources.length = 0;
+    const sources = this.#sources.waiting(this.#now());
+    if (sources.length > 0) {
+      this.#write(this.#masked(sources));
+      this.#sources.written(this.#segments.live().number);
     }
+    return true;
   }
 
   /** Writes what is masked; it stays in `#pending` when the disk refuses. */
@@ -170,7 +218,14 @@ class Recorder {
   }
 
   #write(records: Iterable<PackedRecord>): void {
-    this.#recording.write(this.#segments.live(), records);
+    const live = this.#segments.live();
+    if (live.number !== this.#begun) {
+      const most = this.#options.segmentBytes / partOfSources;
+      const again = this.#sources.again(live.number, most, (session) => this.#recording.isOpen(session));
+      if (again.length > 0) this.#recording.write(live, this.#masked(again));
+      this.#begun = live.number;
+    }
+    this.#recording.write(live, records);
     this.#slots.mark(this.#recording.records, this.#durable);
     this.#syncTimer ??= setTimeout(() => {
       this.#syncTimer = undefined;
@@ -194,29 +249,45 @@ class Recorder {
       task();
       return true;
     } catch (error) {
-      this.#segments.end();
-      const first = this.#failing === undefined;
-      this.#failing = reason(error);
-      if (first) this.#tellFailed(error, false);
-      return false;
+      return this.#refused(error);
     }
+  }
+
+  #refused(error: unknown): false {
+    this.#segments.end();
+    const first = this.#failing === undefined;
+    this.#failing = reason(error);
+    if (first) this.#tellFailed(error, false);
+    return false;
   }
 
   #tellFailed(error: unknown, sealing: boolean): void {
     this.#send({ type: "failed", why: reason(error), sealing });
   }
 
+  /** Once for each reason. */
+  #tellDropped(reasons: readonly DropReason[]): void {
+    for (const by of reasons) {
+      if (this.#droppedBy.has(by)) continue;
+      this.#droppedBy.add(by);
+      this.#send({ type: "dropped", by });
+    }
+  }
+
   async #close(rest: readonly PackedRecord[]): Promise<void> {
     this.#closing = true;
     clearTimeout(this.#lookTimer);
+    clearInterval(this.#ageTimer);
+    const drained = await this.#drainAll();
     let unmasked = rest;
-    const written = this.#attempt(() => {
-      this.#drain();
-      const masked = this.#masked(rest);
-      unmasked = [];
-      this.#put(masked);
-      this.#put(this.#masking?.rest(this.#now()) ?? []);
-    });
+    const written =
+      drained &&
+      this.#attempt(() => {
+        const masked = this.#masked(rest);
+        unmasked = [];
+        this.#put(masked);
+        this.#put(this.#masking?.rest(this.#now()) ?? []);
+      });
     clearTimeout(this.#syncTimer);
     if (!written) this.#lose(unmasked);
     this.#attempt(() => this.#sync());
@@ -227,7 +298,9 @@ class Recorder {
     } catch (error) {
       this.#tellFailed(error, true);
     }
-    const summary = { dir: this.#options.dir, ...this.#recording.totals, segments: this.#segments.sealed };
+    const { sealed: segments, dropped } = this.#segments;
+    const { dir } = this.#options;
+    const summary = { dir, ...this.#recording.totals, segments, ...(dropped === undefined ? {} : { dropped }) };
     this.#send({ type: "closed", summary });
   }
 

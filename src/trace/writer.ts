@@ -3,10 +3,12 @@
 // Rules
 // - A chunk is handed over at once (see slots.ts): a killed process loses what the worker had not written, some 5 ms of it.
 // - When no memory is free, payload is left out, counted, and a gap record says so as soon as there is room again (see backlog.ts).
+//   The relay's own records wait, hits among them, and go before all payload.
 // - A chunk that is longer than a slot becomes several records: a reader joins a side's chunks anyway.
 import { basename } from "node:path";
 import { Worker } from "node:worker_threads";
 import { DebugtapError } from "../../protocol/errors.ts";
+import type { Missed, RecorderView } from "../../protocol/control.ts";
 import type { Side } from "../../protocol/frame.ts";
 import type { Hit } from "../../protocol/hit.ts";
 import { defaultSecretRules } from "../../protocol/redact.ts";
@@ -14,10 +16,13 @@ import type { SecretRules } from "../../protocol/redact.ts";
 import type { Trigger } from "../../protocol/trigger.ts";
 import type { SessionEnd, SessionFacts, SessionNote } from "../observer.ts";
 import { Backlog } from "./backlog.ts";
+import { Behind } from "./behind.ts";
 import { jsonPayload, kinds } from "./batch.ts";
 import type { Kind, PackedRecord } from "./batch.ts";
-import { diskError, gapError, makeDirectory } from "./directory.ts";
+import { behindError, diskError, makeDirectory } from "./directory.ts";
+import type { DropReason } from "./format.ts";
 import { hitPayload } from "./hits.ts";
+import type { Limits } from "./retention.ts";
 import type { FromWorker, ToWorker, TraceSummary, WorkerOptions, SourceFacts } from "./messages.ts";
 import { secretKey } from "./secret-key.ts";
 import { maxPayload, SlotFiller, slotMemory } from "./slots.ts";
@@ -25,9 +30,10 @@ import { maxPayload, SlotFiller, slotMemory } from "./slots.ts";
 const encoder = new TextEncoder();
 const handOverMost = 32 * 1024 * 1024;
 const segmentMost = 256 * 1024 * 1024;
+/** A segment takes at most this part of what a trace may. */
+const partOfSize = 16;
 /** How often room is looked for while something waits for it, ms. */
 const lookForRoomEvery = 5;
-const tellLostEvery = 10_000;
 /** Bytes of hits that wait for room; what is over it waits without its values. */
 const mostWaiting = 16 * 1024 * 1024;
 const mostWithoutValues = 16 * 1024;
@@ -36,13 +42,15 @@ const mostSourceBytes = 16 * 1024 * 1024;
 const mostSources = 10_000;
 
 /**
- * gap: bytes are left out; the counts are those of the trace so far. Told at the first, then at most every ten seconds.
- * failed: the disk refuses. resumed: it takes again.
+ * behind: something is left out from now on. caught-up: no more, with what was (see behind.ts).
+ * failed: the disk refuses. resumed: it takes again. dropped: the oldest segments go from now on, told once for each reason.
  */
 export type TraceEvent =
-  | { readonly type: "gap"; readonly chunks: number; readonly bytes: number; readonly error: DebugtapError }
+  | { readonly type: "behind"; readonly missed: Missed; readonly error: DebugtapError }
+  | { readonly type: "caught-up"; readonly missed: Missed }
   | { readonly type: "failed"; readonly error: DebugtapError }
-  | { readonly type: "resumed" };
+  | { readonly type: "resumed" }
+  | { readonly type: "dropped"; readonly by: DropReason };
 
 export interface TraceOptions {
   /** The trace's own directory; it is made, and must not hold a trace yet. */
@@ -55,6 +63,8 @@ export interface TraceOptions {
   readonly secrets?: SecretRules | "keep";
   /** `inFlight`: bytes handed over that are not written yet. */
   readonly limits?: { readonly inFlight?: number; readonly segmentBytes?: number };
+  /** What is kept of it; default: all. */
+  readonly keep?: Partial<Limits>;
 }
 
 export class TraceWriter {
@@ -68,8 +78,8 @@ export class TraceWriter {
   #sources = 0;
   /** On their way. */
   #sourceBytes = 0;
-  #lost = { chunks: 0, bytes: 0 };
-  #tellLostAfter = 0;
+  readonly #behind: Behind;
+  #failed: { readonly since: number; readonly error: DebugtapError } | undefined;
   #flushId = 0;
   #taking = true;
   #closed: Promise<TraceSummary> | undefined;
@@ -80,6 +90,7 @@ export class TraceWriter {
   static async open(options: TraceOptions): Promise<TraceWriter> {
     const started = Date.now();
     const dir = await makeDirectory(options.dir, options.parent, started);
+    const keep = { maxSize: Infinity, maxAge: Infinity, ...options.keep };
     const { secrets: rules = defaultSecretRules } = options;
     const workerData: WorkerOptions = {
       dir,
@@ -89,7 +100,8 @@ export class TraceWriter {
       timeOrigin: performance.timeOrigin,
       hrtimeOrigin: process.hrtime.bigint() - BigInt(Math.round(performance.now() * 1e6)),
       started,
-      segmentBytes: options.limits?.segmentBytes ?? segmentMost,
+      segmentBytes: options.limits?.segmentBytes ?? Math.min(segmentMost, keep.maxSize / partOfSize),
+      keep,
       memory: slotMemory(options.limits?.inFlight ?? handOverMost),
     };
     const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData, name: "recorder" });
@@ -107,6 +119,11 @@ export class TraceWriter {
     this.#worker = worker;
     this.#slots = new SlotFiller(memory);
     this.#onEvent = options.onEvent ?? (() => {});
+    this.#behind = new Behind({
+      begins: (missed) => this.#tell({ type: "behind", missed, error: behindError(this.dir) }),
+      over: (missed) => this.#tell({ type: "caught-up", missed }),
+      waits: () => this.#backlog.size > 0,
+    });
     this.#lookForRoom = setTimeout(() => this.#tellBacklog(), lookForRoomEvery).unref();
     worker.on("message", (message: FromWorker) => this.#receive(message));
     worker.on("error", (error) => this.#died(error.stack ?? error.message));
@@ -119,6 +136,14 @@ export class TraceWriter {
     return this.#slots.marks;
   }
 
+  /** Undefined while everything is recorded. */
+  get trouble(): RecorderView | undefined {
+    const { missed, since } = this.#behind;
+    if (this.#failed !== undefined)
+      return { state: "failed", since: this.#failed.since, missed, reason: this.#failed.error.toJSON() };
+    return since === undefined ? undefined : { state: "behind", since, missed };
+  }
+
   session(facts: SessionFacts): void {
     this.#json(kinds.open, facts.id, { session: facts.id, open: facts });
   }
@@ -127,14 +152,20 @@ export class TraceWriter {
     this.#json(kinds.note, session, { session, ...note });
   }
 
-  /** A hit that is too large for a record, or that waits behind too many others, is stored without values: see hits.ts. */
+  /**
+   * A hit that is too large for a record, or that waits behind too many others, is stored without values: see hits.ts. Behind
+   * thousands that wait it is counted only.
+   */
   hit(session: number, hit: Hit): void {
     if (!this.#taking) return;
     const payload = hitPayload(session, hit, maxPayload);
     const record: PackedRecord = { kind: kinds.hit, session, time: performance.now(), payload };
     if (this.#put(kinds.hit, session, record.time, payload)) return;
     const room = this.#backlog.bytes + payload.length <= mostWaiting;
-    this.#backlog.wait(room ? record : { ...record, payload: hitPayload(session, hit, mostWithoutValues) });
+    const waits = this.#backlog.wait(
+      room ? record : { ...record, payload: hitPayload(session, hit, mostWithoutValues) },
+    );
+    if (!waits) this.#behind.miss({ hits: 1 });
     this.#lookForRoom.refresh();
   }
 
@@ -205,6 +236,7 @@ export class TraceWriter {
   async #close(): Promise<TraceSummary> {
     this.#taking = false;
     clearTimeout(this.#lookForRoom);
+    this.#behind.close();
     if (this.#dead !== undefined) return this.#nothing();
     this.#worker.ref();
     const summary = await new Promise<TraceSummary>((resolve) => {
@@ -239,12 +271,7 @@ export class TraceWriter {
   #leaveOut(session: number, side: Side, time: number, bytes: number): void {
     this.#backlog.leaveOut(session, side, time, bytes);
     this.#lookForRoom.refresh();
-    this.#lost.chunks++;
-    this.#lost.bytes += bytes;
-    if (time < this.#tellLostAfter) return;
-    this.#tellLostAfter = time + tellLostEvery;
-    const { chunks, bytes: all } = this.#lost;
-    this.#tell({ type: "gap", chunks, bytes: all, error: gapError(this.dir, chunks, all) });
+    this.#behind.miss({ chunks: 1, bytes });
   }
 
   /** True when nothing waits any more. */
@@ -267,13 +294,21 @@ export class TraceWriter {
 
   #receive(message: FromWorker): void {
     switch (message.type) {
-      case "failed":
-        this.#tell({ type: "failed", error: diskError(this.dir, message.why, message.sealing) });
+      case "failed": {
+        const error = diskError(this.dir, message.why, message.sealing);
+        // What is not sealed is recorded all the same.
+        if (!message.sealing) this.#failed = { since: Date.now(), error };
+        this.#tell({ type: "failed", error });
         return;
+      }
       case "source":
         this.#sourceBytes -= message.bytes;
         return;
+      case "dropped":
+        this.#tell({ type: "dropped", by: message.by });
+        return;
       case "resumed":
+        this.#failed = undefined;
         this.#tell({ type: "resumed" });
         return;
       case "flushed": {
@@ -297,6 +332,8 @@ export class TraceWriter {
     this.#taking = false;
     this.#backlog.clear();
     clearTimeout(this.#lookForRoom);
+    this.#failed = { since: Date.now(), error };
+    this.#behind.close();
     this.#end(error);
     this.#onClosed?.(this.#nothing());
     this.#tell({ type: "failed", error });
@@ -310,7 +347,7 @@ export class TraceWriter {
 
   #nothing(): TraceSummary {
     const records = this.marks.written;
-    return { dir: this.dir, sessions: 0, records, bytes: 0, lostChunks: 0, lostBytes: 0, segments: [] };
+    return { dir: this.dir, sessions: 0, records, bytes: 0, missed: this.#behind.missed, segments: [] };
   }
 
   #tell(event: TraceEvent): void {

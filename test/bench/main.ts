@@ -6,6 +6,8 @@ import { runCapture } from "./capture.ts";
 import { faultMarkdown, faultTables, faultTargets } from "./fault-tables.ts";
 import { runFaults } from "./faults.ts";
 import { runForward } from "./forward.ts";
+import { hitsMarkdown, hitsTables, hitsTargets } from "./hits-tables.ts";
+import { runHits } from "./hits.ts";
 import { parseOptions, usage, type BenchOptions } from "./options.ts";
 import { recordMarkdown, recordTables, recordTargets } from "./record-tables.ts";
 import { runRecord } from "./record.ts";
@@ -35,6 +37,12 @@ const suites: Readonly<Record<string, (options: BenchOptions, say: Say) => Promi
     const result = await runCapture(options, say);
     const targets = captureTargets(result);
     const text = options.markdown ? captureMarkdown(result, targets) : captureTables(result, targets);
+    return { text, json: { ...result, targets } };
+  },
+  hits: async (options, say) => {
+    const result = await runHits(options, say);
+    const targets = hitsTargets(result);
+    const text = options.markdown ? hitsMarkdown(result, targets) : hitsTables(result, targets);
     return { text, json: { ...result, targets } };
   },
   record: async (options, say) => {

@@ -1,7 +1,14 @@
 import { EventEmitter, once } from "node:events";
 import { stripVTControlCharacters } from "node:util";
 import t from "tap";
-import type { HostView, RelayEvent, RelayView, ServiceView, SessionView } from "../../protocol/control.ts";
+import type {
+  HostView,
+  RelayEvent,
+  RecorderView,
+  RelayView,
+  ServiceView,
+  SessionView,
+} from "../../protocol/control.ts";
 import { summarizeHit, whereOf } from "../../protocol/hit-summary.ts";
 import type { Hit } from "../../protocol/hit.ts";
 import { renderBoard } from "../../src/cli/board.ts";
@@ -105,6 +112,20 @@ const view: RelayView = {
   services: Object.values(services),
   sessions: Object.values(sessions),
 };
+
+t.test("the board says what is not recorded", async (t) => {
+  const missed = { chunks: 2, bytes: 3.4e6, hits: 0 };
+  const line = (recorder: RecorderView) => renderBoard({ ...view, recorder }, { width: 100, color: false, now })[2];
+  t.equal(
+    line({ state: "behind", since: now - 12_000, missed }),
+    "       the recorder is behind, for 12s, 3.4 MB in 2 chunks not recorded",
+  );
+  const reason = { code: "DT_TRACE_DISK", what: "the trace /t cannot be written", why: "ENOSPC: no space" } as const;
+  t.equal(
+    line({ state: "failed", since: now - 2000, missed: { chunks: 0, bytes: 0, hits: 0 }, reason }),
+    "       the trace cannot be written, for 2s: ENOSPC: no space",
+  );
+});
 
 t.test("the board: who runs where, what waits for the user, what is wrong and how to mend it", async (t) => {
   const lines = renderBoard(view, { width: 80, color: false, now });
@@ -224,6 +245,10 @@ t.test("events as plain lines", async (t) => {
     { type: "hit", session: "cinder-api#1", hit: summarizeHit(hit) },
     { type: "hit", session: "cinder-api#1", hit: summarizeHit(lost) },
     { type: "trace", state: "failed", dir: "/t", reason: { code: "DT_TRACE_DISK", what: "no space", fix: "df -h /t" } },
+    { type: "trace", state: "caught-up", dir: "/t", missed: { chunks: 340, bytes: 12e6, hits: 1 } },
+    { type: "trace", state: "dropped", dir: "/t", by: "max_size" },
+    { type: "trace", state: "removed", dir: "/traces", traces: 3, bytes: 4.2e9 },
+    { type: "trace", state: "closed", dir: "/t", missed: { chunks: 0, bytes: 0, hits: 2 } },
     { type: "error", error: { code: "DT_INTERNAL", what: "oh" } },
   ];
   const lines = events.map(told);
@@ -248,6 +273,10 @@ t.test("events as plain lines", async (t) => {
 12:00:00 cinder-api#1 stopped: pause, 7; 0 frames captured in 500 ms, cut by time
 12:00:00 trace failed /t: DT_TRACE_DISK: no space
   fix: df -h /t
+12:00:00 trace caught-up /t: 12 MB in 340 chunks and 1 hit not recorded
+12:00:00 trace dropped /t: its oldest part goes from now on, by record.max_size
+12:00:00 trace removed /traces: 3 old traces, 4.2 GB freed, by record.max_age
+12:00:00 trace closed /t: 2 hits not recorded
 12:00:00 DT_INTERNAL: oh
 `,
   );

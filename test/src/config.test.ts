@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
+import { defaultSecretRules } from "../../protocol/redact.ts";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { captureLimits } from "../../protocol/hit.ts";
-import { defaultSecretRules } from "../../protocol/redact.ts";
 import { loadConfig, parseConfig, parseHold } from "../../src/config.ts";
 import { configJsonSchema } from "../../src/config-schema.ts";
 import { suggest } from "../../src/suggest.ts";
@@ -42,6 +42,25 @@ function problems(text: string): string[] {
 const services = (...lines: string[]) => `services:\n${lines.map((line) => `  ${line}\n`).join("")}`;
 const one = (service: string) => `services:\n  api: { ${service} }\n`;
 
+t.test("how much is kept: sizes and ages with their units", async (t) => {
+  const record = (text: string) => parseConfig(`services: {}\nrecord: { ${text} }`, "/p/debugtap.yml").record;
+  for (const [text, bytes] of [
+    ["10MB", 10e6],
+    ["10000KB", 10e6],
+    ["2GB", 2e9],
+    ["none", Infinity],
+  ] as const)
+    t.equal(record(`max_size: ${text}`).maxSize, bytes, text);
+  for (const [text, ms] of [
+    ["60s", 60_000],
+    ["90m", 5_400_000],
+    ["12h", 43_200_000],
+    ["7d", 604_800_000],
+    ["none", Infinity],
+  ] as const)
+    t.equal(record(`max_age: ${text}`).maxAge, ms, text);
+});
+
 t.test("the file of the design becomes plain data with nothing left to resolve", async (t) => {
   const config = parseConfig(design, "/home/me/debugtap.yml");
   t.equal(config.file, "/home/me/debugtap.yml");
@@ -69,7 +88,8 @@ t.test("the file of the design becomes plain data with nothing left to resolve",
     { name: "cinder-scheduler", ...vm, ide: 5712, match: { argv: "cinder-scheduler" }, wire: "pydevd", dials: 5678 },
     { name: "cinder-volume", ...vm, ide: 5713, wire: "dap", listens: 5679 },
   ]);
-  t.strictSame(config.record, { enabled: true, capture: true, secrets: defaultSecretRules, ...captureLimits });
+  const keep = { maxSize: 10e9, maxAge: Infinity };
+  t.strictSame(config.record, { enabled: true, capture: true, ...keep, ...captureLimits, secrets: defaultSecretRules });
   t.strictSame(config.clients, { drive: "first" });
 });
 
@@ -122,7 +142,14 @@ clients: { drive: ask }`;
     ],
   );
   const limits = { frames: 1000, locals: 2, depth: 1, items: 7, string: 10, bytes: 4096, time: 2000 };
-  t.strictSame(record, { enabled: true, capture: false, secrets: defaultSecretRules, ...limits });
+  t.strictSame(record, {
+    enabled: true,
+    capture: false,
+    maxSize: 10e9,
+    maxAge: Infinity,
+    ...limits,
+    secrets: defaultSecretRules,
+  });
   t.strictSame(clients, { drive: "ask" });
   t.equal(parseConfig("services: {}\nrecord: { time: 250ms }", "/p/debugtap.yml").record.time, 250);
 });
@@ -214,6 +241,11 @@ t.test("what a single value must be", async (t) => {
     ["services: {}\nrecord: { bytes: 300000 }\n", /bytes is a whole number from 1 to 262144/],
     ["services: {}\nrecord: { time: 500 }\n", /time is a time with its unit/],
     ["services: {}\nrecord: { time: 0ms }\n", /time is a time with its unit/],
+    ["services: {}\nrecord: { max_size: 2000000000 }\n", /max_size is `none` or a size with its unit, at least 10 MB/],
+    ["services: {}\nrecord: { max_size: 9MB }\n", /max_size is `none` or a size/],
+    ["services: {}\nrecord: { max_size: 2GiB }\n", /max_size is `none` or a size/],
+    ["services: {}\nrecord: { max_age: 7 }\n", /max_age is `none` or a time with its unit, at least a minute/],
+    ["services: {}\nrecord: { max_age: 59s }\n", /max_age is `none` or a time/],
     ["services: {}\nclients: { driv: any }\n", /unknown key `driv`, did you mean `drive`/],
     ["services: {}\nclients: { drive: al }\n", /drive is `first`, `any` or `ask`/],
     ["services: {}\non_leave: resum\n", /did you mean `resume`/],

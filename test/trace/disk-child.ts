@@ -50,13 +50,14 @@ const flush = await writer.flush().then(
   (error: { code?: string }) => error.code,
 );
 for (let i = 0; i < 300; i++) writer.chunk(3, "client", Buffer.alloc(10_000, "x"));
-await first("gap");
+await first("behind");
 writer.note(3, { kind: "held", detail: "said while the disk refused" });
 limitFiles("unlimited");
 await first("resumed");
 await writer.flush();
 writer.chunk(3, "client", Buffer.from("after"));
 writer.end(3, { by: "debuggee", how: "reset" });
-const { lostBytes } = await writer.close();
+await first("caught-up");
+const { missed } = await writer.close();
 clearInterval(alive);
-process.stdout.write(JSON.stringify({ events, flush, lostBytes }));
+process.stdout.write(JSON.stringify({ events, flush, missed }));

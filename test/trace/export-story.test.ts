@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import * as engine from "@paulirish/trace_engine";
+import type { Har } from "har-format";
 import { marked } from "marked";
 import t, { type Test } from "tap";
 import { encodeDap } from "../../protocol/dap.ts";
@@ -109,8 +110,8 @@ t.test("chrome: Chrome's trace engine finds the flow through both services, and 
   const trace = await openTrace(await recorded(t));
   const { traceEvents } = JSON.parse(toChrome(await storyOf(trace))) as { traceEvents: Record<string, unknown>[] };
   const { Meta, Flows } = engine.Handlers.ModelHandlers;
-  const reader = new engine.Processor.TraceProcessor({ Meta, Flows } as never, {} as never);
-  await reader.parse(traceEvents as never, {} as never);
+  const reader = new engine.Processor.TraceProcessor({ Meta, Flows }, engine.Types.Configuration.defaults());
+  await reader.parse(traceEvents as unknown as engine.Types.Events.Event[], {});
   const data = reader.data as unknown as { Flows: { flows: { name: string; pid: number }[][] } };
   t.strictSame(
     data.Flows.flows.map((flow) => flow.map(({ name }) => name)),
@@ -237,3 +238,142 @@ t.test("the verb writes each form to a file of its owner alone, and never over a
   t.match(run("--to", "markdown", "--service", "volume"), "# 1 breakpoint hits in 1 services");
   t.throws(() => run("--to", "chrome", "--service", "nova"), /DT_SERVICE_UNKNOWN/);
 });
+
+t.test(
+  "pcapng: Wireshark dissects every packet, hits have comments, a long message is cut and says its length",
+  async (t) => {
+    const dir = join(t.testdir(), "trace");
+    const writer = await TraceWriter.open({ dir, facts: { version: "1.2.3" } });
+    writer.session(factsOf(1, "dap"));
+    writer.session(factsOf(2, "pydevd"));
+    writer.session(factsOf(3, "raw"));
+    writer.chunk(1, "client", encodeDap({ seq: 1, type: "request", command: "threads" }));
+    const long = encodeDap({ seq: 2, type: "event", event: "output", body: { output: "x".repeat(300_000) } });
+    writer.chunk(1, "debuggee", long.subarray(0, 1000));
+    writer.chunk(1, "debuggee", long.subarray(1000));
+    writer.chunk(2, "debuggee", Buffer.from("103\t4\t<xml></xml>\n"));
+    writer.chunk(3, "client", Buffer.from("where\n"));
+    writer.hit(1, hit(7, Date.now()));
+    await writer.close();
+    const trace = await openTrace(dir);
+    let messages = 0;
+    for await (const _ of trace.messages()) messages++;
+    trace.close();
+    const file = join(t.testdirName, "trace.pcapng");
+    const env = { ...process.env, NODE_OPTIONS: "" };
+    execFileSync(process.execPath, [program, "export", dir, "--to", "pcapng", "-o", file], { env });
+    const fields = [
+      "frame.interface_name",
+      "frame.len",
+      "frame.cap_len",
+      "frame.protocols",
+      "frame.comment",
+      "json.member",
+      "_ws.malformed",
+    ];
+    let output: string;
+    try {
+      const args = ["-r", file, "-T", "fields", "-E", "occurrence=f", ...fields.flatMap((field) => ["-e", field])];
+      output = execFileSync("tshark", args, { stdio: ["ignore", "pipe", "ignore"] }).toString();
+    } catch (error) {
+      t.fail(`apt-get install tshark: ${String(error)}`);
+      return;
+    }
+    const packets = output
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split("\t"));
+    t.equal(packets.length, messages + 1);
+    t.ok(
+      packets.every((packet) => (packet[6] ?? "") === ""),
+      "none is malformed",
+    );
+    const of = (name: string) => packets.filter((packet) => packet[0] === name);
+    t.match(of("api#1 client"), [["api#1 client", /\d+/, /\d+/, /json/, /threads/, "seq"]]);
+    const [cut] = of("api#1 debuggee");
+    t.ok(Number(cut?.[1]) > 300_000 && Number(cut?.[2]) <= 262_144, "its whole length is told");
+    t.match(of("api#2 debuggee"), [["api#2 debuggee", /\d+/, /\d+/, /data-text-lines/, /THREAD_CREATE/]]);
+    t.match(of("api#3 client"), [["api#3 client", /\d+/, /\d+/, /data-text-lines/]]);
+    t.match(of("api#1 hits"), [["api#1 hits", /\d+/, /\d+/, /json/, /hit #7 api#1 breakpoint create \(api\.py:2\)/]]);
+  },
+);
+
+t.test(
+  "har: valid by its schema; keep-alive, chunks, a HEAD, a cut-off answer, hits by request id and by time",
+  async (t) => {
+    const dir = join(t.testdir(), "trace");
+    const writer = await TraceWriter.open({ dir, facts: { version: "1.2.3" } });
+    writer.session(factsOf(1, "raw"));
+    writer.session(factsOf(2, "dap"));
+    writer.session(factsOf(3, "raw"));
+    const say = (side: "client" | "debuggee", text: string | Buffer, id = 1): void =>
+      writer.chunk(id, side, Buffer.from(text));
+    say(
+      "client",
+      "POST /v3/volumes?name=a%20b&x= HTTP/1.1\r\nHost: vm:8776\r\nContent-Type: application/json\r\nContent-",
+    );
+    say("client", 'Length: 9\r\n\r\n{"size":1');
+    writer.hit(
+      2,
+      hit(1, Date.now() + 5000, { session: "api#2", correlated: { "context.request_id": "req-12345678" } }),
+    );
+    say(
+      "debuggee",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\nX-OpenStack-Request-Id: req-12345678\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    );
+    say("debuggee", "2\r\nde\r\n0\r\n\r\n");
+    say("client", "HEAD /x HTTP/1.1\r\nHost: vm\r\n\r\nGET /bytes HTTP/1.1\r\nHost: vm\r\n\r\n");
+    say(
+      "debuggee",
+      "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4\r\n\r\n",
+    );
+    say("debuggee", Buffer.from([0xff, 0xfe, 0, 1]));
+    say("client", "GET /cut HTTP/1.1\r\nHost: vm\r\n\r\n");
+    say("debuggee", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+    say("client", "GET /none HTTP/1.1\r\nHost: vm\r\n\r\n");
+    say("client", "(Pdb) where\n", 3);
+    await writer.close();
+    const env = { ...process.env, NODE_OPTIONS: "" };
+    const text = execFileSync(process.execPath, [program, "export", dir, "--to", "har"], { env }).toString();
+    const har = JSON.parse(text) as Har & {
+      log: { entries: (Har["log"]["entries"][number] & { _debugHits: number[] })[] };
+    };
+    const require = createRequire(import.meta.url);
+    const Ajv = require("ajv") as new (options: object) => {
+      addMetaSchema(schema: unknown): void;
+      addSchema(schemas: unknown[]): void;
+      validate(name: string, value: unknown): boolean;
+      errorsText(): string;
+    };
+    const ajv = new Ajv({ schemaId: "auto", unknownFormats: "ignore" });
+    ajv.addMetaSchema(require("ajv/lib/refs/json-schema-draft-06.json"));
+    ajv.addSchema(Object.values(require("har-schema") as Record<string, unknown>));
+    t.ok(ajv.validate("har.json", har), ajv.errorsText());
+    t.strictSame(
+      har.log.entries.map(({ request, response }) => [
+        request.method,
+        request.url,
+        request.bodySize,
+        response.status,
+        response.content.text,
+      ]),
+      [
+        ["POST", "http://vm:8776/v3/volumes?name=a%20b&x=", 9, 202, "abcde"],
+        ["HEAD", "http://vm/x", 0, 200, undefined],
+        ["GET", "http://vm/bytes", 0, 200, "//4AAQ=="],
+        ["GET", "http://vm/cut", 0, 200, "abc"],
+        ["GET", "http://vm/none", 0, 0, undefined],
+      ],
+    );
+    const [post, , bytes, cut] = har.log.entries;
+    t.strictSame(post?.request.queryString, [
+      { name: "name", value: "a b" },
+      { name: "x", value: "" },
+    ]);
+    t.match(post?.request.postData, { mimeType: "application/json", text: '{"size":1' });
+    t.strictSame(post?.["_debugHits"], [1], "by the id in its answer, though the hit came later");
+    t.strictSame(bytes?.["_debugHits"], []);
+    t.equal(bytes?.response.content.encoding, "base64");
+    t.match(cut?.response.comment, "cut off");
+  },
+);

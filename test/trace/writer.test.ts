@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import t from "tap";
+import type { Missed } from "../../protocol/control.ts";
 import { Recorder } from "../../src/addons/recorder.ts";
 import { jsonPayload, kinds, readPacked } from "../../src/trace/batch.ts";
 import { TraceWriter } from "../../src/trace/index.ts";
@@ -99,7 +100,7 @@ t.test("what is recorded is read back byte for byte, in order, with every sessio
   recorder.note(1, { kind: "rewritten", detail: "a port", side: "debuggee" });
   recorder.sessionClosed(1, { by: "client", how: "end" });
   const summary = await writer.close();
-  t.equal(summary.lostChunks, 0);
+  t.strictSame(summary.missed, { chunks: 0, bytes: 0, hits: 0 });
   t.ok(summary.segments.length > 2, "sealed more than once");
   const { texts, sessions, problems, messages } = await readAll(writer.dir);
   t.strictSame(texts, sent.messages);
@@ -166,10 +167,10 @@ t.test("a disk that refuses: the session goes on, a gap is noted and told, and r
   const child = fileURLToPath(new URL("disk-child.js", import.meta.url));
   // tap makes every Node below it end at SIGXFSZ, which Node itself ignores, by putting itself into NODE_OPTIONS.
   const said = execFileSync("env", ["-u", "NODE_OPTIONS", process.execPath, child, dir], { encoding: "utf8" });
-  const { events, flush, lostBytes } = JSON.parse(said) as { events: string[]; flush: string; lostBytes: number };
+  const { events, flush, missed } = JSON.parse(said) as { events: string[]; flush: string; missed: Missed };
   t.equal(flush, "DT_TRACE_DISK");
   t.equal(events.filter((type) => type === "failed").length, 1, "said once");
-  t.strictSame(new Set(events), new Set(["failed", "gap", "resumed"]));
+  t.strictSame(new Set(events), new Set(["failed", "behind", "resumed", "caught-up"]));
   const { texts, sessions, problems } = await readAll(dir);
   const session = sessions[2];
   t.equal(texts[0], "3 client before");
@@ -179,7 +180,7 @@ t.test("a disk that refuses: the session goes on, a gap is noted and told, and r
   t.equal((session?.client.lostBytes ?? 0) + (session?.bytes ?? 0), 300 * 10_000 + "beforeheldafter".length);
   t.equal(session?.notes, 1);
   t.strictSame(session?.end, { by: "debuggee", how: "reset" });
-  t.equal(lostBytes, session?.client.lostBytes);
+  t.equal(missed.bytes, session?.client.lostBytes);
   t.strictSame(problems, []);
 });
 
@@ -198,7 +199,7 @@ t.test("a worker that cannot keep up: what is left out is counted exactly, on ea
   writer.chunk(1, "client", Buffer.from(frameText("dap", 5000)));
   await writer.close();
   const { texts, sessions, messages } = await readAll(writer.dir);
-  t.equal(events.filter(({ type }) => type === "gap").length, 1, "said once");
+  t.equal(events.filter(({ type }) => type === "behind").length, 1, "said once");
   for (const [session, side] of [
     [sessions[0], "client"],
     [sessions[1], "debuggee"],

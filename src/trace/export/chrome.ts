@@ -103,7 +103,7 @@ function argsOf({ number, session, hit }: StoryHit): Record<string, unknown> {
     reason: hit.reason,
     ...(hit.breakpoint === undefined ? {} : { breakpoint: hit.breakpoint }),
     ...(hit.text === undefined ? {} : { text: hit.text }),
-    ...(hit.correlated ?? {}),
+    ...hit.correlated,
     stack: hit.snapshot.frames.map((frame) => whereOf(frame, true)),
     values: Object.fromEntries(variables.slice(0, mostValues).map(({ name, value }) => [name, value])),
     ...(hit.snapshot.cut === undefined ? {} : { cut: cutText(hit.snapshot.cut, hit.snapshot.frames.length) }),

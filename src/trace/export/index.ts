@@ -1,5 +1,7 @@
 export { toChrome } from "./chrome.ts";
+export { toHar } from "./har.ts";
 export { toMarkdown } from "./markdown.ts";
 export { toOtlp } from "./otlp.ts";
+export { toPcapng } from "./pcapng.ts";
 export { storyOf } from "./story.ts";
 export type { StoryQuery } from "./story.ts";

@@ -130,6 +130,9 @@ function mayBe(bytes: Uint8Array, names: ReadonlySet<string>): boolean {
 function withTopValues(hit: Hit): Hit {
   const [top, ...rest] = hit.snapshot.frames;
   if (top === undefined) return hit;
-  const others = rest.map(({ scopes: _, ...frame }) => frame);
+  const others = rest.map((frame) => {
+    const { scopes, ...without } = frame;
+    return scopes === undefined ? frame : without;
+  });
   return { ...hit, snapshot: { ...hit.snapshot, frames: [top, ...others] } };
 }

@@ -1,0 +1,240 @@
+// Whether the values captured at a hit meet a condition: `len(tags) > 2 and context.project_id == 'demo'`.
+//
+// Rules
+// - Nothing runs: names are those of the innermost frame, as they were captured. The grammar is in where-parse.ts.
+// - What was not captured, was cut before the place that matters, or cannot be compared is unknown, and what depends on it is
+//   too: `unknown or True` is true, `not unknown` is unknown. Whoever asks counts these.
+// - As in Python: True is 1, a string is no number, `in` looks at the keys of a dict. Unlike Python an object that prints like a
+//   string equals it: pydevd shows no quotes.
+import type { SnapshotFrame, SnapshotVariable } from "./hit.ts";
+import { findValue, indexOf, textOf, unquoted } from "./value-path.ts";
+import type { CompareOp, Condition } from "./where-parse.ts";
+
+/** A value as far as it is known; undefined: not at all. `cut`: a string of which only the beginning is. */
+type Value =
+  | { readonly kind: "none" }
+  | { readonly kind: "number"; readonly value: number | bigint }
+  | { readonly kind: "string"; readonly text: string; readonly cut: boolean }
+  | { readonly kind: "list"; readonly items: readonly (Value | undefined)[] }
+  | { readonly kind: "object"; readonly variable: SnapshotVariable }
+  | undefined;
+type Truth = boolean | undefined;
+
+const stringTypes = new Set(["str", "string", "unicode", "bytes", "String", "&str", "std::string"]);
+const dictTypes = /(?:[dD]ict|mappingproxy|_Environ)$|^Map$|^map\[/;
+
+/** Undefined: it cannot be said by what was captured. */
+export function meets(condition: Condition, frame: SnapshotFrame | undefined): Truth {
+  return truth(condition, frame ?? { name: "" });
+}
+
+function truth(condition: Condition, frame: SnapshotFrame): Truth {
+  switch (condition.kind) {
+    case "and":
+    case "or": {
+      const decides = condition.kind === "or";
+      let result: Truth = !decides;
+      for (const part of condition.parts) {
+        const met = truth(part, frame);
+        if (met === decides) return decides;
+        if (met === undefined) result = undefined;
+      }
+      return result;
+    }
+    case "not":
+      return negated(truth(condition.of, frame));
+    case "compare": {
+      let left = evaluate(condition.first, frame);
+      let result: Truth = true;
+      for (const { op, right: next } of condition.rest) {
+        const right = evaluate(next, frame);
+        const met = compare(op, left, right);
+        if (met === false) return false;
+        if (met === undefined) result = undefined;
+        left = right;
+      }
+      return result;
+    }
+    default:
+      return isTrue(evaluate(condition, frame));
+  }
+}
+
+function evaluate(condition: Condition, frame: SnapshotFrame): Value {
+  switch (condition.kind) {
+    case "literal":
+      if (condition.value === null) return { kind: "none" };
+      return typeof condition.value === "string"
+        ? { kind: "string", text: condition.value, cut: false }
+        : { kind: "number", value: condition.value };
+    case "path": {
+      const variable = findValue(condition.steps, frame);
+      return variable && valueOf(variable);
+    }
+    case "list":
+      return { kind: "list", items: condition.items.map((item) => evaluate(item, frame)) };
+    case "len": {
+      const length = lengthOf(evaluate(condition.of, frame));
+      return length === undefined ? undefined : { kind: "number", value: length };
+    }
+    default: {
+      const met = truth(condition, frame);
+      return met === undefined ? undefined : { kind: "number", value: met ? 1 : 0 };
+    }
+  }
+}
+
+function valueOf(variable: SnapshotVariable): Value {
+  const { value, type, cut, failed } = variable;
+  if (failed) return undefined;
+  const quoted = unquoted(value);
+  if (cut?.by === "string" && (stringTypes.has(type ?? "") || /^b?['"]/.test(value)))
+    return { kind: "string", text: value.replace(/^b?['"]/, ""), cut: true };
+  if (quoted !== undefined || stringTypes.has(type ?? "")) return { kind: "string", text: quoted ?? value, cut: false };
+  if (/^(?:None|null|nil|undefined)$/.test(value)) return { kind: "none" };
+  if (/^(?:True|true)$/.test(value)) return { kind: "number", value: 1 };
+  if (/^(?:False|false)$/.test(value)) return { kind: "number", value: 0 };
+  if (/^[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(value)) {
+    const number = Number(value);
+    return {
+      kind: "number",
+      value: /^[+-]?\d+$/.test(value) && !Number.isSafeInteger(number) ? BigInt(value) : number,
+    };
+  }
+  return { kind: "object", variable };
+}
+
+function compare(op: CompareOp, left: Value, right: Value): Truth {
+  switch (op) {
+    case "==":
+      return equal(left, right);
+    case "!=":
+      return negated(equal(left, right));
+    case "in":
+      return contains(right, left);
+    case "not in":
+      return negated(contains(right, left));
+    case "<":
+      return less(left, right);
+    case ">":
+      return less(right, left);
+    case "<=":
+      return negated(less(right, left));
+    default:
+      return negated(less(left, right));
+  }
+}
+
+function equal(left: Value, right: Value): Truth {
+  if (left === undefined || right === undefined) return undefined;
+  if (left.kind === "object" || right.kind === "object") return equalObject(left, right);
+  if (left.kind === "list" && right.kind === "list") return equalItems(left.items, right.items);
+  if (left.kind === "string" && right.kind === "string") {
+    const [long, short] = left.text.length >= right.text.length ? [left, right] : [right, left];
+    if (!left.cut && !right.cut) return left.text === right.text;
+    // A whole one that is shorter than what is known of the other is another; so is what begins otherwise.
+    return long.text.startsWith(short.text) && (short.cut || long.text === short.text) ? undefined : false;
+  }
+  if (left.kind === "number" && right.kind === "number") return order(left.value, right.value) === 0;
+  return left.kind === right.kind;
+}
+
+function equalObject(left: Exclude<Value, undefined>, right: Exclude<Value, undefined>): Truth {
+  const [object, other] = left.kind === "object" ? [left, right] : [right, left];
+  if (object.kind !== "object" || other.kind === "none") return false;
+  const { variable } = object;
+  const items = itemsOf(variable);
+  if (other.kind === "list") return items === undefined ? undefined : equalItems(items.map(valueOf), other.items);
+  if (other.kind === "string")
+    return variable.value === other.text ? true : variable.cut?.by === "string" ? undefined : false;
+  return other.kind === "object" && variable.value === other.variable.value ? true : undefined;
+}
+
+function equalItems(left: readonly Value[], right: readonly Value[]): Truth {
+  if (left.length !== right.length) return false;
+  const each = new Set(left.map((item, i) => equal(item, right[i])));
+  return each.has(false) ? false : each.has(undefined) ? undefined : true;
+}
+
+function less(left: Value, right: Value): Truth {
+  if (left?.kind === "number" && right?.kind === "number") return order(left.value, right.value) < 0;
+  if (left?.kind !== "string" || right?.kind !== "string") return undefined;
+  if (!left.cut && !right.cut) return left.text < right.text;
+  const length = Math.min(left.text.length, right.text.length);
+  const [a, b] = [left.text.slice(0, length), right.text.slice(0, length)];
+  return a === b ? undefined : a < b;
+}
+
+function order(left: number | bigint, right: number | bigint): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function contains(container: Value, item: Value): Truth {
+  if (container === undefined || item === undefined) return undefined;
+  if (container.kind === "list") return isAmong(item, container.items);
+  if (container.kind === "string") {
+    if (item.kind !== "string" || item.cut) return undefined;
+    return container.text.includes(item.text) ? true : container.cut ? undefined : false;
+  }
+  if (container.kind !== "object" || !isCollection(container.variable)) return undefined;
+  const { children = [], cut } = container.variable;
+  const found = isDict(container.variable)
+    ? isAmong(
+        item,
+        children.map(({ name }) => valueOf({ name, value: name })),
+      )
+    : isAmong(item, children.map(valueOf));
+  return found === false && cut !== undefined ? undefined : found;
+}
+
+function isAmong(item: Value, items: readonly Value[]): Truth {
+  const each = new Set(items.map((other) => equal(item, other) ?? (sameText(item, other) ? true : undefined)));
+  return each.has(true) ? true : each.has(undefined) ? undefined : false;
+}
+
+/** Names of JavaScript's keys have no quotes. */
+function sameText(item: Value, other: Value): boolean {
+  return item?.kind === "string" && other?.kind === "object" && textOf(other.variable) === item.text;
+}
+
+function isTrue(value: Value): Truth {
+  if (value === undefined) return undefined;
+  if (value.kind === "none") return false;
+  if (value.kind === "number") return Number(value.value) !== 0;
+  if (value.kind === "string" && value.cut) return true;
+  const length = lengthOf(value);
+  return length === undefined ? undefined : length > 0;
+}
+
+function lengthOf(value: Value): number | undefined {
+  if (value?.kind === "string") return value.cut ? undefined : Array.from(value.text).length;
+  if (value?.kind === "list") return value.items.length;
+  if (value?.kind !== "object" || !isCollection(value.variable)) return undefined;
+  const { children = [], cut } = value.variable;
+  if (cut === undefined) return children.length;
+  return cut.by === "string" ? undefined : cut.of;
+}
+
+/** All items of a list, in order; undefined when it is none, or some are missing. */
+function itemsOf(variable: SnapshotVariable): readonly SnapshotVariable[] | undefined {
+  if (!isCollection(variable) || isDict(variable) || variable.cut !== undefined) return undefined;
+  return variable.children ?? [];
+}
+
+function isCollection({ value, type = "", children = [] }: SnapshotVariable): boolean {
+  return (
+    /^[([{]|^(?:set|frozenset|OrderedDict|defaultdict|deque|Array|Map|Set)\(/.test(value) ||
+    /^(?:list|tuple|set|frozenset|deque|Array|Set)$/.test(type) ||
+    dictTypes.test(type) ||
+    (children.length > 0 && children.every(({ name }) => indexOf(name) !== undefined))
+  );
+}
+
+function isDict({ value, type = "", children = [] }: SnapshotVariable): boolean {
+  if (dictTypes.test(type)) return true;
+  return value.startsWith("{") && !/set/i.test(type) && children.some(({ name }) => indexOf(name) === undefined);
+}
+
+function negated(met: Truth): Truth {
+  return met === undefined ? undefined : !met;
+}
