@@ -126,6 +126,22 @@ const otherStems = [
   "signature%253d",
 ];
 
+/** Percent-coded: `$2b$`, `$6$` and the like, whose `$` is `%24`, or `%2524`. */
+const codedStems = [
+  "2a%2",
+  "2b%2",
+  "2x%2",
+  "2y%2",
+  "245%2",
+  "246%2",
+  "247%2",
+  "24y%2",
+  "gy%2",
+  "argon2",
+  "scrypt%2",
+  "pbkdf2",
+];
+
 /**
  * What each pattern needs, in small letters, also as pydevd's percent coding writes it (once and twice): a text with none of these has
  * no match. `://` is in every URL; `$` in few texts.
@@ -137,6 +153,7 @@ export const patternStems: readonly string[] = [
   ...tokenStems,
   ...hashStems,
   ...otherStems,
+  ...codedStems,
 ];
 
 /** All matches, not in order; they may overlap. `lower` is the text in small letters. */
