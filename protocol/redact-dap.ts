@@ -4,18 +4,21 @@
 // - The result of `evaluate` has no name: its request had. Where that mentions a secret name, all of the result is one. The same goes
 //   for setVariable and setExpression.
 // - The children of a secret variable come later, by its reference, under names that say nothing: `variables` of such a reference is
-//   masked whole, and so are the references in it. They are forgotten when the program runs on.
+//   masked whole, and so are the references in it. They are forgotten when the program runs on. Which reference a request is after is
+//   remembered of each: the relay's own requests are recorded before the answer that gave them their reference.
 // - Output comes in pieces: see output-tails.ts.
 // - Requests may be missing (see `gap`): answers to what was not seen are masked whole.
 // - A body that is no JSON, or too deep, is replaced as a whole.
 import { executions } from "./dap-commands.ts";
 import { isObject, member } from "./json.ts";
+import { peeked } from "./peek.ts";
 import { OutputTails } from "./output-tails.ts";
 import { redactJson } from "./redact-json.ts";
 import { failedMarker } from "./redact.ts";
 import type { Redactor } from "./redact.ts";
 import type { SecretKind } from "./secret-names.ts";
 
+const questions: ReadonlySet<string> = new Set(["variables"]);
 /** Requests whose answers hold values that the answer does not name. */
 const asking: ReadonlySet<string> = new Set(["evaluate", "setVariable", "setExpression", "variables"]);
 const mostAsked = 10_000;
@@ -26,6 +29,8 @@ export class DapRedactor {
   /** Requests by seq whose answers are secret. */
   readonly #asked = new Map<number, SecretKind>();
   readonly #references = new Set<number>();
+  /** Of requests for variables, by seq. */
+  readonly #expanded = new Map<number, number>();
   readonly #output: OutputTails;
   /** Requests below this seq may have gone unseen. */
   #unseenBelow = 0;
@@ -38,6 +43,11 @@ export class DapRedactor {
   /** Whether messages without anything secret in them must be looked at too. */
   get isAlert(): boolean {
     return this.#asked.size > 0 || this.#references.size > 0 || this.#output.isOpen || this.#unseenBelow > 0;
+  }
+
+  /** Whether a client's message must be looked at, whatever is in it: its answer depends on it. */
+  isQuestion(body: Uint8Array): boolean {
+    return peeked(body, 0, Math.min(body.length, 256), questions);
   }
 
   /** Something of what the client asked is missing. */
@@ -60,12 +70,13 @@ export class DapRedactor {
 
   #request(text: string, message: Record<string, unknown>): string {
     const { command, seq, arguments: args } = message;
+    const reference = member(args, "variablesReference");
+    if (command === "variables" && typeof seq === "number" && typeof reference === "number")
+      remember(this.#expanded, seq, reference);
     if (typeof seq === "number" && this.#unseenBelow === Number.POSITIVE_INFINITY) this.#unseenBelow = seq;
     const kind = typeof command === "string" && asking.has(command) ? this.#asks(args) : undefined;
     if (kind === undefined || typeof seq !== "number") return redactJson(text, this.#redactor);
-    this.#asked.set(seq, kind);
-    const [oldest] = this.#asked.keys();
-    if (this.#asked.size > mostAsked && oldest !== undefined) this.#asked.delete(oldest);
+    remember(this.#asked, seq, kind);
     return redactJson(text, this.#redactor, command === "setVariable" ? { under: { arguments: kind } } : {});
   }
 
@@ -91,8 +102,11 @@ export class DapRedactor {
     )
       this.#references.clear();
     if (typeof asked !== "number" || typeof command !== "string") return redactJson(text, this.#redactor);
-    const known = this.#asked.get(asked);
+    const expanded = this.#expanded.get(asked);
+    const isChild = expanded !== undefined && this.#references.has(expanded);
+    const known = this.#asked.get(asked) ?? (isChild ? "one" : undefined);
     this.#asked.delete(asked);
+    this.#expanded.delete(asked);
     const kind = known ?? (asking.has(command) && asked < this.#unseenBelow ? "one" : undefined);
     const onReference = (reference: number): void => {
       if (reference > 0 && this.#references.size < mostReferences) this.#references.add(reference);
@@ -118,4 +132,11 @@ export class DapRedactor {
     const mask = (said: string): string => this.#output.mask(category, said);
     return redactJson(text, this.#redactor, { texts: { key: "output", mask } });
   }
+}
+
+/** The oldest goes when there are too many. */
+function remember<V>(map: Map<number, V>, seq: number, value: V): void {
+  map.set(seq, value);
+  const [oldest] = map.keys();
+  if (map.size > mostAsked && oldest !== undefined) map.delete(oldest);
 }

@@ -103,7 +103,7 @@ class JsonMasker {
     let [isNamed, isValued, isReference] = [false, false, false];
     for (const member of found) {
       const { key } = member;
-      if (nameKeys.has(key)) own ??= names.kind(this.#said(member) ?? "");
+      if (nameKeys.has(key)) own ??= this.#kindOf(key, this.#said(member) ?? "");
       if (key === "type") type = this.#redactor.type(this.#said(member) ?? "");
       isReference ||= key === "variablesReference";
       isNamed ||= key === "name" && this.#said(member) !== undefined;
@@ -133,6 +133,12 @@ class JsonMasker {
       else high = middle;
     }
     return (places[low] ?? to) < to;
+  }
+
+  /** `credentials["user"]` is a part of what is secret. */
+  #kindOf(key: string, name: string): SecretKind | undefined {
+    const { names } = this.#redactor;
+    return names.kind(name) ?? (key === "evaluateName" && names.mentioned(name) ? "many" : undefined);
   }
 
   /** A key as it reads; one that is a secret itself is masked. */
@@ -170,8 +176,22 @@ class JsonMasker {
       const isPair = count === 2 && !/^[a-z_]+$/.test(value);
       return isPair || /^--?[A-Za-z]/.test(name) ? names.kind(name) : undefined;
     }
-    if (!this.#text.slice(item.from, item.from + 60).includes('"[val ')) return undefined;
-    return names.kind(this.#said(members(this.#text, before.from).find(({ key }) => key === "value")) ?? "");
+    return this.#bySibling(before, item);
+  }
+
+  /** Two variables that are a name and its value: delve's `[key 0]` and `[val 0]`, the two of a pair that was opened. */
+  #bySibling(before: Span, item: Span): SecretKind | undefined {
+    const [first, second] = [this.#variable(before), this.#variable(item)];
+    return first === undefined || second === undefined
+      ? undefined
+      : this.#redactor.kindInPair(first.name, first.value, second.name, second.value);
+  }
+
+  #variable({ from }: Span): { readonly name: string; readonly value: string } | undefined {
+    const found = members(this.#text, from);
+    const name = this.#said(found.find(({ key }) => key === "name"));
+    const value = this.#said(found.find(({ key }) => key === "value"));
+    return name === undefined || value === undefined ? undefined : { name, value };
   }
 
   /** The text that stands there; undefined for anything else. */

@@ -27,6 +27,8 @@ const head = /^(-?\d{1,10})\t(-?\d{1,15})\t/;
 const tag = /<([A-Za-z]\w*)((?:\s+[\w:-]+="[^"]*")*)\s*\/?>/g;
 const attribute = /([\w:-]+)="([^"]*)"/g;
 
+type Attributes = ReadonlyMap<string, string>;
+
 export class PydevdRedactor {
   readonly #redactor: Redactor;
   readonly #asked = new Map<number, SecretKind>();
@@ -106,21 +108,25 @@ export class PydevdRedactor {
   #xml(xml: string, kind: SecretKind | undefined): string {
     let out = "";
     let at = 0;
+    let before: Attributes = new Map();
     for (const match of xml.matchAll(tag)) {
-      const [whole, element = "", attributes = ""] = match;
-      out += this.#redactor.text(xml.slice(at, match.index)) + this.#element(whole, element, attributes, kind);
+      const [whole, element = "", written = ""] = match;
+      const attributes = attributesOf(element, written);
+      const secret = kind ?? this.#byBefore(before, attributes);
+      out += this.#redactor.text(xml.slice(at, match.index)) + this.#element(whole, element, attributes, secret);
       at = match.index + whole.length;
+      before = attributes;
     }
     return out + this.#redactor.text(xml.slice(at));
   }
 
-  #element(whole: string, element: string, attributes: string, inherited: SecretKind | undefined): string {
-    const found = new Map(
-      Array.from(attributes.matchAll(attribute), ([, key = "", raw = ""]) => [
-        key,
-        quotingOf(element, key).decode(xmlUnescape(raw)),
-      ]),
-    );
+  /** The second of a pair, of which the first is a name. */
+  #byBefore(before: Attributes, own: Attributes): SecretKind | undefined {
+    const [first, second] = [before, own].map((each) => withoutType(each));
+    return this.#redactor.kindInPair(before.get("name") ?? "", first ?? "", own.get("name") ?? "", second ?? "");
+  }
+
+  #element(whole: string, element: string, found: Attributes, inherited: SecretKind | undefined): string {
     const secret = element === "var" ? this.#kind(found, inherited) : undefined;
     const type = found.get("type") ?? "";
     return whole.replace(attribute, (written, key: string) => {
@@ -135,7 +141,7 @@ export class PydevdRedactor {
     });
   }
 
-  #kind(attributes: ReadonlyMap<string, string>, inherited: SecretKind | undefined): SecretKind | undefined {
+  #kind(attributes: Attributes, inherited: SecretKind | undefined): SecretKind | undefined {
     const type = this.#redactor.type(attributes.get("type") ?? "");
     if (type !== undefined) return type === "mask" ? "one" : undefined;
     return inherited ?? this.#redactor.names.kind(attributes.get("name") ?? "");
@@ -143,11 +149,27 @@ export class PydevdRedactor {
 
   /** `str: x` has its type before it. */
   #typed(value: string, type: string, kind: SecretKind): string {
-    const start = value.startsWith(`${type}: `)
-      ? type.length + 2
-      : (/^<(?:class|type) '[^']*'>: /.exec(value)?.[0].length ?? 0);
+    const start = typeLength(value, type);
     return value.slice(0, start) + this.#redactor.value(value.slice(start), kind);
   }
+}
+
+function attributesOf(element: string, written: string): Attributes {
+  return new Map(
+    Array.from(written.matchAll(attribute), ([, key = "", raw = ""]) => [
+      key,
+      quotingOf(element, key).decode(xmlUnescape(raw)),
+    ]),
+  );
+}
+
+function withoutType(attributes: Attributes): string {
+  const value = attributes.get("value") ?? "";
+  return value.slice(typeLength(value, attributes.get("type") ?? ""));
+}
+
+function typeLength(value: string, type: string): number {
+  return value.startsWith(`${type}: `) ? type.length + 2 : (/^<(?:class|type) '[^']*'>: /.exec(value)?.[0].length ?? 0);
 }
 
 function quotingOf(element: string, key: string): Quoting {

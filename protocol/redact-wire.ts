@@ -182,7 +182,8 @@ class SideRedactor {
     const isLine = framer.lastKind === "line";
     const start = framer.lastBodyOffset;
     const body = bytes.subarray(start, isLine ? bytes.length - 1 : bytes.length);
-    if (!this.#isAlert && !isToken(body) && !redactor.mayHold(body)) return bytes;
+    const isAsked = this.#isAlert || isToken(body) || (this.#side === "client" && !isLine && dap.isQuestion(body));
+    if (!isAsked && !redactor.mayHold(body)) return bytes;
     const text = decoder.decode(body);
     const isDap = !isLine && (this.#wire === "dap" || body[0] === brace);
     const masked = this.#safely(() =>

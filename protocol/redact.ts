@@ -104,6 +104,17 @@ export class Redactor {
       : this.#whole(value, quoted.from, quoted.to);
   }
 
+  /** What the first variable of two says of the second, where they are a name and its value. */
+  kindInPair(firstName: string, first: string, secondName: string, second: string): SecretKind | undefined {
+    const isMap = firstName.startsWith("[key ") && secondName === firstName.replace("[key ", "[val ");
+    const isPair = /^(?:\[?0+\]?|first)$/.test(firstName) && /^(?:\[?0*1\]?|second)$/.test(secondName);
+    if (!isMap && !isPair) return undefined;
+    // A list of names is none: `['password', 'username']`.
+    if (isPair && /^["']?[a-z_]+["']?$/.test(second)) return undefined;
+    const kind = this.names.kind(first);
+    return kind === "pair" ? undefined : kind;
+  }
+
   /** What a type says of its values: `keep` that they are no secrets, whatever they are called. */
   type(type: string): "mask" | "keep" | undefined {
     if (this.#kept?.test(type) === true) return "keep";
