@@ -111,7 +111,7 @@ t.test("no seeded secret is anywhere in a trace that was closed, and what is rec
   await writer.flush();
   t.strictSame(await leaksOf(writer.dir), [], "while it is written");
   const summary = await writer.close();
-  t.equal(summary.lostBytes, 0);
+  t.equal(summary.missed.bytes, 0);
   t.strictSame(await leaksOf(writer.dir), []);
   const { texts, sessions, problems } = await readAll(writer.dir);
   t.strictSame(problems, []);
