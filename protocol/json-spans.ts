@@ -16,6 +16,12 @@ export interface Member extends Span {
   readonly keyFrom: number;
 }
 
+const QUOTE = 34;
+const OPEN_BRACKET = 91;
+const CLOSE_BRACKET = 93;
+const OPEN_BRACE = 123;
+const CLOSE_BRACE = 125;
+
 /** The members of the object at `from`, none if there is none. */
 export function members(text: string, from: number): Member[] {
   const found: Member[] = [];
@@ -58,17 +64,18 @@ export function spaceEnd(text: string, from: number): number {
 function valueEnd(text: string, from: number): number {
   const first = text[from];
   if (first === '"') return stringEnd(text, from);
-  if (first !== "{" && first !== "[") return indexOf(/[\s,\]}]/g, text, from + 1);
+  if (first !== "{" && first !== "[") return scalarEnd(text, from + 1);
   let depth = 0;
   for (let at = from; at < text.length;) {
-    const char = text[at];
-    if (char === '"') at = stringEnd(text, at);
-    else {
-      depth += char === "{" || char === "[" ? 1 : -1;
-      at++;
-      if (depth === 0) return at;
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = stringEnd(text, at);
+      continue;
     }
-    at = indexOf(/["{}[\]]/g, text, at);
+    if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++;
+    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--;
+    at++;
+    if (depth === 0) return at;
   }
   return text.length;
 }
@@ -82,7 +89,8 @@ function stringEnd(text: string, from: number): number {
   return text.length;
 }
 
-function indexOf(what: RegExp, text: string, from: number): number {
-  what.lastIndex = from;
-  return what.exec(text)?.index ?? text.length;
+function scalarEnd(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && !",]} \n\t\r".includes(text[at] ?? "")) at++;
+  return at;
 }

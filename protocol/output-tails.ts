@@ -5,10 +5,10 @@
 // - An end is kept while it can matter: it has the beginning of a secret in it, and its line has not ended.
 // - Of a PEM key that has begun its beginning is kept, until it ends.
 import type { Redactor } from "./redact.ts";
+import { openKeyAt } from "./secret-patterns.ts";
 
 const tailLength = 200;
 const longestKey = 16 * 1024;
-const openKey = /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?![\s\S]*-----END )/;
 
 export class OutputTails {
   readonly #redactor: Redactor;
@@ -28,9 +28,9 @@ export class OutputTails {
   mask(stream: string, piece: string): string {
     const before = this.#tails.get(stream) ?? "";
     const said = before + piece;
-    const key = openKey.exec(said)?.index;
-    const tail = key === undefined ? said.slice(-tailLength) : said.slice(key, key + longestKey);
-    const isOpen = key !== undefined || (!tail.endsWith("\n") && this.#redactor.mayHoldText(tail));
+    const key = openKeyAt(said);
+    const tail = key === -1 ? said.slice(-tailLength) : said.slice(key, key + longestKey);
+    const isOpen = key !== -1 || (!tail.endsWith("\n") && this.#redactor.mayHoldText(tail));
     if (isOpen) this.#tails.set(stream, tail);
     else this.#tails.delete(stream);
     return this.#redactor.textBehind(before, piece);

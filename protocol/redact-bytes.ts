@@ -9,13 +9,13 @@
 import { failedMarker } from "./redact.ts";
 import type { Redactor } from "./redact.ts";
 import { unquote } from "./pydevd-quoting.ts";
+import { openKeyAt } from "./secret-patterns.ts";
 import { byteText, editOf, spliced, textAt } from "./splice.ts";
 
 const LF = 10;
 const mostHeld = 64 * 1024;
 const contextLength = 512;
 const longestContext = 16 * 1024;
-const openKey = /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?![\s\S]*-----END )/;
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 const nothing = new Uint8Array(0);
@@ -74,8 +74,8 @@ export class ByteRedactor {
 
   /** `open`: where a secret begins that goes on to the end. */
   #remember(said: string, open: number): void {
-    const key = openKey.exec(said)?.index;
-    if (key !== undefined) this.#context = said.slice(key, key + longestContext);
+    const key = openKeyAt(said);
+    if (key !== -1) this.#context = said.slice(key, key + longestContext);
     else if (open < said.length) this.#context = said.slice(Math.max(0, open - contextLength)).slice(0, longestContext);
     else this.#context = said.slice(said.lastIndexOf("\n") + 1).slice(-contextLength);
   }

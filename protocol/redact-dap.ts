@@ -113,7 +113,8 @@ export class DapRedactor {
       this.#references.clear();
     const output = member(message, "body", "output");
     if (message["event"] !== "output" || typeof output !== "string") return redactJson(text, this.#redactor);
-    const category = String(member(message, "body", "category") ?? "console");
+    const told: unknown = member(message, "body", "category");
+    const category = typeof told === "string" ? told : "console";
     const mask = (said: string): string => this.#output.mask(category, said);
     return redactJson(text, this.#redactor, { texts: { key: "output", mask } });
   }

@@ -14,7 +14,17 @@ import type { Redactor } from "./redact.ts";
 import type { SecretKind } from "./secret-names.ts";
 
 const maxDepth = 500;
-const nameKeys = ["evaluateName", "name", "expression", "key", "header", "field", "param", "option", "variable"];
+const nameKeys: ReadonlySet<string> = new Set([
+  "evaluateName",
+  "name",
+  "expression",
+  "key",
+  "header",
+  "field",
+  "param",
+  "option",
+  "variable",
+]);
 const valueKeys: ReadonlySet<string> = new Set(["value", "result", "children", "val", "default"]);
 
 export interface JsonOptions {
@@ -37,11 +47,15 @@ class JsonMasker {
   readonly #options: JsonOptions;
   /** In ascending order. */
   readonly #edits: (Span & { readonly text: string })[] = [];
+  /** Where secrets may be; undefined: anywhere. */
+  readonly #places: readonly number[] | undefined;
 
   constructor(text: string, redactor: Redactor, options: JsonOptions) {
     this.#text = text;
     this.#redactor = redactor;
     this.#options = options;
+    // What an output goes on with has nothing that says so.
+    this.#places = options.texts === undefined ? redactor.places(text) : undefined;
   }
 
   masked(): string {
@@ -58,6 +72,8 @@ class JsonMasker {
   }
 
   #value(span: Span, secret: SecretKind | undefined, depth: number, key = ""): void {
+    const isTold = depth === 0 && this.#options.under !== undefined;
+    if (secret === undefined && !isTold && !this.#mayHold(span)) return;
     if (depth > maxDepth) throw new Error("JSON is nested too deep");
     const first = this.#text[span.from] ?? "";
     if (first === "{") this.#object(span.from, secret === "pair" ? undefined : secret, depth);
@@ -82,13 +98,18 @@ class JsonMasker {
   #object(from: number, inherited: SecretKind | undefined, depth: number): void {
     const { names } = this.#redactor;
     const found = members(this.#text, from);
-    const said = (key: string): string | undefined => this.#said(found.find((each) => each.key === key));
-    const isVariable =
-      found.some(({ key }) => key === "variablesReference") ||
-      (said("name") !== undefined && said("value") !== undefined);
-    const type = this.#redactor.type(said("type") ?? "");
     let own = inherited;
-    for (const key of nameKeys) own ??= names.kind(said(key) ?? "");
+    let type: "mask" | "keep" | undefined;
+    let [isNamed, isValued, isReference] = [false, false, false];
+    for (const member of found) {
+      const { key } = member;
+      if (nameKeys.has(key)) own ??= names.kind(this.#said(member) ?? "");
+      if (key === "type") type = this.#redactor.type(this.#said(member) ?? "");
+      isReference ||= key === "variablesReference";
+      isNamed ||= key === "name" && this.#said(member) !== undefined;
+      isValued ||= key === "value" && this.#said(member) !== undefined;
+    }
+    const isVariable = isReference || (isNamed && isValued);
     if (type !== undefined) own = type === "mask" ? "one" : undefined;
     for (const member of found) {
       const key = this.#key(member);
@@ -101,9 +122,23 @@ class JsonMasker {
     }
   }
 
+  #mayHold({ from, to }: Span): boolean {
+    const places = this.#places;
+    if (places === undefined) return true;
+    // The first place at or behind `from`.
+    let [low, high] = [0, places.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((places[middle] ?? 0) < from) low = middle + 1;
+      else high = middle;
+    }
+    return (places[low] ?? to) < to;
+  }
+
   /** A key as it reads; one that is a secret itself is masked. */
   #key({ key: written, keyFrom }: Member): string {
     const span = { from: keyFrom, to: keyFrom + written.length + 2 };
+    if (!this.#mayHold(span) && !written.includes("\\")) return written;
     const key = this.#stringAt(span);
     const masked = this.#redactor.text(key);
     if (masked !== key) this.#put(span, masked);

@@ -30,10 +30,15 @@ export const defaultSecretRules: SecretRules = {
 /** In place of what could not be looked through. */
 export const failedMarker = "«redacted:unreadable»";
 
+/** Secrets whose digits are remembered: the same ones come again and again. */
+const mostKnown = 2000;
+const longestKnown = 200;
+
 export class Redactor {
   readonly names: SecretNames;
   readonly #scan: SecretScan;
   readonly #digits: (secret: string) => string;
+  readonly #known = new Map<string, string>();
   readonly #masked: RegExp | undefined;
   readonly #kept: RegExp | undefined;
 
@@ -55,8 +60,19 @@ export class Redactor {
     return this.#scan.text(text);
   }
 
+  /** Where in a text there may be secrets; undefined where that cannot be said. */
+  places(text: string): readonly number[] | undefined {
+    return this.#scan.places(text);
+  }
+
   marker(secret: string): string {
-    return `«redacted:${this.#digits(secret)}»`;
+    let digits = this.#known.get(secret);
+    if (digits === undefined) {
+      digits = this.#digits(secret);
+      if (this.#known.size >= mostKnown) this.#known.clear();
+      if (secret.length <= longestKnown) this.#known.set(secret, digits);
+    }
+    return `«redacted:${digits}»`;
   }
 
   /** A text of any kind. `code`: a program's source. */

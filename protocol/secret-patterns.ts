@@ -22,7 +22,7 @@ interface Pattern {
 const word = "(?<![A-Za-z0-9])";
 
 const patterns: readonly Pattern[] = [
-  { stem: "eyj", match: /(?<![A-Za-z0-9+/_])(eyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*){0,3})/dg },
+  { stem: "eyj", match: /(?<![A-Za-z0-9+/_])(eyJ[\w-]{8,4000}\.[\w-]{4,}(?:\.[\w-]*){0,3})/dg },
   // Cut off in its head: {"alg":, {"typ":, {"kid":, {"enc":, {"x5t":
   { stem: "eyj", match: /(?<![A-Za-z0-9+/_])(eyJ(?:hbGciOi|0eXAiOi|raWQiOi|lbmMiOi|4NXQiOi)[\w.-]*)/dg },
   { stem: "bearer", match: /\bbearer(?:\s+|%20|\+)["']?([\w.~+/=-]{8,})/dgi, unless: isProse },
@@ -70,6 +70,10 @@ const patterns: readonly Pattern[] = [
   { stem: "://", match: /:\/\/[^\s:/?#@'"<>\\]*:([^\s/?#'"<>\\]+)@/dg, unless: isMasked },
   { stem: "://", match: /:\/\/([A-Za-z0-9_~.-]{20,})@/dg },
   { stem: "identified", match: /\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?["']([^"']+)/dgi },
+  { stem: "login", match: /\blogin\s+\S+\s+password\s+(\S+)/dgi },
+  { stem: "basicauth(", match: /BasicAuth\(\s*[bu]?["'][^"']*["'],\s*[bu]?["']([^"']+)/dg },
+  { stem: "sshpass", match: /\bsshpass["']?,?\s+["']?-p["']?,?\s*["']?([^\s"']+)/dg },
+  { stem: "token ", match: /\btoken\s+([A-Za-z0-9]{30,})/dgi },
   { stem: "sig=", match: /[?&;]sig=([\w%+/=-]{16,})/dg },
   { stem: "signature=", match: /[?&;]x-(?:amz|goog|ms)-signature=([\w%+/=-]{16,})/dgi },
   // Hashes of passwords.
@@ -81,6 +85,47 @@ const patterns: readonly Pattern[] = [
   { stem: "pbkdf2_", match: /(pbkdf2_\w+\$\d+\$[\w./+=]+\$[\w./+=]{8,})/dg },
 ];
 
+const tokenStems = [
+  "ghp_",
+  "gho_",
+  "ghu_",
+  "ghs_",
+  "ghr_",
+  "glpat-",
+  "gldt-",
+  "glrt-",
+  "glptt-",
+  "glsoat-",
+  "glft-",
+  "glcbt-",
+];
+const hashStems = [
+  "sk-",
+  "$2a$",
+  "$2b$",
+  "$2x$",
+  "$2y$",
+  "$5$",
+  "$6$",
+  "$7$",
+  "$y$",
+  "$gy$",
+  "$argon2",
+  "$scrypt",
+  "$pbkdf2",
+];
+const otherStems = [
+  "private key",
+  "private%20key",
+  "private%2520key",
+  "3a//",
+  ":\\/\\/",
+  "sig%3d",
+  "sig%253d",
+  "signature%3d",
+  "signature%253d",
+];
+
 /**
  * What each pattern needs, in small letters, also as pydevd's percent coding writes it (once and twice): a text with none of these has
  * no match. `://` is in every URL; `$` in few texts.
@@ -89,20 +134,9 @@ export const patternStems: readonly string[] = [
   ...new Set(
     patterns.map(({ stem }) => stem).filter((stem) => !["$", "gh", "gl", "sk-", "private key"].includes(stem)),
   ),
-  ...["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "glpat-", "gldt-", "glrt-", "glptt-", "glsoat-", "glft-", "glcbt-"],
-  ...["sk-", "$2a$", "$2b$", "$2x$", "$2y$", "$5$", "$6$", "$7$", "$y$", "$gy$", "$argon2", "$scrypt", "$pbkdf2"],
-  ...[
-    "private key",
-    "private%20key",
-    "private%2520key",
-    "3a//",
-    ":\\/\\/",
-    "sig%3d",
-    "sig%253d",
-    "signature%3d",
-    "signature%253d",
-  ],
-  ...["2a%2", "2b%2", "2x%2", "2y%2", "245%2", "246%2", "247%2", "24y%2", "gy%2", "argon2", "scrypt%2", "pbkdf2"],
+  ...tokenStems,
+  ...hashStems,
+  ...otherStems,
 ];
 
 /** All matches, not in order; they may overlap. `lower` is the text in small letters. */
@@ -117,6 +151,13 @@ export function patternRanges(text: string, lower: string): Range[] {
     }
   }
   return found;
+}
+
+/** Where a PEM key begins that does not end in this text; -1 when there is none. */
+export function openKeyAt(text: string): number {
+  const at = text.lastIndexOf("-----BEGIN ");
+  const isKey = at !== -1 && /^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----/.test(text.slice(at, at + 80));
+  return isKey && !text.includes("-----END ", at) ? at : -1;
 }
 
 /** Letters alone, as in `Bearer authentication`. */

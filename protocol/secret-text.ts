@@ -18,21 +18,23 @@ import { unquote } from "./pydevd-quoting.ts";
 const signs =
   /(?<![\w$@.%-])([A-Za-z_$@][\w$@.-]{0,127}|--?[A-Za-z][\w-]{0,127})((?:\\*["'`\])]|&quot;|&#39;|&#34;)*)([ \t]*)(===?|!==?|:=|=>|=|:(?!:)|%3[ADad]|\\u003[adAD])([ \t]*)/g;
 const wordBefore = /([A-Za-z]+)[ \t]$/;
-const annotation = /[A-Za-z_][\w.]*(?:\[[^=\n]*?\])?(?:\s*\|\s*[\w.]+)*\s*=(?!=)\s*/y;
+const annotation = /[A-Za-z_][\w.]*(?:\[[^=\n]{0,200}?\])?(?:\s*\|\s*[\w.]+)*\s*=(?!=)\s*/y;
 const typeName =
   /^(?:str|bytes|bytearray|int|float|bool|object|any|optional|union|list|dict|tuple|set|sequence|mapping|string|number|boolean|unknown|void|char|std|type|callable|secretstr)$/i;
 const header =
   /^(?:(?:http[_-])?(?:proxy[_-])?authorization|(?:http[_-])?(?:set[_-])?cookie2?|(?:http_)?(?:x|openstack)[_-][\w-]+)$/i;
+/** A text of several lines in YAML. */
+const block = /[|>][-+]?[ \t]*\r?\n(?:[ \t]+[^\n]*(?:\n|$))+/y;
 const endOfLine = /[\r\n]|\\+[rn]|\\u000[adAD]|$/g;
 const flags = /(?<![\w-])(--?[A-Za-z][\w-]*)(?:[ \t]+|["'],\s*(?=[bu]?["']))(?!-)/g;
 const userFlag = /(?<![\w-])(?:-u|--user|--proxy-user|-U)(?:[ \t]+|["'],\s*)["']?[\w.@\\-]+:(?!\/\/)([^\s"']+)/dg;
-const pairs = /[([]\s*[bu]?(\\*["'])([\w$@. -]{3,64})\1\s*,\s*/g;
+const pairs = /(?:[([]|\bset\w*\([^()'"]{0,60},)\s*[bu]?(\\*["'])([\w$@. -]{3,64})\1\s*,\s*/g;
 const named =
   /(?:^|[^\w])(?:evaluateName|name|key|header|field|variable|param|parameter|option)\\*["']?\s*(?:=>|[:=])\s*(?=[bu]?\\*["'])/gi;
 const value = /(?:^|[^\w])(?:value|val|content|default)\\*["']?\s*(?:=>|[:=])\s*/gi;
 const element = /<([A-Za-z_][\w.:-]{2,80})(?:\s[^<>]{0,200})?>([^<]+)/dg;
 const toldOf = /(?<![\w$@.%-])([A-Za-z_][\w.-]{0,80}) +(?:is +)?(?=[bu]?\\*["'])/g;
-const coded = /[^\s<>"']*%(?:25)?(?:22|27|3[ADad])[^\s<>"']*/g;
+const coded = /(?<![^\s<>"'])[^\s<>"']*%(?:25)?(?:22|27|3[ADad])[^\s<>"']*/g;
 /** How far apart `name` and `value` of one object may be. */
 const nearby = 600;
 
@@ -88,6 +90,12 @@ function signed(
     if (found === undefined) continue;
     if (found.form === "word") {
       if (code || isCode(text.slice(found.from, found.to), name, sign, text[found.end])) continue;
+      block.lastIndex = found.from;
+      if (block.test(text)) {
+        add({ from: found.to, to: block.lastIndex }, kind);
+        signs.lastIndex = block.lastIndex;
+        continue;
+      }
       const isHeader = quotes === "" && sign === ":" && header.test(name);
       const isLine =
         quotes === "" &&
@@ -185,17 +193,13 @@ function byFields(
     const name = textValue(text, match.index + match[0].length);
     const kind = name === undefined ? undefined : names.kind(text.slice(name.from, name.to));
     if (name === undefined || kind === undefined || kind === "pair") continue;
-    const begin = Math.max(0, match.index - nearby, lastOf(text, match.index, "{(<") + 1);
+    const before = text.slice(Math.max(0, match.index - nearby), match.index);
+    const begin = match.index - before.length + Math.max(...Array.from("{(<", (char) => before.lastIndexOf(char))) + 1;
     const rest = text.slice(name.end, name.end + nearby);
     const end = name.end + (/[})>]/.exec(rest)?.index ?? rest.length);
-    value.lastIndex = begin;
-    for (let at = value.exec(text); at !== null && at.index < end; at = value.exec(text))
-      add(valueAt(text, at.index + at[0].length), kind);
+    for (const field of text.slice(begin, end).matchAll(value))
+      add(valueAt(text, begin + field.index + field[0].length), kind);
   }
-}
-
-function lastOf(text: string, before: number, chars: string): number {
-  return Math.max(...Array.from(chars, (char) => text.lastIndexOf(char, before)));
 }
 
 /** A percent-coded word that says a secret once it is decoded is one as a whole. */

@@ -69,14 +69,14 @@ class HitList {
   }
 
   /** Those whose values meet the condition. */
-  async #meeting(numbers: readonly number[]): Promise<readonly number[]> {
+  async #meeting(numbers: Uint32Array): Promise<Uint32Array> {
     if (this.#where === undefined) return numbers;
     const met: number[] = [];
     for await (const { number, hit } of this.#index.read(numbers)) {
       if (hit === undefined) this.#unreadable++;
       else if (this.#isMet(hit.hit)) met.push(number);
     }
-    return met;
+    return Uint32Array.from(met);
   }
 
   #isMet({ snapshot }: Hit): boolean {

@@ -41,8 +41,8 @@ Examples:
   $ debugtap record --attach 127.0.0.1:5678 --wire dap --at app.py:12 --hits 10 -o trace
   $ debugtap hits latest                              what was hit
 
-A breakpoint is PATH:LINE, PATH:/TEXT/ or MODULE:FUNCTION, with \`hits >= N\`, \`log "x={x}"\`, \`max N\`, \`rate N/s\`, \`in SERVICE\` and,
-last, \`if EXPR\`. It is set in every service, in every process and in their children.
+A breakpoint is PATH:LINE, PATH:/TEXT/ or MODULE:FUNCTION, with \`hits >= N\`, \`log "x={x}"\`, \`max N\`, \`rate N/s\`, \`in SERVICE\` and
+\`if EXPR\` in any order, but \`in\` right behind EXPR is Python's. It is set in every service, in every process and in their children.
 
 Exit codes: 0 done, 1 a required breakpoint was never hit, 2 usage, 3 a connection, 4 a service could not be driven.`;
 
@@ -60,7 +60,7 @@ export function recordCommand(): Command {
     .option("--require <spec>", "as --at, and it must be hit", many)
     .option(
       "--breakpoints <file>",
-      "breakpoints of a file: debugtap's own YAML, .vscode, or PyCharm's .idea/workspace.xml",
+      "breakpoints of a file: debugtap's own YAML, PyCharm's .idea/workspace.xml, VS Code's state.vscdb or an export of an extension",
       many,
     )
     .option("--service <name>", "only this service; may be given several times", many)

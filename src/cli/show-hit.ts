@@ -25,6 +25,7 @@ interface Neighbours {
 }
 
 const pageLines = 200;
+const none = new Uint32Array(0);
 
 /** `42` or `cinder-api#1:3`. Rejects with DT_USAGE where there is none such, DT_TRACE_DAMAGED where it cannot be read any more. */
 export async function showHit(trace: Trace, name: string, options: HitOptions): Promise<void> {
@@ -64,10 +65,10 @@ async function neighbours(
   { number, file, line, correlated }: HitRow,
 ): Promise<[Neighbours, Neighbours]> {
   const [, request] = correlated;
-  const here = file === undefined || line === undefined ? [] : await index.find({ file, line });
-  const same = request === undefined ? [] : await index.find({ request });
+  const here = file === undefined || line === undefined ? none : await index.find({ file, line });
+  const same = request === undefined ? none : await index.find({ request });
   const ofRequest = same.filter((other) => index.row(other).correlated[1] === request);
-  const pick = (choose: (numbers: readonly number[]) => number | undefined): Neighbours => {
+  const pick = (choose: (numbers: Uint32Array) => number | undefined): Neighbours => {
     const [atLine, inRequest] = [choose(here), choose(ofRequest)];
     return {
       ...(atLine === undefined ? {} : { line: atLine }),

@@ -127,6 +127,11 @@ export class Columns {
     return (this.#read[number] ??= this.#bytes.toString("utf8", this.#starts[number], this.#starts[number + 1]));
   }
 
+  /** What no other text has, by the number of one: its bytes, read faster than as UTF-8. */
+  key(number: number): string {
+    return this.#bytes.toString("latin1", this.#starts[number], this.#starts[number + 1]);
+  }
+
   /** The text of a hit, by its place in the segment; undefined when there is none. */
   textAt(column: NumberColumn, place: number): string | undefined {
     const text = this.text(this.numbers(column)[place] ?? 0);

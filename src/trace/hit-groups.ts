@@ -4,7 +4,6 @@
 // - A request is the first value that was correlated at a hit, whatever expression gave it: services name theirs differently.
 // - Groups are in the order of their first hits, the hits of each in that of their stops, across services.
 // - What a group is called is looked up when it is asked for: a page needs few of very many.
-import type { Columns } from "./hit-columns.ts";
 import type { HitIndex } from "./hit-index.ts";
 
 /** Exactly one of `request` and `trigger` (its id) is there, or none. */
@@ -22,27 +21,34 @@ export class HitGroups {
   /** By group: where it begins in `order`. */
   readonly #starts: Uint32Array;
 
-  constructor(index: HitIndex, numbers: readonly number[]) {
+  /** `numbers` rise, as find() gives them. */
+  constructor(index: HitIndex, numbers: Uint32Array) {
     this.#index = index;
-    const hits = inOrderOfStops(index, numbers);
-    const groups = new Groups();
-    const groupOf = new Uint32Array(hits.length);
-    for (let i = 0; i < hits.length; i++) groupOf[i] = groups.of(index.at(hits[i] ?? 0));
-    this.#starts = new Uint32Array(groups.count + 1);
-    for (let i = 0; i < hits.length; i++) {
-      const next = (groupOf[i] ?? 0) + 1;
-      this.#starts[next] = (this.#starts[next] ?? 0) + 1;
+    const { times, keys, count } = keysOf(index.segments, numbers);
+    const stops = inOrder(times);
+    // Keys are numbered as their hits were captured, groups as they stopped.
+    const groupOf = new Uint32Array(count);
+    const sizes = new Uint32Array(count);
+    let groups = 0;
+    for (let i = 0; i < stops.length; i++) {
+      const key = keys[stops[i] ?? 0] ?? 0;
+      if (groupOf[key] === 0) groupOf[key] = ++groups;
+      const group = (groupOf[key] ?? 1) - 1;
+      sizes[group] = (sizes[group] ?? 0) + 1;
     }
-    for (let group = 0; group < groups.count; group++)
-      this.#starts[group + 1] = (this.#starts[group + 1] ?? 0) + (this.#starts[group] ?? 0);
-    const next = this.#starts.slice();
-    this.order = new Uint32Array(hits.length);
-    for (let i = 0; i < hits.length; i++) {
-      const group = groupOf[i] ?? 0;
+    const starts = new Uint32Array(groups + 1);
+    for (let group = 0; group < groups; group++) starts[group + 1] = (starts[group] ?? 0) + (sizes[group] ?? 0);
+    const next = starts.slice();
+    const order = new Uint32Array(numbers.length);
+    for (let i = 0; i < stops.length; i++) {
+      const stop = stops[i] ?? 0;
+      const group = (groupOf[keys[stop] ?? 0] ?? 1) - 1;
       const at = next[group] ?? 0;
-      this.order[at] = hits[i] ?? 0;
+      order[at] = numbers[stop] ?? 0;
       next[group] = at + 1;
     }
+    this.order = order;
+    this.#starts = starts;
   }
 
   /** The group of a place in `order`. */
@@ -61,57 +67,50 @@ export class HitGroups {
   }
 }
 
-/** Numbers the groups as they come. */
-class Groups {
-  count = 0;
-  #joins = false;
-  readonly #byRequest = new Map<string, number>();
-  readonly #byTrigger = new Map<number, number>();
-  /** By segment and text, 1 more than the group: a text stands once in each. */
-  readonly #byText = new Map<Columns, Uint32Array>();
-
-  of({ columns, place }: ReturnType<HitIndex["at"]>): number {
-    if (columns.numbers("expression")[place] === 0) {
-      const trigger = columns.numbers("trigger")[place] ?? 0;
-      return this.#known(this.#byTrigger, trigger);
+/** Of each hit when it stopped, and a number that those of one group share; `count` of these. Plain loops: iterators cost more. */
+function keysOf(segments: HitIndex["segments"], numbers: Uint32Array) {
+  const times = new Float64Array(numbers.length);
+  const keys = new Uint32Array(numbers.length);
+  const byRequest = new Map<string, number>();
+  const byTrigger = new Map<number, number>();
+  const alone = segments.length === 1;
+  let [i, count] = [0, 0];
+  for (const { columns, before, count: hits, places } of segments) {
+    const { at } = columns;
+    const [expressions, requests] = [columns.numbers("expression"), columns.numbers("request")];
+    const triggers = columns.numbers("trigger");
+    // By text, 1 more than the key: a text stands once in a segment, so it is compared with those of other segments once.
+    const ofText = new Uint32Array(columns.texts);
+    for (; i < numbers.length; i++) {
+      const nth = (numbers[i] ?? 0) - before - 1;
+      if (nth >= hits) break;
+      const place = places === undefined ? nth : (places[nth] ?? 0);
+      times[i] = at[place] ?? 0;
+      let key: number | undefined;
+      if (expressions[place] === 0) {
+        const trigger = triggers[place] ?? 0;
+        key = byTrigger.get(trigger);
+        if (key === undefined) byTrigger.set(trigger, (key = count++));
+      } else {
+        const text = requests[place] ?? 0;
+        const known = ofText[text] ?? 0;
+        key = known > 0 ? known - 1 : alone ? count++ : byRequest.get(columns.key(text));
+        if (key === undefined) byRequest.set(columns.key(text), (key = count++));
+        ofText[text] = key + 1;
+      }
+      keys[i] = key;
     }
-    const text = columns.numbers("request")[place] ?? 0;
-    const texts = this.#byText.get(columns) ?? this.#segment(columns);
-    if (texts[text] === 0)
-      texts[text] = (this.#joins ? this.#known(this.#byRequest, columns.text(text)) : this.count++) + 1;
-    return (texts[text] ?? 1) - 1;
   }
-
-  /** A request of one segment may be that of another: only then texts are looked at. */
-  #segment(columns: Columns): Uint32Array {
-    if (this.#byText.size === 1)
-      for (const [first, groups] of this.#byText)
-        for (const [text, group] of groups.entries()) if (group > 0) this.#byRequest.set(first.text(text), group - 1);
-    this.#joins = this.#byText.size > 0;
-    const texts = new Uint32Array(columns.texts);
-    this.#byText.set(columns, texts);
-    return texts;
-  }
-
-  #known<Key>(groups: Map<Key, number>, key: Key): number {
-    const known = groups.get(key) ?? this.count++;
-    groups.set(key, known);
-    return known;
-  }
+  return { times, keys, count };
 }
 
-/** Captures end in another order than stops, by some milliseconds; mostly there is nothing to do. */
-function inOrderOfStops(index: HitIndex, numbers: readonly number[]): Uint32Array {
-  const hits = Uint32Array.from(numbers);
-  const times = new Float64Array(hits.length);
-  let inOrder = true;
-  // Plain loops: iterators cost more than all else here.
-  for (let i = 0; i < hits.length; i++) {
-    const { columns, place } = index.at(hits[i] ?? 0);
-    times[i] = columns.at[place] ?? 0;
-    inOrder &&= i === 0 || (times[i] ?? 0) >= (times[i - 1] ?? 0);
+/** Places by time. Captures end in another order than stops, by some milliseconds; mostly there is nothing to do. */
+function inOrder(times: Float64Array): Uint32Array {
+  const places = new Uint32Array(times.length);
+  let rising = true;
+  for (let i = 0; i < places.length; i++) {
+    places[i] = i;
+    rising &&= i === 0 || (times[i] ?? 0) >= (times[i - 1] ?? 0);
   }
-  if (inOrder) return hits;
-  const order = Uint32Array.from(hits.keys()).sort((a, b) => (times[a] ?? 0) - (times[b] ?? 0) || a - b);
-  return order.map((i) => hits[i] ?? 0);
+  return rising ? places : places.sort((a, b) => (times[a] ?? 0) - (times[b] ?? 0) || a - b);
 }

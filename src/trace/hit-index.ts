@@ -19,15 +19,21 @@ import type { Segment } from "./segment.ts";
 /** How far the indexing of a segment is. */
 export type IndexProgress = (file: string, done: number, blocks: number) => void;
 
-interface Entry {
-  /** Its place among the trace's segments. */
-  readonly segment: number;
-  readonly index: SegmentIndex;
+/** Hits of a segment by number. */
+interface Numbered {
   /** Hits of the trace before it, and in it. */
   readonly before: number;
   readonly count: number;
   /** Places in the segment by number; absent: all. What damage left of a session that is not known has no number. */
   readonly places?: Uint32Array;
+}
+
+type NumberedColumns = Numbered & { readonly columns: Columns };
+
+interface Entry extends Numbered {
+  /** Its place among the trace's segments. */
+  readonly segment: number;
+  readonly index: SegmentIndex;
 }
 
 export class HitIndex {
@@ -65,23 +71,32 @@ export class HitIndex {
     return this.#trace.dropped?.hits ?? 0;
   }
 
+  /** Of each segment that has hits: what lists say of them, and which number its first has, less 1. */
+  get segments(): readonly NumberedColumns[] {
+    return this.#entries
+      .filter(({ count }) => count > 0)
+      .map(({ index, ...about }) => ({ ...about, columns: index.columns }));
+  }
+
   /** Numbers of the hits that are asked for, in order. */
-  async find(filter: HitFilter): Promise<number[]> {
-    const numbers: number[] = [];
+  async find(filter: HitFilter): Promise<Uint32Array> {
+    const numbers = new Uint32Array(this.size);
+    let found = 0;
     for (const at of this.#entries.keys()) {
-      const found = filter.words === undefined ? undefined : await this.#search(at, filter.words);
+      const marks = filter.words === undefined ? undefined : await this.#search(at, filter.words);
       const entry = this.#entries[at];
       if (entry === undefined) continue;
-      const { before, count, places } = entry;
-      const { columns } = entry.index;
-      const checks = columnChecks(columns, filter, (session) => this.#trace.facts(session));
-      if (found !== undefined) checks.push((place) => found[place] === 1);
+      const { before, count, places, index } = entry;
+      const checks = columnChecks(index.columns, filter, (session) => this.#trace.facts(session));
+      if (marks !== undefined) checks.push((place) => marks[place] === 1);
       for (let i = 0; i < count; i++) {
         const place = places === undefined ? i : (places[i] ?? 0);
-        if (checks.every((check) => check(place))) numbers.push(before + i + 1);
+        let meant = true;
+        for (let check = 0; meant && check < checks.length; check++) meant = checks[check]?.(place) === true;
+        if (meant) numbers[found++] = before + i + 1;
       }
     }
-    return numbers;
+    return numbers.subarray(0, found);
   }
 
   /** The number of a session's hit; undefined when the trace has none such. */

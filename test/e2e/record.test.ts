@@ -32,6 +32,8 @@ t.test(
     const hosts = { vm: { ssh: sshd.alias, ssh_config: sshd.sshConfig } };
     const correlate = ["volume.path"];
     writeFileSync(config, JSON.stringify({ hosts, services, correlate, record: { dir: join(dir, "traces") } }));
+    const breakpoints = join(dir, "own.yml");
+    writeFileSync(breakpoints, "breakpoints:\n  - api:Api.do_GET max 1\n  - { at: api.py:1, disabled: true }\n");
     const urls = join(dir, "urls");
     const script = `until [ -s ${urls} ]; do :; done; for url in $(cat ${urls}); do curl -sS $url/req-7; done; exit 3`;
     const recorder = record(
@@ -41,8 +43,8 @@ t.test(
         config,
         "--require",
         `${there}/api.py:/# breakpoint/`,
-        "--at",
-        "api:Api.do_GET max 1",
+        "--breakpoints",
+        breakpoints,
         "--at",
         "api.py:/def log_/ in old",
         "--settle",

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
+import { defaultSecretRules } from "../../protocol/redact.ts";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { captureLimits } from "../../protocol/hit.ts";
 import { loadConfig, parseConfig, parseHold } from "../../src/config.ts";
@@ -88,7 +89,7 @@ t.test("the file of the design becomes plain data with nothing left to resolve",
     { name: "cinder-volume", ...vm, ide: 5713, wire: "dap", listens: 5679 },
   ]);
   const keep = { maxSize: 10e9, maxAge: Infinity };
-  t.strictSame(config.record, { enabled: true, capture: true, ...keep, ...captureLimits });
+  t.strictSame(config.record, { enabled: true, capture: true, ...keep, ...captureLimits, secrets: defaultSecretRules });
   t.strictSame(config.clients, { drive: "first" });
 });
 
@@ -141,7 +142,14 @@ clients: { drive: ask }`;
     ],
   );
   const limits = { frames: 1000, locals: 2, depth: 1, items: 7, string: 10, bytes: 4096, time: 2000 };
-  t.strictSame(record, { enabled: true, capture: false, maxSize: 10e9, maxAge: Infinity, ...limits });
+  t.strictSame(record, {
+    enabled: true,
+    capture: false,
+    maxSize: 10e9,
+    maxAge: Infinity,
+    ...limits,
+    secrets: defaultSecretRules,
+  });
   t.strictSame(clients, { drive: "ask" });
   t.equal(parseConfig("services: {}\nrecord: { time: 250ms }", "/p/debugtap.yml").record.time, 250);
 });
