@@ -118,8 +118,7 @@ class Recorder {
 
   /** Ends and seals what is old, also while nothing comes, so that it can be dropped. */
   #age(): void {
-    if (this.#segments.old && this.#failing === undefined)
-      this.#attempt(() => this.#endSegment());
+    if (this.#segments.old && this.#failing === undefined) this.#attempt(() => this.#endSegment());
     void this.#segments.seal();
   }
 
