@@ -32,7 +32,7 @@ export class Retention {
   constructor(dir: string, limits: Limits, segmentBytes: number) {
     this.#dir = dir;
     this.#limits = limits;
-    this.#most = limits.maxSize - 2 * (segmentBytes + maxPayload);
+    this.#most = Math.max(segmentBytes, limits.maxSize - 2 * (segmentBytes + maxPayload));
   }
 
   /** What is dropped so far. */

@@ -118,11 +118,7 @@ class Recorder {
 
   /** Ends and seals what is old, also while nothing comes, so that it can be dropped. */
   #age(): void {
-    if (this.#segments.old && this.#failing === undefined)
-      this.#attempt(() => {
-        this.#sync();
-        this.#segments.end();
-      });
+    if (this.#segments.old && this.#failing === undefined) this.#attempt(() => this.#endSegment());
     void this.#segments.seal();
   }
 
@@ -186,7 +182,11 @@ class Recorder {
    * what is not written stays.
    */
   #drain(begun = this.#slots.begun): boolean {
-    if (this.#segments.full) return false;
+    if (this.#segments.full) {
+      // What came behind the last look can have been much.
+      if (this.#segments.unsealed === 0) this.#endSegment();
+      return false;
+    }
     this.#put([]);
     for (let piece = this.#slots.next(begun); piece !== undefined; piece = this.#slots.next(begun)) {
       const masked = this.#masked(readPacked(piece));
@@ -194,8 +194,7 @@ class Recorder {
       this.#put(masked);
       this.#tookLast = performance.now();
       if (!this.#segments.due) continue;
-      this.#sync();
-      this.#segments.end();
+      this.#endSegment();
       if (this.#segments.full) return false;
       if (this.#segments.unsealed > mostUnsealed) void this.#segments.seal();
     }
@@ -234,6 +233,11 @@ class Recorder {
     if (this.#failing === undefined) return;
     this.#failing = undefined;
     this.#send({ type: "resumed" });
+  }
+
+  #endSegment(): void {
+    this.#sync();
+    this.#segments.end();
   }
 
   #sync(): void {

@@ -202,6 +202,28 @@ t.test("hits keep their numbers, and the texts that they need, when what said so
   trace.close();
 });
 
+t.test("a live segment that fills the trace together with texts makes room by itself", async (t) => {
+  const limits = { segmentBytes: 1_000_000 };
+  const writer = await TraceWriter.open({
+    dir: join(t.testdir(), "trace"),
+    facts,
+    limits,
+    keep: { maxSize: 1_500_000 },
+  });
+  writer.session(factsOf(1, "dap"));
+  writer.source(1, { path: "/a.py", since: 1 }, new Uint8Array(350_000));
+  const texts = Array.from({ length: 8 }, (_, i) => frameText("dap", i, "p".repeat(200_000)));
+  for (const text of texts) {
+    writer.chunk(1, "client", Buffer.from(text));
+    await writer.flush();
+  }
+  const { missed } = await writer.close();
+  t.strictSame(missed, { chunks: 0, bytes: 0, hits: 0 });
+  const trace = await openTrace(writer.dir);
+  t.strictSame((await all(trace)).at(-1)?.ordinal, texts.length);
+  trace.close();
+});
+
 t.test("what is older than max_age goes, also while nothing comes", async (t) => {
   const events: TraceEvent[] = [];
   const keep = { maxAge: 1000 };
