@@ -1,14 +1,12 @@
 // `debugtap export`: a trace in another form: every message (ndjson, mcap, pcapng), or the story of its hits (markdown, chrome, otlp), or the HTTP that
 // went through it (har).
 import { Command, Option } from "commander";
-import { open } from "node:fs/promises";
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { Trace, TraceHit, TraceMessage } from "../trace/index.ts";
-import type { StoryQuery } from "../trace/export/index.ts";
-import { printJson } from "./output.ts";
 import { hitJson } from "./hit-lines.ts";
 import { version } from "./version.ts";
-import { drained, findSession, messageJson, tellProblems } from "./trace-lines.ts";
+import { writeFile, writeOutput } from "./output-file.ts";
+import { findSession, messageJson, parseTime, tellProblems } from "./trace-lines.ts";
 
 interface Options {
   readonly to: "ndjson" | "mcap" | "pcapng" | "markdown" | "chrome" | "otlp" | "har";
@@ -16,6 +14,16 @@ interface Options {
   readonly session?: readonly string[];
   readonly service?: readonly string[];
   readonly request?: string;
+  readonly since?: string;
+  readonly until?: string;
+}
+
+/** What is meant of a trace; times are epoch milliseconds. */
+interface Range {
+  readonly sessions?: ReadonlySet<number>;
+  readonly request?: string;
+  readonly since?: number;
+  readonly until?: number;
 }
 
 const examples = `
@@ -32,7 +40,8 @@ Examples:
   $ debugtap export latest --to otlp | curl -H 'Content-Type: application/json' -d @- http://127.0.0.1:4318/v1/traces
 
 ndjson: one message a line, decoded, sessions interleaved as they ran, and hits (lines with "hit") among them. mcap: one sealed file with the
-recorded chunks. markdown, chrome, otlp: hits, by the request that they belong to; --request takes the beginning of a request id.`;
+recorded chunks. markdown, chrome, otlp: hits, by the request that they belong to, under the numbers of \`debugtap hits\`; --request takes the beginning of a
+request id. har: with --service the HTTP of these services; with --request what set off hits of it.`;
 
 export function exportCommand(): Command {
   return new Command("export")
@@ -46,29 +55,43 @@ export function exportCommand(): Command {
     .option("-o, --output <file>", "write there in place of stdout; a file that exists is not overwritten")
     .option("--session <name...>", "only these sessions")
     .option("--service <name...>", "only the sessions of these services")
-    .option("--request <id>", "markdown, chrome, otlp: only hits of this request")
+    .option("--request <id>", "markdown, chrome, otlp, har: only hits of this request")
+    .option("--since <time>", "12.5s or 3m after the trace's start, or an ISO date; not with mcap")
+    .option("--until <time>", "as --since")
     .option("--json", "print errors as JSON")
     .addHelpText("after", examples)
     .action(async (name: string, options: Options) => {
       const { findTrace, openTrace } = await import("../trace/index.ts");
       const trace = await openTrace(findTrace(name));
       try {
-        const sessions = selectSessions(trace, options);
-        if (options.to === "ndjson") await toNdjson(trace, sessions, options.output);
-        else if (options.to === "mcap") await toMcap(trace, sessions, options.output);
-        else if (options.to === "pcapng") await toPackets(trace, sessions, options.output);
-        else
-          await toStory(
-            trace,
-            options.to,
-            { ...(sessions === undefined ? {} : { sessions }), ...requestOf(options) },
-            options.output,
-          );
+        await run(trace, options, rangeOf(trace, options));
         tellProblems(trace);
       } finally {
         trace.close();
       }
     });
+}
+
+/** Throws DT_USAGE where the form cannot leave out what is not asked for. */
+function rangeOf(trace: Trace, options: Options): Range {
+  const { to, request, since, until } = options;
+  if (request !== undefined && ["ndjson", "mcap", "pcapng"].includes(to))
+    throw new DebugtapError("DT_USAGE", `--to ${to} has no --request`, {
+      why: "it has every message, and messages belong to no request",
+      fix: "--to markdown --request ID, or --to ndjson --since 10s --until 20s",
+    });
+  if (to === "mcap" && (since ?? until) !== undefined)
+    throw new DebugtapError("DT_USAGE", "--to mcap has no --since and --until", {
+      why: "messages are read from their beginnings on",
+      fix: "--to mcap --session NAME, or --to ndjson --since 10s",
+    });
+  const sessions = selectSessions(trace, options);
+  return {
+    ...(sessions === undefined ? {} : { sessions }),
+    ...(request === undefined ? {} : { request }),
+    ...(since === undefined ? {} : { since: parseTime(since, trace.started) }),
+    ...(until === undefined ? {} : { until: parseTime(until, trace.started) }),
+  };
 }
 
 function selectSessions(trace: Trace, { session, service }: Options): ReadonlySet<number> | undefined {
@@ -86,111 +109,58 @@ function selectSessions(trace: Trace, { session, service }: Options): ReadonlySe
   return new Set([...named, ...ofServices]);
 }
 
-function requestOf({ request }: Options): { readonly request?: string } {
-  return request === undefined ? {} : { request };
-}
-
-async function toStory(
-  trace: Trace,
-  to: "markdown" | "chrome" | "otlp" | "har",
-  query: StoryQuery,
-  output: string | undefined,
-): Promise<void> {
-  const { storyOf, toChrome, toHar, toMarkdown, toOtlp } = await import("../trace/export/index.ts");
-  const story = await storyOf(trace, query);
-  const parts = await {
-    markdown: () => toMarkdown(story, trace),
-    chrome: () => [toChrome(story)],
-    otlp: () => [toOtlp(story, version())],
-    har: async () => [await toHar(trace, story, version(), query.sessions)],
-  }[to]();
-  const file = output === undefined ? undefined : await create(output);
-  try {
-    for (const part of parts) {
-      if (file !== undefined) await file.write(part);
-      else {
-        process.stdout.write(part);
-        await drained();
-      }
+async function run(trace: Trace, { to, output }: Options, range: Range): Promise<void> {
+  const { storyOf, toChrome, toHar, toMarkdown, toOtlp, toPcapng } = await import("../trace/export/index.ts");
+  switch (to) {
+    case "ndjson":
+      return writeOutput(output, ndjson(trace, range));
+    case "mcap":
+      return toMcap(trace, range.sessions, output);
+    case "pcapng":
+      if (output !== undefined || !process.stdout.isTTY)
+        return writeOutput(output, toPcapng(trace, inOrder(trace, range)));
+      throw new DebugtapError("DT_USAGE", "a capture is not text: name a file for it", { fix: "-o trace.pcapng" });
+    case "markdown":
+      return writeOutput(output, toMarkdown(await storyOf(trace, range), trace));
+    case "chrome":
+      return writeOutput(output, [toChrome(await storyOf(trace, range))]);
+    case "otlp":
+      return writeOutput(output, [toOtlp(await storyOf(trace, range), version())]);
+    case "har": {
+      const { sessions: _, ...ofAll } = range;
+      const query = { ...range, onlyWithHits: range.request !== undefined };
+      return writeOutput(output, [await toHar(trace, await storyOf(trace, ofAll), version(), query)]);
     }
-  } finally {
-    await file?.close();
   }
 }
 
-async function toNdjson(trace: Trace, sessions: ReadonlySet<number> | undefined, output?: string): Promise<void> {
-  const only = sessions?.size === 1 ? [...sessions][0] : undefined;
-  const file = output === undefined ? undefined : await create(output);
-  try {
-    for await (const item of inOrder(trace, only)) {
-      if (sessions !== undefined && !sessions.has(item.session.id)) continue;
-      const json = "hit" in item ? hitJson(item) : messageJson(item);
-      if (file !== undefined) await file.write(`${JSON.stringify(json)}\n`);
-      else {
-        printJson(json);
-        await drained();
-      }
-    }
-  } finally {
-    await file?.close();
-  }
+async function* ndjson(trace: Trace, range: Range): AsyncGenerator<string> {
+  for await (const item of inOrder(trace, range))
+    yield `${JSON.stringify("hit" in item ? hitJson(item) : messageJson(item))}\n`;
 }
 
 /** Messages and hits by their times, which are those of their records. */
-async function* inOrder(trace: Trace, session: number | undefined): AsyncGenerator<TraceMessage | TraceHit> {
-  const query = session === undefined ? {} : { session };
+async function* inOrder(
+  trace: Trace,
+  { sessions, since = -Infinity, until = Infinity }: Range,
+): AsyncGenerator<TraceMessage | TraceHit> {
+  const one = sessions?.size === 1 ? [...sessions][0] : undefined;
+  const query = one === undefined ? {} : { session: one };
+  const isMeant = ({ session, time }: TraceMessage | TraceHit): boolean =>
+    sessions?.has(session.id) !== false && time >= since && time <= until;
   const hits = trace.hits(query);
   let hit = await hits.next();
-  for await (const message of trace.messages(query)) {
-    for (; hit.done !== true && hit.value.time < message.time; hit = await hits.next()) yield hit.value;
-    yield message;
+  for await (const message of trace.messages({ ...query, since, until })) {
+    for (; hit.done !== true && hit.value.time < message.time; hit = await hits.next())
+      if (isMeant(hit.value)) yield hit.value;
+    if (isMeant(message)) yield message;
   }
-  if (hit.done !== true) yield hit.value;
-  yield* hits;
-}
-
-async function toPackets(trace: Trace, sessions: ReadonlySet<number> | undefined, output?: string): Promise<void> {
-  if (output === undefined && process.stdout.isTTY)
-    throw new DebugtapError("DT_USAGE", "a capture is not text: name a file for it", { fix: "-o trace.pcapng" });
-  const { toPcapng } = await import("../trace/export/index.ts");
-  const file = output === undefined ? undefined : await create(output);
-  async function* wanted(): AsyncGenerator<TraceMessage | TraceHit> {
-    for await (const item of inOrder(trace, undefined))
-      if (sessions === undefined || sessions.has(item.session.id)) yield item;
-  }
-  try {
-    for await (const bytes of toPcapng(trace, wanted())) {
-      if (file !== undefined) await file.write(bytes);
-      else {
-        process.stdout.write(bytes);
-        await drained();
-      }
-    }
-  } finally {
-    await file?.close();
-  }
+  for (; hit.done !== true; hit = await hits.next()) if (isMeant(hit.value)) yield hit.value;
 }
 
 async function toMcap(trace: Trace, sessions: ReadonlySet<number> | undefined, output?: string): Promise<void> {
   if (output === undefined)
     throw new DebugtapError("DT_USAGE", "an MCAP file is not text: name a file for it", { fix: "-o trace.mcap" });
-  const file = await create(output);
-  try {
-    const { writeMcap } = await import("../trace/index.ts");
-    await writeMcap(trace, file.fd, sessions);
-  } finally {
-    await file.close();
-  }
-}
-
-async function create(path: string): ReturnType<typeof open> {
-  try {
-    return await open(path, "wx", 0o600);
-  } catch (error) {
-    const exists = error instanceof Error && "code" in error && error.code === "EEXIST";
-    throw new DebugtapError("DT_USAGE", `${path} cannot be created`, {
-      why: exists ? "it is there already" : error instanceof Error ? error.message : String(error),
-      fix: exists ? `rm ${path}` : "-o FILE in a directory of yours",
-    });
-  }
+  const { writeMcap } = await import("../trace/index.ts");
+  await writeFile(output, (file) => writeMcap(trace, file.fd, sessions));
 }

@@ -7,6 +7,7 @@
 //   no request
 import { whereOf } from "../../protocol/hit-summary.ts";
 import type { Trigger } from "../../protocol/trigger.ts";
+import { commandLine } from "../../protocol/shell.ts";
 import type { HitGroup, HitRow } from "../trace/index.ts";
 import { clean, clip, painter } from "./paint.ts";
 
@@ -24,8 +25,8 @@ export function groupLine(
     return `${paint.bold(value)}  ${paint.dim(`(${clean(request.expression)})`)}`;
   }
   if (trigger === undefined) return paint.bold("no request");
-  const command = triggers.get(trigger)?.argv.join(" ");
-  const said = command === undefined ? "" : `: ${clip(clean(command), textWidth)}`;
+  const argv = triggers.get(trigger)?.argv;
+  const said = argv === undefined ? "" : `: ${clip(clean(commandLine(argv)), textWidth)}`;
   return paint.bold(`trigger ${trigger}${said}`);
 }
 

@@ -3,6 +3,7 @@
 //   20:01:02 cinder-api#2  create (api.py:240)  at cinder/volume/api.py:240  context.request_id=req-1f0…  21 ms
 import type { RecordingEvent, RecordingResult } from "../headless/recording.ts";
 import { summarizeHit } from "../../protocol/hit-summary.ts";
+import { commandLine } from "../../protocol/shell.ts";
 import type { BreakpointTally } from "../headless/tally.ts";
 import { eventLine } from "./event-line.ts";
 import { clean, clip, painter } from "./paint.ts";
@@ -26,7 +27,7 @@ export function eventText(event: RecordingEvent, color: boolean): string[] {
     case "trigger": {
       const { argv, exit, signal, at, ended = at } = event.trigger;
       const how = exit === undefined ? (signal ?? "was not started") : `exit ${exit}`;
-      return [`${now} ${clip(clean(argv.join(" ")), valueWidth)}: ${how} after ${seconds(ended - at)}`];
+      return [`${now} ${clip(clean(commandLine(argv)), valueWidth)}: ${how} after ${seconds(ended - at)}`];
     }
     case "hit": {
       const { session, breakpoint, correlated = {}, text, snapshot } = event.hit;

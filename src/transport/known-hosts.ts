@@ -12,8 +12,9 @@ import { createHash, createHmac, randomBytes } from "node:crypto";
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { shellQuote } from "../../protocol/shell.ts";
 import { matchesHost } from "./ssh-config-file.ts";
-import { shellQuote, sshLine } from "./ssh-config.ts";
+import { sshLine } from "./ssh-config.ts";
 import type { SshTarget } from "./ssh-config.ts";
 
 export interface KnownHost {

@@ -17,8 +17,9 @@ import type {
   SignCallback,
 } from "ssh2";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { shellQuote } from "../../protocol/shell.ts";
 import { BaseAgent, createAgent, utils } from "./ssh2.ts";
-import { shellQuote, sshLine } from "./ssh-config.ts";
+import { sshLine } from "./ssh-config.ts";
 import type { SshTarget } from "./ssh-config.ts";
 
 const passphraseTries = 3;

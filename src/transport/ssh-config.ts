@@ -9,6 +9,7 @@ import { homedir, hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { shellQuote } from "../../protocol/shell.ts";
 import { readSshConfig } from "./ssh-config-file.ts";
 import type { SshSettings } from "./ssh-config-file.ts";
 import { errnoOf } from "./tcp.ts";
@@ -81,10 +82,6 @@ export async function resolveSshTarget(request: SshTargetRequest): Promise<SshTa
 /** `ssh … DESTINATION REST` for the shell: the `fix` of many errors. */
 export function sshLine(target: SshTarget, rest: string): string {
   return ["ssh", ...target.sshArguments.map(shellQuote), rest].join(" ");
-}
-
-export function shellQuote(word: string): string {
-  return /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 export interface Destination {

@@ -1,6 +1,7 @@
 // The exports of hits, read by those whose forms they are: Chrome's own trace engine, OpenTelemetry's own schema, a Markdown parser.
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import * as engine from "@paulirish/trace_engine";
 import type { Har } from "har-format";
@@ -13,7 +14,7 @@ import { storyOf, toChrome, toMarkdown, toOtlp } from "../../src/trace/export/in
 import { program } from "../helpers/relay-process.ts";
 import { factsOf } from "./recording.ts";
 
-const nasty = "a`b``c | <script>alert(1)</script> \n # no heading [x](javascript:1) ***";
+const nasty = "a`b``c | \\| \\\\| \u001b[31m\u202e <script>alert(1)</script> \n # no heading [x](javascript:1) ***";
 const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 function hit(number: number, at: number, more: Partial<Hit> = {}): Hit {
@@ -101,6 +102,16 @@ t.test("the story: order, ends from the wire, requests", async (t) => {
   t.equal(others.length, 1);
   const one = await storyOf(trace, { sessions: new Set([2]) });
   t.equal(one.hits.length, 1);
+  t.equal(one.hits[0]?.number, 2, "under the number that it has in the whole");
+  const [first, , third] = hits.map((each) => each.hit.at);
+  t.strictSame(
+    (await storyOf(trace, { since: third ?? 0 })).hits.map(({ number }) => number),
+    [3],
+  );
+  t.strictSame(
+    (await storyOf(trace, { until: first ?? 0 })).hits.map(({ number }) => number),
+    [1],
+  );
   t.equal((await storyOf(trace, { request: "00-4bf" })).hits.length, 2);
   t.equal((await storyOf(trace, { request: "01" })).hits.length, 0);
   trace.close();
@@ -184,6 +195,54 @@ t.test("otlp: OpenTelemetry's own schema takes it whole", async (t) => {
   trace.close();
 });
 
+/** The same command twice, and two threads of one name, one of which is never seen to run on. */
+async function twice(t: Test): Promise<string> {
+  const dir = join(t.testdir(), "twice");
+  const writer = await TraceWriter.open({ dir, facts: { version: "1.2.3" } });
+  const now = Date.now();
+  writer.session(factsOf(1, "dap"));
+  const argv = ["sh", "-c", "echo 1"];
+  for (const id of [1, 2]) writer.trigger({ id, argv, at: now + id * 10, ended: now + id * 10 + 5, exit: 0 });
+  const named = (id: number): Hit["thread"] => ({ id, name: "worker" });
+  writer.hit(1, hit(1, now + 11, { thread: named(1), trigger: 1 }));
+  writer.hit(1, hit(2, now + 12, { thread: named(2), trigger: 1 }));
+  writer.hit(1, hit(3, now + 21, { thread: named(1), trigger: 2 }));
+  await writer.close();
+  return dir;
+}
+
+t.test(
+  "a command that ran twice is two requests, threads of one name are two, and no stop overlaps the next",
+  async (t) => {
+    const trace = await openTrace(await twice(t));
+    const story = await storyOf(trace);
+    t.strictSame(
+      story.requests.map(({ name, hits }) => [name, hits.map(({ number }) => number)]),
+      [
+        ["sh -c 'echo 1'", [1, 2]],
+        ["sh -c 'echo 1'", [3]],
+      ],
+    );
+    t.equal(story.hits[0]?.end, story.hits[2]?.hit.at, "its thread had run on when it stopped again");
+    const otlp = JSON.parse(toOtlp(story, "1")) as Spans;
+    const spans = otlp.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((each) => each.spans));
+    t.equal(new Set(spans.map((span) => span["traceId"])).size, 2);
+    const { traceEvents } = JSON.parse(toChrome(story)) as {
+      traceEvents: { ph: string; tid: number; pid: number; ts: number; dur: number; name: string }[];
+    };
+    t.equal(
+      traceEvents.filter(({ ph, name }) => ph === "M" && name === "thread_name").length,
+      4,
+      "two commands, two threads",
+    );
+    const slices = traceEvents.filter(({ ph }) => ph === "X");
+    for (const one of slices)
+      for (const other of slices)
+        t.ok(one === other || one.tid !== other.tid || one.ts + one.dur <= other.ts || other.ts + other.dur <= one.ts);
+    trace.close();
+  },
+);
+
 t.test("markdown: a parser sees the structure that was meant, whatever the program said", async (t) => {
   const trace = await openTrace(await recorded(t));
   const text = [...toMarkdown(await storyOf(trace), trace)].join("");
@@ -218,6 +277,10 @@ t.test("markdown: a parser sees the structure that was meant, whatever the progr
   t.notMatch(html, /<script|href="javascript:|<strong>|<em>/);
   t.match(html, "&lt;script&gt;alert(1)");
   t.match(text, "… 2 of 12", "what is cut is said");
+  // oxlint-disable-next-line no-control-regex -- they are what must not be there
+  t.notMatch(text, /[\u0000-\u0009\u000b-\u001f\u202e]/);
+  const said = html.replace(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)));
+  t.match(said, String.raw`c | \| \\| \x1b[31m\x202e <script>`, "every backslash and bar stands as it was");
   trace.close();
 });
 
@@ -235,7 +298,19 @@ t.test("the verb writes each form to a file of its owner alone, and never over a
     t.throws(() => run("--to", form, "-o", file), /is there already|Command failed/);
     t.equal(run("--to", form), execFileSync("cat", [file]).toString());
   }
-  t.match(run("--to", "markdown", "--service", "volume"), "# 1 breakpoint hits in 1 services");
+  t.match(run("--to", "markdown", "--service", "volume"), "# 1 breakpoint hit in 1 service\n");
+  t.match(run("--to", "markdown", "--service", "volume"), /^### 2\. volume/m);
+  t.match(run("--to", "markdown", "--since", "1h"), "# 0 breakpoint hits in 0 services");
+  for (const form of ["ndjson", "mcap", "pcapng"])
+    t.throws(() => run("--to", form, "--request", "x"), /--request/, `${form} cannot leave out by request`);
+  t.throws(() => run("--to", "mcap", "--since", "1s", "-o", join(t.testdirName, "x")), /--since/);
+  const of = (...args: string[]): number => run("--to", "ndjson", ...args).split("\n").length - 1;
+  t.equal(of("--until", "1h"), of());
+  t.ok(of("--since", "1h") < of());
+  t.strictSame(
+    readdirSync(t.testdirName).filter((name) => name.endsWith(".part")),
+    [],
+  );
   t.throws(() => run("--to", "chrome", "--service", "nova"), /DT_SERVICE_UNKNOWN/);
 });
 
@@ -253,6 +328,9 @@ t.test(
     writer.chunk(1, "debuggee", long.subarray(1000));
     writer.chunk(2, "debuggee", Buffer.from("103\t4\t<xml></xml>\n"));
     writer.chunk(3, "client", Buffer.from("where\n"));
+    writer.session(factsOf(4, "raw"));
+    writer.chunk(4, "client", Buffer.from("GET /v3/volumes HTTP/1.1\r\nHost: vm:8776\r\n\r\n"));
+    writer.chunk(4, "debuggee", Buffer.from("HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok"));
     writer.hit(1, hit(7, Date.now()));
     await writer.close();
     const trace = await openTrace(dir);
@@ -270,6 +348,8 @@ t.test(
       "frame.comment",
       "json.member",
       "_ws.malformed",
+      "http.request.uri",
+      "http.response.code",
     ];
     let output: string;
     try {
@@ -294,9 +374,46 @@ t.test(
     t.ok(Number(cut?.[1]) > 300_000 && Number(cut?.[2]) <= 262_144, "its whole length is told");
     t.match(of("api#2 debuggee"), [["api#2 debuggee", /\d+/, /\d+/, /data-text-lines/, /THREAD_CREATE/]]);
     t.match(of("api#3 client"), [["api#3 client", /\d+/, /\d+/, /data-text-lines/]]);
-    t.match(of("api#1 hits"), [["api#1 hits", /\d+/, /\d+/, /json/, /hit #7 api#1 breakpoint create \(api\.py:2\)/]]);
+    t.match(of("api#4 client"), [["api#4 client", /\d+/, /\d+/, /http/, /client/, "", "", "/v3/volumes"]]);
+    t.equal(of("api#4 debuggee")[0]?.[8], "202");
+    t.match(of("api#1 hits"), [["api#1 hits", /\d+/, /\d+/, /json/, /hit api#1:7 breakpoint create \(api\.py:2\)/]]);
   },
 );
+
+t.test("har: the same entries however the bytes came; hits of other services, with --service too", async (t) => {
+  const said: readonly (readonly ["client" | "debuggee", string])[] = [
+    ["client", "POST /a HTTP/1.1\r\nHost: vm\r\nContent-Length: 4\r\n\r\nbody"],
+    [
+      "debuggee",
+      "HTTP/1.1 200 OK\r\nX-Request-Id: req-12345678\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    ],
+    ["client", "GET /cut HTTP/1.1\r\nHost: vm\r\n\r\n"],
+    ["debuggee", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"],
+  ];
+  const base = t.testdir({});
+  const harOf = async (name: string, cut: number, ...args: string[]): Promise<Record<string, unknown>[]> => {
+    const dir = join(base, name);
+    const writer = await TraceWriter.open({ dir, facts: { version: "1.2.3" } });
+    writer.session({ ...factsOf(1, "raw"), service: "rest", name: "rest#1" });
+    writer.session(factsOf(2, "dap"));
+    for (const [side, text] of said)
+      for (let at = 0; at < text.length; at += cut) writer.chunk(1, side, Buffer.from(text.slice(at, at + cut)));
+    writer.hit(2, hit(1, Date.now() + 5000, { session: "api#2", correlated: { id: "req-12345678" } }));
+    await writer.close();
+    const env = { ...process.env, NODE_OPTIONS: "" };
+    const text = execFileSync(process.execPath, [program, "export", dir, "--to", "har", ...args], { env }).toString();
+    const { log } = JSON.parse(text) as { log: { entries: Record<string, unknown>[] } };
+    return log.entries.map(({ startedDateTime: _, time: __, timings: ___, ...rest }) => rest);
+  };
+  const whole = await harOf("whole", 1000, "--service", "rest");
+  t.equal(whole.length, 2);
+  t.strictSame(whole[0]?.["_debugHits"], [1]);
+  t.match(whole[1], { response: { comment: /cut off/, content: { text: "abc", size: 3 } } });
+  t.strictSame(await harOf("bytes", 1), whole);
+  t.strictSame(await harOf("sevens", 7), whole);
+  t.equal((await harOf("request", 1000, "--request", "req-1234")).length, 1);
+  t.strictSame(await harOf("other", 1000, "--service", "api"), []);
+});
 
 t.test(
   "har: valid by its schema; keep-alive, chunks, a HEAD, a cut-off answer, hits by request id and by time",

@@ -3,7 +3,8 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { matchesHost } from "../../src/transport/ssh-config-file.ts";
-import { parseDestination, resolveSshTarget, shellQuote, sshLine } from "../../src/transport/ssh-config.ts";
+import { shellQuote } from "../../protocol/shell.ts";
+import { parseDestination, resolveSshTarget, sshLine } from "../../src/transport/ssh-config.ts";
 import { codeOf } from "./vm.ts";
 
 const noSsh = "/nonexistent/ssh";

@@ -7,7 +7,8 @@
 // - Times are microseconds since the trace began. A stop without an end is as long as the trace goes on.
 // - Ids of processes and threads are counted here: those of the machines may collide.
 import { cutText, whereOf } from "../../../protocol/hit-summary.ts";
-import type { Story, StoryHit } from "./story.ts";
+import { commandLine } from "../../../protocol/shell.ts";
+import { endOf, type Story, type StoryHit } from "./story.ts";
 
 interface TraceEvent {
   readonly ph: "M" | "X" | "s" | "t" | "f";
@@ -32,33 +33,29 @@ export function toChrome(story: Story): string {
   const pids = new Map<string, number>();
   const tids = new Map<string, number>();
   const events: TraceEvent[] = [];
-  const last = Math.max(
-    started,
-    ...hits.map(({ hit, end }) => end ?? hit.at),
-    ...triggers.map(({ at, ended }) => ended ?? at),
-  );
+  const last = endOf(story);
   const at = (time: number): number => Math.max(0, Math.round((time - started) * 1000));
-  const place = (process: string, thread: string): { readonly pid: number; readonly tid: number } => {
+  const place = (process: string, key: string, thread: string): { readonly pid: number; readonly tid: number } => {
     const pid = pids.get(process) ?? pids.size + 1;
     if (!pids.has(process)) events.push({ ph: "M", name: "process_name", pid, tid: 0, args: { name: process } });
     pids.set(process, pid);
-    const key = `${process}\n${thread}`;
     const tid = tids.get(key) ?? tids.size + 1;
     if (!tids.has(key)) events.push({ ph: "M", name: "thread_name", pid, tid, args: { name: thread } });
     tids.set(key, tid);
     return { pid, tid };
   };
   const placeOf = ({ session, hit }: StoryHit) =>
-    place(session.service, `${session.name} ${hit.thread.name ?? hit.thread.id}`);
+    place(session.service, `${session.id} ${hit.thread.id}`, `${session.name} ${hit.thread.name ?? hit.thread.id}`);
+  const placeOfCommand = (id: number) => place(commands, `command ${id}`, `command ${id}`);
   for (const trigger of triggers) {
-    const name = trigger.argv.join(" ");
+    const name = commandLine(trigger.argv);
     const dur = Math.max(1, at(trigger.ended ?? last) - at(trigger.at));
     const args = { exit: trigger.exit ?? null, stdout: trigger.stdout ?? "", stderr: trigger.stderr ?? "" };
     events.push({
       ph: "X",
       name,
       cat,
-      ...place(commands, `command ${trigger.id}`),
+      ...placeOfCommand(trigger.id),
       ts: at(trigger.at),
       dur,
       args,
@@ -74,7 +71,7 @@ export function toChrome(story: Story): string {
   for (const [i, request] of requests.entries()) {
     const { trigger } = request;
     const steps = [
-      ...(trigger === undefined ? [] : [{ ...place(commands, `command ${trigger.id}`), ts: at(trigger.at) }]),
+      ...(trigger === undefined ? [] : [{ ...placeOfCommand(trigger.id), ts: at(trigger.at) }]),
       ...request.hits.map((each) => ({ ...placeOf(each), ts: at(each.hit.at) })),
     ];
     if (steps.length < 2) continue;

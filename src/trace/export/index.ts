@@ -4,4 +4,3 @@ export { toMarkdown } from "./markdown.ts";
 export { toOtlp } from "./otlp.ts";
 export { toPcapng } from "./pcapng.ts";
 export { storyOf } from "./story.ts";
-export type { StoryQuery } from "./story.ts";

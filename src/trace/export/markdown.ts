@@ -6,6 +6,7 @@
 // - What is cut is said, as in `show`.
 import { cutText, whereOf } from "../../../protocol/hit-summary.ts";
 import type { SnapshotFrame, SnapshotScope, SnapshotVariable } from "../../../protocol/hit.ts";
+import { commandLine } from "../../../protocol/shell.ts";
 import type { Trigger } from "../../../protocol/trigger.ts";
 import type { Trace } from "../reader.ts";
 import type { Story, StoryHit, StoryRequest } from "./story.ts";
@@ -19,7 +20,7 @@ const outputLength = 4000;
 export function* toMarkdown(story: Story, trace: Trace): Generator<string> {
   const { hits, requests, others } = story;
   const services = [...new Set(hits.map(({ session }) => session.service))];
-  yield `# ${hits.length} breakpoint hits in ${services.length} services\n\n`;
+  yield `# ${count(hits.length, "breakpoint hit")} in ${count(services.length, "service")}\n\n`;
   yield list([
     `recorded ${new Date(story.started).toISOString()} by debugtap ${escaped(trace.manifest?.version ?? "?")}`,
     `services: ${services.map((service) => escaped(service)).join(", ") || "none"}`,
@@ -44,7 +45,7 @@ function* requestText(request: StoryRequest, story: Story, trace: Trace): Genera
 function* triggerText({ argv, exit, signal, at: began, ended, stdout, stderr }: Trigger): Generator<string> {
   const how = exit === undefined ? (signal ?? "still running, or never started") : `exit ${exit}`;
   const took = ended === undefined ? "" : ` after ${((ended - began) / 1000).toFixed(1)} s`;
-  yield `Set off by this command: ${how}${took}.\n\n${fence(argv.join(" "), "sh")}`;
+  yield `Set off by this command: ${how}${took}.\n\n${fence(commandLine(argv), "sh")}`;
   for (const [label, output] of [
     ["Output", stdout],
     ["Errors", stderr],
@@ -90,7 +91,7 @@ function scopeText({ name, variables, cut }: SnapshotScope): string {
   if (variables.length === 0) return "";
   const rows = variables
     .slice(0, mostValues)
-    .map((each) => `| ${code(each.name)} | ${code(each.type ?? "")} | ${code(valueOf(each))} |`);
+    .map((each) => `| ${cell(each.name)} | ${cell(each.type ?? "")} | ${cell(valueOf(each))} |`);
   const more = variables.length > mostValues ? `\n… ${mostValues} of ${variables.length}\n` : "";
   const said = cut === undefined ? "" : `\n${cutText(cut, variables.length)}\n`;
   return `\n${escaped(name)}:\n\n| name | type | value |\n| --- | --- | --- |\n${rows.join("\n")}\n${more}${said}`;
@@ -116,24 +117,48 @@ function list(lines: readonly string[]): string {
 
 /** A fence that nothing in the text can close. */
 function fence(text: string, language: string): string {
-  const longest = Math.max(2, ...Array.from(text.matchAll(/`+/g), ([run]) => run.length));
-  const marks = "`".repeat(longest + 1);
-  return `${marks}${language}\n${text.replace(/\n$/, "")}\n${marks}\n\n`;
+  const marks = "`".repeat(Math.max(3, longestRun(text) + 1));
+  return `${marks}${language}\n${visible(text, /[\n\t]/).replace(/\n$/, "")}\n${marks}\n\n`;
 }
 
-/** Code within a line or a cell of a table: no line ends, and no bar that would end the cell. */
+/** Code within a line. */
 function code(text: string): string {
-  const plain = text
-    .replace(/[\r\n\t]+/g, " ")
-    .replaceAll("|", "\\|")
-    .trim();
+  const plain = oneLine(text);
   if (plain === "") return "";
-  const longest = Math.max(0, ...Array.from(plain.matchAll(/`+/g), ([run]) => run.length));
+  const longest = longestRun(plain);
   const marks = "`".repeat(longest + 1);
   const space = longest > 0 ? " " : "";
   return `${marks}${space}${plain}${space}${marks}`;
 }
 
+/** Code in a cell of a table. Readers differ on a bar with backslashes before it: so all that is no letter becomes an entity. */
+function cell(text: string): string {
+  if (!text.includes("|")) return code(text);
+  return `<code>${oneLine(text).replace(/[^\p{L}\p{N} ]/gu, (mark) => `&#${mark.codePointAt(0)};`)}</code>`;
+}
+
 function escaped(text: string): string {
-  return text.replace(/[\r\n\t]+/g, " ").replace(/[\\`*_{}[\]()#+!|<>~&-]/g, "\\$&");
+  return oneLine(text).replace(/[\\`*_{}[\]()#+!|<>~&-]/g, "\\$&");
+}
+
+function oneLine(text: string): string {
+  return visible(text.replace(/[\r\n\t]+/g, " ")).trim();
+}
+
+/** Control characters, and those that turn the direction of text, as `\x1b`. */
+function visible(text: string, allowed?: RegExp): string {
+  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (mark) =>
+    allowed?.test(mark) === true ? mark : `\\x${(mark.codePointAt(0) ?? 0).toString(16).padStart(2, "0")}`,
+  );
+}
+
+/** Of backticks. */
+function longestRun(text: string): number {
+  let longest = 0;
+  for (const [run] of text.matchAll(/`+/g)) longest = Math.max(longest, run.length);
+  return longest;
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

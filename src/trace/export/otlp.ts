@@ -5,12 +5,13 @@
 //
 // Rules
 // - Ids are hashes of what they name: the same trace gives the same spans. A request id that is a W3C traceparent, or 32 hex digits, is the
-//   trace's id, so that the spans join those of the service itself.
+//   trace's id, so that the spans join those of the service itself. A command is a trace of its own each time it ran.
 // - Times are nanoseconds as text; ids are hex; enums are numbers: as OTLP's JSON wants them.
 // - A stop that has no end ends with the last thing known.
 import { createHash } from "node:crypto";
 import { whereOf } from "../../../protocol/hit-summary.ts";
-import type { Story, StoryHit, StoryRequest } from "./story.ts";
+import { commandLine } from "../../../protocol/shell.ts";
+import { endOf, type Story, type StoryHit, type StoryRequest } from "./story.ts";
 
 const internal = 1;
 const server = 2;
@@ -38,17 +39,17 @@ interface Span {
 }
 
 export function toOtlp(story: Story, version: string): string {
-  const { requests, others, hits, triggers, started } = story;
-  const last = Math.max(
-    started,
-    ...hits.map(({ hit, end }) => end ?? hit.at),
-    ...triggers.map(({ at, ended }) => ended ?? at),
-  );
+  const { requests, others, started } = story;
+  const last = endOf(story);
   const byService = new Map<string, Span[]>();
-  const add = (service: string, span: Span): void =>
-    void byService.set(service, [...(byService.get(service) ?? []), span]);
+  const add = (service: string, span: Span): void => {
+    const spans = byService.get(service);
+    if (spans === undefined) byService.set(service, [span]);
+    else spans.push(span);
+  };
   for (const request of requests) {
-    const traceId = traceIdOf(request.name);
+    const { expression, name, trigger } = request;
+    const traceId = traceIdOf(expression === undefined ? `${started} command ${trigger?.id}` : name);
     const root = rootSpan(request, traceId, last);
     add("debugtap", root);
     for (const each of request.hits) add(each.session.service, stopSpan(each, traceId, root.spanId, last));
@@ -64,24 +65,24 @@ export function toOtlp(story: Story, version: string): string {
 }
 
 function rootSpan({ name, expression, trigger, hits }: StoryRequest, traceId: string, last: number): Span {
-  const starts = [...hits.map(({ hit }) => hit.at), ...(trigger === undefined ? [] : [trigger.at])];
-  const ends = [
-    ...hits.map(({ hit, end = last }) => Math.max(end, hit.at)),
-    ...(trigger === undefined ? [] : [trigger.ended ?? last]),
-  ];
+  let [start, end] = trigger === undefined ? [Infinity, 0] : [trigger.at, trigger.ended ?? last];
+  for (const each of hits) {
+    start = Math.min(start, each.hit.at);
+    end = Math.max(end, each.hit.at, each.end ?? last);
+  }
   const attributes = [
     text("debugtap.request", name),
     ...(expression === undefined ? [] : [text("debugtap.request.expression", expression)]),
-    ...(trigger === undefined ? [] : [text("process.command_line", trigger.argv.join(" "))]),
+    ...(trigger === undefined ? [] : [text("process.command_line", commandLine(trigger.argv))]),
     ...(trigger?.exit === undefined ? [] : [whole("process.exit.code", trigger.exit)]),
   ];
   return {
     traceId,
     spanId: spanIdOf(`root ${name} ${trigger?.id ?? ""}`),
-    name: trigger === undefined ? `request ${name}` : trigger.argv.join(" "),
+    name: trigger === undefined ? `request ${name}` : commandLine(trigger.argv),
     kind: server,
-    startTimeUnixNano: nanoseconds(Math.min(...starts)),
-    endTimeUnixNano: nanoseconds(Math.max(...ends)),
+    startTimeUnixNano: nanoseconds(start),
+    endTimeUnixNano: nanoseconds(end),
     attributes,
     status: { code: trigger?.exit === undefined || trigger.exit === 0 ? unset : failed },
   };

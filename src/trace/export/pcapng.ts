@@ -7,9 +7,9 @@
 //     12 dissector name · 20/21 IPv4 addresses · 0 end of tags
 //
 // Rules
-// - A DAP message is dissected as JSON, from its body; a pydevd line, and what is no message, as text.
+// - A DAP message is dissected as JSON, from its body; a session of wire `raw` that begins with a request as HTTP; the rest as text.
 // - Addresses are made up, since a session has none of its own on both sides: 10.0.0.N is the debuggee of session N, 10.1.0.N its client.
-// - A hit is a packet of its own, JSON, with the comment `hit #42 …`.
+// - A hit is a packet of its own, JSON, with the comment `hit cinder-api#1:3 …`, as `debugtap show TRACE` takes it.
 // - Wireshark takes packets of 262,144 bytes: of a longer one it has the beginning, and its whole length.
 import { summarizeHit } from "../../../protocol/hit-summary.ts";
 import { frameBody, type Side } from "../../../protocol/frame.ts";
@@ -20,6 +20,7 @@ import type { Trace, TraceHit, TraceMessage } from "../reader.ts";
 const upperPdu = 252;
 const mostData = 262_144 - 256;
 const encoder = new TextEncoder();
+const latin1 = new TextDecoder("latin1");
 const tags = { end: 0, dissector: 12, sourceAddress: 20, destinationAddress: 21 } as const;
 const options = { end: 0, comment: 1, name: 2, userApplication: 4, resolution: 9 } as const;
 
@@ -30,6 +31,7 @@ export async function* toPcapng(
 ): AsyncGenerator<Uint8Array> {
   yield sectionHeader(trace.manifest?.version ?? "");
   const interfaces = new Map<string, number>();
+  const http = new Map<number, boolean>();
   for await (const item of items) {
     const { session } = item;
     const side = "hit" in item ? "debuggee" : item.side;
@@ -40,7 +42,8 @@ export async function* toPcapng(
       interfaces.set(name, number);
       yield interfaceDescription(name);
     }
-    yield "hit" in item ? hitPacket(number, item) : messagePacket(number, item);
+    if (!("hit" in item) && !http.has(session.id)) http.set(session.id, isHttp(item));
+    yield "hit" in item ? hitPacket(number, item) : messagePacket(number, item, http.get(session.id) === true);
   }
 }
 
@@ -51,16 +54,26 @@ function hitPacket(number: number, { session, hit, time }: TraceHit): Uint8Array
     number,
     time,
     pdu("json", session, "debuggee", data),
-    `hit #${hit.number} ${session.name} ${reason} ${where}`,
+    `hit ${session.name}:${hit.number} ${reason} ${where}`,
   );
 }
 
-function messagePacket(number: number, { session, side, frame, bytes, time }: TraceMessage): Uint8Array {
+/** Whether the first bytes of a session are a request. */
+function isHttp({ session, bytes }: TraceMessage): boolean {
+  return session.wire === "raw" && /^[A-Z]{3,20} \S+ HTTP\/1\.[01]\r?\n/.test(latin1.decode(bytes?.subarray(0, 8192)));
+}
+
+function messagePacket(
+  number: number,
+  { session, side, frame, bytes, time }: TraceMessage,
+  inHttp: boolean,
+): Uint8Array {
   const isJson = frame?.kind === "header" && frameBody(frame)[0] === 123;
   const data = frame === undefined ? (bytes ?? new Uint8Array(0)) : isJson ? frameBody(frame) : frame.bytes;
   const said = frame === undefined ? undefined : describeFrame(frame, side, session.wire);
   const comment = said === undefined ? `${session.name} ${side}` : `${session.name} ${side}: ${said.summary}`;
-  return packet(number, time, pdu(isJson ? "json" : "data-text-lines", session, side, data), comment);
+  const dissector = isJson ? "json" : inHttp ? "http" : "data-text-lines";
+  return packet(number, time, pdu(dissector, session, side, data), comment);
 }
 
 function pdu(dissector: string, { id }: SessionFacts, side: Side, data: Uint8Array): Uint8Array {

@@ -2,22 +2,27 @@
 //
 // Rules
 // - A hit belongs to the request that its first correlated value names, else to the command that set it off, else to none.
-// - How long a thread stood is read from the wire: from its stop to the message by which it ran on. What never ran on has no end.
+// - A hit's number is that of `hits`: it counts the hits of the trace as they were captured, whichever of them are told.
+// - How long a thread stood is read from the wire: from its stop to the message by which it ran on, at most to its next stop.
+//   What never ran on has no end.
 // - Values are kept of the frame that the thread stopped in alone: a trace may have many hits.
 import type { Hit } from "../../../protocol/hit.ts";
+import { commandLine } from "../../../protocol/shell.ts";
 import { stopNames, Stops } from "../../../protocol/stops.ts";
 import type { Trigger } from "../../../protocol/trigger.ts";
 import type { SessionFacts } from "../../observer.ts";
 import type { Trace } from "../reader.ts";
 
 export interface StoryHit {
-  /** Counts the hits of the story, from 1. */
+  /** As `debugtap hits` numbers it. */
   readonly number: number;
   readonly session: SessionFacts;
   readonly hit: Hit;
   /** Epoch milliseconds at which its thread ran on. */
   readonly end?: number;
 }
+
+type BareHit = Omit<StoryHit, "end">;
 
 export interface StoryRequest {
   /** Of the correlated expression; absent: it is known by its trigger. */
@@ -44,38 +49,55 @@ export interface StoryQuery {
   readonly sessions?: ReadonlySet<number>;
   /** Only hits with a correlated value that begins so. */
   readonly request?: string;
+  /** Of their stops: epoch milliseconds, both inclusive. */
+  readonly since?: number;
+  readonly until?: number;
 }
 
-export async function storyOf(trace: Trace, { sessions, request }: StoryQuery = {}): Promise<Story> {
-  const found: Omit<StoryHit, "number">[] = [];
+export async function storyOf(trace: Trace, query: StoryQuery = {}): Promise<Story> {
+  const found: BareHit[] = [];
+  let number = trace.dropped?.hits ?? 0;
   for await (const { session, hit } of trace.hits()) {
-    if (sessions?.has(session.id) === false) continue;
-    if (request !== undefined && !Object.values(hit.correlated ?? {}).some((value) => value.startsWith(request)))
-      continue;
-    found.push({ session, hit: withTopValues(hit) });
+    number++;
+    if (isMeant(session, hit, query)) found.push({ number, session, hit: withTopValues(hit) });
   }
-  found.sort((a, b) => a.hit.at - b.hit.at);
-  const endOf = await resumes(trace, sessions);
-  const hits = found.map(({ session, hit }, i): StoryHit => {
-    const end = hit.reason === "log" ? hit.at : endOf(session.id, String(hit.thread.id), hit.at);
-    return { number: i + 1, session, hit, ...(end === undefined ? {} : { end }) };
+  found.sort((a, b) => a.hit.at - b.hit.at || a.number - b.number);
+  const ends = await endsOf(trace, found, query.sessions);
+  const hits = found.map((each, i): StoryHit => {
+    const end = each.hit.reason === "log" ? each.hit.at : ends[i];
+    return { ...each, ...(end === undefined ? {} : { end }) };
   });
   const triggers = await trace.triggers();
   return { started: trace.started, hits, triggers, ...grouped(hits, triggers) };
 }
 
+function isMeant(session: SessionFacts, hit: Hit, { sessions, request, since, until }: StoryQuery): boolean {
+  if (sessions?.has(session.id) === false) return false;
+  if (hit.at < (since ?? -Infinity) || hit.at > (until ?? Infinity)) return false;
+  return request === undefined || Object.values(hit.correlated ?? {}).some((value) => value.startsWith(request));
+}
+
+/** The last thing that is known of: epoch milliseconds. */
+export function endOf({ started, hits, triggers }: Story): number {
+  let last = started;
+  for (const { hit, end } of hits) last = Math.max(last, end ?? hit.at);
+  for (const { at, ended } of triggers) last = Math.max(last, ended ?? at);
+  return last;
+}
+
 function grouped(hits: readonly StoryHit[], triggers: readonly Trigger[]): Pick<Story, "requests" | "others"> {
+  const byId = new Map(triggers.map((trigger) => [trigger.id, trigger]));
   const requests = new Map<string, StoryRequest & { readonly hits: StoryHit[] }>();
   const others: StoryHit[] = [];
   for (const each of hits) {
     const [expression, value] = Object.entries(each.hit.correlated ?? {})[0] ?? [];
-    const trigger = triggers.find(({ id }) => id === each.hit.trigger);
+    const trigger = each.hit.trigger === undefined ? undefined : byId.get(each.hit.trigger);
     const key = value === undefined ? `command ${trigger?.id}` : `request ${value}`;
     if (value === undefined && trigger === undefined) others.push(each);
     else {
-      const known = requests.get(key) ?? {
+      const known: StoryRequest & { readonly hits: StoryHit[] } = requests.get(key) ?? {
         ...(expression === undefined ? {} : { expression }),
-        name: value ?? trigger?.argv.join(" ") ?? "",
+        name: value ?? commandLine(trigger?.argv ?? []),
         ...(trigger === undefined ? {} : { trigger }),
         hits: [],
       };
@@ -83,18 +105,50 @@ function grouped(hits: readonly StoryHit[], triggers: readonly Trigger[]): Pick<
       known.hits.push(each);
     }
   }
-  for (const trigger of triggers) {
-    const isKnown = [...requests.values()].some((each) => each.trigger?.id === trigger.id);
-    if (!isKnown) requests.set(`command ${trigger.id}`, { name: trigger.argv.join(" "), trigger, hits: [] });
-  }
+  const told = new Set(Array.from(requests.values(), ({ trigger }) => trigger?.id));
+  for (const trigger of triggers)
+    if (!told.has(trigger.id))
+      requests.set(`command ${trigger.id}`, { name: commandLine(trigger.argv), trigger, hits: [] });
   return { requests: [...requests.values()], others };
 }
 
-/** When threads ran on: the first time after a stop, of that session and thread. */
+/** Of each hit, when its thread ran on: at the first message after its stop that says so, or when it stopped again at the latest. */
+async function endsOf(
+  trace: Trace,
+  hits: readonly BareHit[],
+  sessions: ReadonlySet<number> | undefined,
+): Promise<readonly (number | undefined)[]> {
+  const resumed = await resumes(trace, sessions);
+  const nextStop = new Map<string, number>();
+  const ends: (number | undefined)[] = hits.map(() => undefined);
+  for (let i = hits.length - 1; i >= 0; i--) {
+    const each = hits[i];
+    if (each === undefined || each.hit.reason === "log") continue;
+    const { session, hit } = each;
+    const key = `${session.id} ${hit.thread.id}`;
+    const [ranOn, again] = [firstFrom(resumed.get(key) ?? [], hit.at), nextStop.get(key)];
+    if (ranOn !== undefined || again !== undefined) ends[i] = Math.min(ranOn ?? Infinity, again ?? Infinity);
+    nextStop.set(key, hit.at);
+  }
+  return ends;
+}
+
+/** The first of rising times that is not before this one. */
+function firstFrom(times: readonly number[], from: number): number | undefined {
+  let [low, high] = [0, times.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((times[middle] ?? 0) < from) low = middle + 1;
+    else high = middle;
+  }
+  return times[low];
+}
+
+/** When threads ran on, by session and thread, in order. */
 async function resumes(
   trace: Trace,
   sessions: ReadonlySet<number> | undefined,
-): Promise<(session: number, thread: string, at: number) => number | undefined> {
+): Promise<ReadonlyMap<string, readonly number[]>> {
   const times = new Map<string, number[]>();
   const stops = new Map<number, { readonly stops: Stops; now: number }>();
   const names = new Set([...stopNames("dap"), ...stopNames("pydevd")]);
@@ -107,7 +161,9 @@ async function resumes(
         now: time,
         stops: new Stops((thread) => {
           const key = `${session.id} ${thread}`;
-          times.set(key, [...(times.get(key) ?? []), made.now]);
+          const list = times.get(key);
+          if (list === undefined) times.set(key, [made.now]);
+          else list.push(made.now);
         }),
       };
       stops.set(session.id, (known = made));
@@ -115,7 +171,7 @@ async function resumes(
     known.now = time;
     known.stops.see(frame, time);
   }
-  return (session, thread, at) => times.get(`${session} ${thread}`)?.find((time) => time >= at);
+  return times;
 }
 
 const decoder = new TextDecoder("latin1");
