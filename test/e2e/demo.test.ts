@@ -1,6 +1,6 @@
 // `debugtap demo` as a user runs it: what it ends with, and that it leaves nothing behind, however it ends.
 import { execFile, spawn } from "node:child_process";
-import { chmod, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,12 +8,15 @@ import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import t, { type Test } from "tap";
+import type { Hit } from "../../protocol/hit.ts";
 import { parseHit } from "../../src/demo/hits.ts";
 import { freePorts } from "../../src/demo/ports.ts";
 import { RelayState } from "../../src/demo/relay-state.ts";
 import type { DemoService } from "../../src/demo/services.ts";
 import { Stage } from "../../src/demo/stage.ts";
 import { awaitHits } from "../../src/demo/verdict.ts";
+import { openTrace } from "../../src/trace/index.ts";
+import { allText, plain } from "../helpers/all-text.ts";
 import { program } from "../helpers/relay-process.ts";
 
 const run = promisify(execFile);
@@ -61,6 +64,15 @@ async function play(
   t.ok(ports.length >= 7, "the story names the ports");
   const running = await findRunning([tmp, vmDir()], ports);
   return { code, stdout, stderr, left: await readdir(tmp), running, tmp, vmDir: vmDir(), ports };
+}
+
+/** In the order of their stops. */
+async function hitsOf(dir: string): Promise<Hit[]> {
+  const trace = await openTrace(dir);
+  const hits: Hit[] = [];
+  for await (const { hit } of trace.hits()) hits.push(hit);
+  trace.close();
+  return hits.sort((a, b) => a.at - b.at);
 }
 
 /** Command lines with one of the words in them, and listeners on one of the ports. */
@@ -117,6 +129,40 @@ t.test("three services are stopped once each, in the order of the request", asyn
   t.equal(left.length, 1, `nothing else stays: ${left.join(" ")}`);
   t.same(running, []);
 });
+
+t.test(
+  "headless: three hits in causal order under one request id, and the token of its request is nowhere in the trace",
+  async (t) => {
+    const dir = await mkdtemp(join(tmpdir(), "debugtap-test-"));
+    t.teardown(() => rm(dir, { recursive: true, force: true }));
+    // The demo draws its token anew each time: a curl before curl writes down what it was given.
+    const asked = join(dir, "asked");
+    const { stdout: curl } = await run("sh", ["-c", "command -v curl"]);
+    await writeFile(join(dir, "curl"), `#!/bin/sh\nprintf '%s\\n' "$@" > '${asked}'\nexec ${curl.trim()} "$@"\n`, {
+      mode: 0o755,
+    });
+    const { stdout } = await run(
+      process.execPath,
+      [program, "demo", "--headless", "--json", "--trace", join(dir, "traces")],
+      {
+        env: { ...process.env, NODE_OPTIONS: "", PATH: `${dir}:${process.env["PATH"]}` },
+      },
+    );
+    const { trace }: { trace: string } = JSON.parse(stdout);
+    const token = /X-Auth-Token: (\S{20,})/.exec(await readFile(asked, "utf8"))?.[1] ?? "";
+    t.match(token, /^\w{20,}$/);
+    const hits = await hitsOf(trace);
+    t.strictSame(
+      hits.map(({ service }) => service),
+      ["cinder-api", "cinder-scheduler", "cinder-volume"],
+    );
+    t.equal(new Set(hits.map(({ correlated = {} }) => Object.values(correlated)[0])).size, 1);
+    t.match(Object.values(hits[0]?.correlated ?? {})[0], /^req-/);
+    const text = await allText(trace);
+    t.ok(text.includes("redacted"), "the header was there");
+    t.notOk(plain(text).includes(token), "but not its token");
+  },
+);
 
 t.test("Ctrl-C in the middle: everything is ended and removed", async (t) => {
   const { code, left, running, stdout } = await play(t, (line, { pid }) => {

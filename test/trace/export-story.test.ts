@@ -403,7 +403,8 @@ t.test("har: the same entries however the bytes came; hits of other services, wi
     const env = { ...process.env, NODE_OPTIONS: "" };
     const text = execFileSync(process.execPath, [program, "export", dir, "--to", "har", ...args], { env }).toString();
     const { log } = JSON.parse(text) as { log: { entries: Record<string, unknown>[] } };
-    return log.entries.map(({ startedDateTime: _, time: __, timings: ___, ...rest }) => rest);
+    const without = new Set(["startedDateTime", "time", "timings"]);
+    return log.entries.map((entry) => Object.fromEntries(Object.entries(entry).filter(([key]) => !without.has(key))));
   };
   const whole = await harOf("whole", 1000, "--service", "rest");
   t.equal(whole.length, 2);
