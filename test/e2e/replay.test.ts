@@ -1,7 +1,7 @@
 // A recorded demo, with every service and the VM gone, in ordinary IDEs: what they show is what was seen live.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { DebugClient } from "@vscode/debugadapter-testsupport";
@@ -12,6 +12,8 @@ import { program } from "../helpers/relay-process.ts";
 import { freePort } from "../helpers/sockets.ts";
 
 const env = { ...process.env, NODE_OPTIONS: "" };
+const walk = fileURLToPath(new URL("../../../test/fixtures/emacs/walk.el", import.meta.url));
+const services = fileURLToPath(new URL("../../../examples/services", import.meta.url));
 const scriptedIde = fileURLToPath(new URL("../../../examples/ide-pydevd.mjs", import.meta.url));
 
 interface Recorded {
@@ -171,6 +173,27 @@ t.test("the demo's trace, with all services gone, in two IDEs", async (t) => {
     const over = again.waitForEvent("terminated");
     t.equal(await replay.end("SIGINT"), 0);
     await over;
+  });
+
+  await t.test("Emacs with dap-mode walks through the hits in their files, to the last and back", async (t) => {
+    const port = await freePort();
+    // Where the sources are here: Emacs opens them.
+    const source = `${services}=${dirname(seen[0]?.file ?? "")}`;
+    const replay = startReplay(t, trace, "--listen", String(port), "--source", source);
+    await replay.next("listening");
+    const emacs = spawn("emacs", ["--batch", "-l", walk, String(port), "3"], {
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let [said, stderr] = ["", ""];
+    emacs.stdout.on("data", (text: Buffer) => (said += text.toString()));
+    emacs.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
+    emacs.on("error", (error) => t.fail(`apt-get install emacs-nox elpa-dap-mode: ${error.message}`));
+    const [code] = (await once(emacs, "close")) as [number | null];
+    t.equal(code, 0, `${stderr}${said}`);
+    const stops = seen.map((live) => `stop ${live.function} ${live.line} ${basename(live.file)}`);
+    t.strictSame(said.trimEnd().split("\n"), [...stops, stops[1], stops[0], "walked 5"]);
+    await replay.next("left");
   });
 
   await t.test("pydevd: a scripted debug server sees the same three hits", async (t) => {
