@@ -22,7 +22,7 @@ export function findValue([first, ...rest]: readonly Step[], { scopes = [] }: Sn
   return undefined;
 }
 
-function child(children: readonly SnapshotVariable[], step: Step): SnapshotVariable | undefined {
+export function child(children: readonly SnapshotVariable[], step: Step): SnapshotVariable | undefined {
   if (step.kind === "index") return children.find(({ name }) => indexOf(name) === step.at);
   const isName = ({ name }: SnapshotVariable): boolean => name === step.text;
   const isKey = ({ name }: SnapshotVariable): boolean => unquoted(name) === step.text;
