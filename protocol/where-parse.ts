@@ -69,6 +69,11 @@ const synonyms = new Map([
 const tokenShape =
   /\s*(?:([\p{ID_Start}_$][\p{ID_Continue}$]*)|(0[xX][0-9a-fA-F]+|\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)|('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(==|!=|<=|>=|&&|\|\||\/\/|[<>()[\],.!+*/%-]))/suy;
 
+/** Whether a word is no name of a variable here. */
+export function isReserved(word: string): boolean {
+  return reserved.has(word);
+}
+
 /** Throws DT_USAGE with the place that is wrong. */
 export function parseWhere(text: string): Condition {
   return new Parser(text).all();

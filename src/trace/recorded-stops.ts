@@ -5,6 +5,7 @@
 // - Opening reads no snapshot: only numbers in columns, and each text of them once.
 import type { Hit } from "../../protocol/hit.ts";
 import { nothingAsked, type Asked, type Recording, type Stop } from "../../protocol/replay-recording.ts";
+import { firstAfter } from "../../protocol/replay-walk.ts";
 import { askedAt } from "./asked.ts";
 import type { NumberColumn } from "./hit-columns.ts";
 import type { HitFilter } from "./hit-filter.ts";
@@ -27,7 +28,11 @@ export async function recordedStops(
 ): Promise<RecordedStops> {
   const index = await HitIndex.open(trace, onProgress);
   const numbers = inOrder(index, await index.find(filter));
-  const { files, functions, threads, threadOf } = listsOf(index, numbers);
+  const isLog = Uint8Array.from(numbers, (number) => {
+    const { columns, place } = index.at(number);
+    return columns.textAt("reason", place) === "log" ? 1 : 0;
+  });
+  const { files, functions, threads, threadOf } = listsOf(index, numbers, isLog);
   const names = threadNames(threads.map(([first = 0]) => stopOf(index, numbers[first] ?? 0)));
   const hits = new Kept<Hit | undefined>(mostKept, async (place) => {
     for await (const { hit } of index.read([numbers[place] ?? 0]))
@@ -38,13 +43,10 @@ export async function recordedStops(
     const { columns, place: at } = index.at(numbers[place] ?? 0);
     return columns.numbers(name)[at] ?? 0;
   };
-  const isLog = Uint8Array.from(numbers, (number) => {
-    const { columns, place } = index.at(number);
-    return columns.textAt("reason", place) === "log" ? 1 : 0;
-  });
   const asked = new Kept<Asked>(mostKept, async (place) => {
     const hit = await hits.get(place);
-    const next = threads[threadOf[place] ?? 0]?.find((other) => other > place);
+    const places = threads[threadOf[place] ?? 0] ?? [];
+    const next = places[firstAfter(places, place)];
     return hit === undefined
       ? nothingAsked
       : askedAt(trace, column("session", place), hit, next === undefined ? undefined : timeOf(next));
@@ -109,7 +111,7 @@ function timeAt(index: HitIndex, number: number): number {
   return columns.at[place] ?? 0;
 }
 
-function listsOf(index: HitIndex, numbers: Uint32Array) {
+function listsOf(index: HitIndex, numbers: Uint32Array, isLog: Uint8Array) {
   const files = new Map<string, Map<number, number[]>>();
   const functions = new Map<string, number[]>();
   const threads: number[][] = [];
@@ -125,6 +127,7 @@ function listsOf(index: HitIndex, numbers: Uint32Array) {
     }
     threads[thread]?.push(place);
     threadOf[place] = thread;
+    if (isLog[place] === 1) continue;
     const [file, line, name] = [
       columns.textAt("file", at),
       columns.numbers("line")[at] ?? 0,
