@@ -29,6 +29,7 @@ const verbs: readonly Verb[] = [
   ["down", running, async () => (await import("./down.ts")).downCommand()],
   ["hits", reading, async () => (await import("./hits.ts")).hitsCommand()],
   ["show", reading, async () => (await import("./show.ts")).showCommand()],
+  ["diff", reading, async () => (await import("./diff.ts")).diffCommand()],
   ["export", reading, async () => (await import("./export.ts")).exportCommand()],
 ];
 
