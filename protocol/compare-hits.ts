@@ -9,7 +9,7 @@
 import { align } from "./compare-align.ts";
 import type { Renaming } from "./compare-renaming.ts";
 import { compareScopes, type ValueComparison, type ValueDifference } from "./compare-values.ts";
-import type { WordContext } from "./compare-words.ts";
+import { contextOf } from "./compare-words.ts";
 import { whereOf } from "./hit-summary.ts";
 import type { Hit, SnapshotFrame, SnapshotVariable } from "./hit.ts";
 
@@ -108,12 +108,6 @@ export function compareHits(a: Hit, b: Hit, comparison: HitComparison): HitDiffe
   const rank = ({ watched, frame, within }: FrameValueDifference): number =>
     (watched ? 0 : 1e6) + frame * 1e3 + within.length;
   return { stack, values: found.sort((one, other) => rank(one) - rank(other)), hidden, cut: to.cut };
-}
-
-function contextOf({ at, process, correlated = {} }: Hit): WordContext {
-  const [request] = Object.values(correlated);
-  const pid = /^pid (\d+)/.exec(process ?? "")?.[1];
-  return { at, ...(pid === undefined ? {} : { pid }), ...(request === undefined ? {} : { request }) };
 }
 
 /** What is said of the hit as a whole, as values. */

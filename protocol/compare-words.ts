@@ -8,6 +8,8 @@
 //   Any other number is a value: 40000 is no port, and 2030-01-01 no time of this run.
 // - debugpy cuts texts within collections in their middle, `<app.Thi...a1f0c3d20>`: the end of an address or of a time is one too.
 
+import type { Hit } from "./hit.ts";
+
 /** `time` differs always, so that equal ones mean nothing; of the others equal words are the same thing. */
 export type WordKind = "address" | "id" | "number" | "port" | "secret" | "time";
 
@@ -30,6 +32,12 @@ export interface WordContext {
   readonly pid?: string;
   /** The first correlated value. */
   readonly request?: string;
+}
+
+export function contextOf({ at, process, correlated = {} }: Pick<Hit, "at" | "process" | "correlated">): WordContext {
+  const [request] = Object.values(correlated);
+  const pid = /^pid (\d+)/.exec(process ?? "")?.[1];
+  return { at, ...(pid === undefined ? {} : { pid }), ...(request === undefined ? {} : { request }) };
 }
 
 const marks: Readonly<Record<WordKind, string>> = {

@@ -28,6 +28,25 @@ export function meets(condition: Condition, frame: SnapshotFrame | undefined): T
   return truth(condition, frame ?? { name: "" });
 }
 
+/** What an expression has at a hit, as text; undefined: it was not captured, or cannot be said. */
+export function valueText(condition: Condition, frame: SnapshotFrame | undefined): string | undefined {
+  const value = evaluate(condition, frame ?? { name: "" });
+  switch (value?.kind) {
+    case undefined:
+      return undefined;
+    case "none":
+      return "None";
+    case "number":
+      return condition.kind === "path" ? findValue(condition.steps, frame ?? { name: "" })?.value : String(value.value);
+    case "string":
+      return value.cut ? `${JSON.stringify(value.text)} …` : JSON.stringify(value.text);
+    case "list":
+      return undefined;
+    case "object":
+      return value.variable.value;
+  }
+}
+
 function truth(condition: Condition, frame: SnapshotFrame): Truth {
   switch (condition.kind) {
     case "and":
