@@ -15,7 +15,7 @@ const mostEdits = 1500;
 export function align(a: number, b: number, same: (a: number, b: number) => boolean, edits = mostEdits): Aligned {
   let begin = 0;
   while (begin < a && begin < b && same(begin, begin)) begin++;
-  const head = Array.from({ length: begin }, (_, i) => [i, i] as const);
+  const head: Aligned = Array.from({ length: begin }, (_, i) => [i, i] as const);
   if (begin === a && begin === b) return head;
   const [ours, theirs] = [range(begin, a), range(begin, b)];
   const changes = diffArrays(ours, theirs, { comparator: same, maxEditLength: edits });
@@ -23,7 +23,7 @@ export function align(a: number, b: number, same: (a: number, b: number) => bool
     changes === undefined
       ? [...ours.map((i) => [i, undefined] as const), ...theirs.map((j) => [undefined, j] as const)]
       : fromChanges(changes, begin);
-  return head.concat(rest as typeof head);
+  return head.concat(rest);
 }
 
 /** By equal keys. Takes time that grows with the length but for a constant part. */

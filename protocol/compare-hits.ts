@@ -96,8 +96,7 @@ export function compareHits(a: Hit, b: Hit, comparison: HitComparison): HitDiffe
       });
       continue;
     }
-    if (i !== 0 && comparison.lineOf(one, other) !== other.line)
-      stack.push({ a: whereOf(one), b: whereOf(other) });
+    if (i !== 0 && comparison.lineOf(one, other) !== other.line) stack.push({ a: whereOf(one), b: whereOf(other) });
     if (one.scopes === undefined || other.scopes === undefined) {
       if (one.scopes !== other.scopes) to.cut++;
       continue;
@@ -137,9 +136,7 @@ function framePairs(
   const [ours, theirs] = [a.snapshot.frames, b.snapshot.frames];
   const same = (i: number, j: number): boolean => {
     const [one, other] = [ours[i], theirs[j]];
-    return (
-      one?.name === other?.name && (one?.path === undefined ? undefined : fileOf(one.path)) === other?.path
-    );
+    return one?.name === other?.name && (one?.path === undefined ? undefined : fileOf(one.path)) === other?.path;
   };
   const pairs = align(ours.length, theirs.length, same);
   // What the limit left out of one stands below in the other.

@@ -14,7 +14,7 @@ export type LineMap = (line: number, fn: string) => number;
 const mostEdits = 5000;
 
 export function lineMap(a: string, b: string): LineMap {
-  const [from, to] = [a, b].map((text) => text.split(/\r\n?|\n/)) as [string[], string[]];
+  const [from, to] = [a.split(/\r\n?|\n/), b.split(/\r\n?|\n/)];
   const changes = diffArrays(from, to, { maxEditLength: mostEdits });
   if (changes === undefined) return (line) => line;
   const lines = new Uint32Array(from.length + 1);

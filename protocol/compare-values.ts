@@ -86,7 +86,7 @@ class Walk {
     if (a.failed !== b.failed) return this.#tell(within, path, { a: a.value, b: b.value });
     const [ours, theirs] = [listOf(a), listOf(b)];
     if (ours === undefined || theirs === undefined) {
-      if ((a.cut === undefined) !== (b.cut === undefined)) this.#to.cut++;
+      if (isPart(a) !== isPart(b)) this.#to.cut++;
       return this.#texts(a, b, within, path);
     }
     if (ours.variables.length + theirs.variables.length === 0) return this.#texts(a, b, within, path);
@@ -99,13 +99,17 @@ class Walk {
   }
 
   #texts(a: SnapshotVariable, b: SnapshotVariable, within: readonly string[], path: string): boolean {
-    const cut = [a, b].map((each) => each.cut?.by === "string") as [boolean, boolean];
+    const cut = [a.cut?.by === "string", b.cut?.by === "string"] as const;
     if (a.value === b.value && !/\d/.test(a.value)) return false;
     if (sets.test(a.type ?? "")) return this.#sets(a, b, within, path);
     if (cut[0] || cut[1]) return this.#parts(a, b, cut, within, path);
     const [ours, theirs] = [this.#wordsOf(a, "a"), this.#wordsOf(b, "b")];
     if (this.#to.renaming.same(ours, theirs)) return false;
-    return this.#tell(within, path, { a: a.value, b: b.value, ...(ours.shape === theirs.shape ? { renamed: true } : {}) });
+    return this.#tell(within, path, {
+      a: a.value,
+      b: b.value,
+      ...(ours.shape === theirs.shape ? { renamed: true } : {}),
+    });
   }
 
   /** Of which at least one is a beginning. */
@@ -162,11 +166,7 @@ class Walk {
     return wordsOf(value, this.#to[side], unquoted(name) ?? name);
   }
 
-  #tell(
-    within: readonly string[],
-    path: string,
-    values: Pick<ValueDifference, "a" | "b" | "types" | "renamed">,
-  ): true {
+  #tell(within: readonly string[], path: string, values: Pick<ValueDifference, "a" | "b" | "types" | "renamed">): true {
     this.#to.found.push({ scope: this.#scope, path, within, ...values });
     return true;
   }

@@ -101,7 +101,11 @@ class Match {
   constructor(expected: readonly ExpectedHit[], hits: readonly Hit[]) {
     this.#expected = expected;
     this.#hits = hits;
-    [this.#held, this.#failed, this.#tooMany] = [expected.map(() => []), expected.map(() => []), expected.map(() => [])];
+    [this.#held, this.#failed, this.#tooMany] = [
+      expected.map(() => []),
+      expected.map(() => []),
+      expected.map(() => []),
+    ];
     this.#taken = new Int32Array(hits.length).fill(-1);
   }
 
@@ -130,7 +134,9 @@ class Match {
   }
 
   inAnyOrder(): void {
-    const bySize = Array.from(this.#expected.keys()).sort((a, b) => sizeOf(this.#expected[b]) - sizeOf(this.#expected[a]));
+    const bySize = Array.from(this.#expected.keys()).sort(
+      (a, b) => sizeOf(this.#expected[b]) - sizeOf(this.#expected[a]),
+    );
     const [holding, meaning] = [this.#hitsOf("held"), this.#hitsOf("meant")];
     let steps = mostSteps;
     /** Takes a hit for an expectation, if need be one that another can do without. */

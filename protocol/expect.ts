@@ -86,7 +86,7 @@ export function valueFailures({ values, where }: ExpectedHit, { snapshot }: Hit)
 
 /** `create (api.py:12)` in the words of the expectation. */
 export function expectedText({ service, file, line, function: fn, reason, request }: ExpectedHit): string {
-  const place = [file, line === undefined ? undefined : String(line)].filter((part) => part !== undefined).join(":");
+  const place = [file, line].filter((part) => part !== undefined).join(typeof line === "string" ? ": " : ":");
   const parts = [
     service,
     fn === undefined ? place : place === "" ? fn : `${fn} (${place})`,

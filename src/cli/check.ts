@@ -5,6 +5,7 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import { expectedText, type Expectation } from "../../protocol/expect.ts";
 import type { CheckResult, Failure } from "../expect/check.ts";
 import type { Trace } from "../trace/index.ts";
+import { placeOf } from "./diff-lines.ts";
 import { failureLine, resultLine } from "./check-lines.ts";
 import { printJson, printLine } from "./output.ts";
 import { hasColor } from "./paint.ts";
@@ -124,10 +125,16 @@ function failureJson(failure: Failure, { hits }: Expectation): Record<string, un
     type: kind,
     ...rest,
     ...(one === undefined ? {} : { expectation: expectedText(one) }),
-    ...("hit" in failure ? { hit: failure.hit.number } : {}),
+    ...("hit" in failure ? { hit: failure.hit.number, place: placeOf(failure.hit) } : {}),
   };
 }
 
 function sums({ failures, hits, extra }: CheckResult, expectation: Expectation): Record<string, unknown> {
-  return { passed: failures.length === 0, expectations: expectation.hits.length, hits, failures: failures.length, extra };
+  return {
+    passed: failures.length === 0,
+    expectations: expectation.hits.length,
+    hits,
+    failures: failures.length,
+    extra,
+  };
 }

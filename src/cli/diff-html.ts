@@ -30,18 +30,25 @@ export interface DiffPage {
 /** The page in pieces. */
 export function* diffHtml({ dirs, comparison }: DiffPage): Generator<string> {
   const { hits, changed, onlyA, onlyB, first, variables, changedCount } = comparison;
-  yield `<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>debugtap diff</title>\n`;
-  yield `<meta name="viewport" content="width=device-width">\n`;
-  yield `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">\n`;
+  yield `<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n<title>debugtap diff</title>\n`;
+  yield `<meta name="viewport" content="width=device-width" />\n`;
+  yield `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />\n`;
   yield `<style>${style}</style>\n</head>\n<body>\n<h1>${escape(sumText(comparison))}</h1>\n<dl>`;
   for (const [i, side] of (["A", "B"] as const).entries())
     yield `<dt>${side}</dt><dd>${escape(dirs[i] ?? "")} <small>${hits[i] ?? 0} hits</small></dd>`;
-  yield `</dl>\n${notes(comparison).map((note) => `<p class="dim">${escape(note)}</p>\n`).join("")}`;
+  yield `</dl>\n${notes(comparison)
+    .map((note) => `<p class="dim">${escape(note)}</p>\n`)
+    .join("")}`;
   if (first !== undefined) {
     yield "<h2>The first difference</h2>\n";
-    yield "values" in first ? changedPart(first) : `<ul>${"a" in first ? onlyPart("a", first.a) : onlyPart("b", first.b)}</ul>\n`;
+    yield "values" in first
+      ? changedPart(first)
+      : `<ul>${"a" in first ? onlyPart("a", first.a) : onlyPart("b", first.b)}</ul>\n`;
   }
-  for (const [side, rows] of [["a", onlyA], ["b", onlyB]] as const) {
+  for (const [side, rows] of [
+    ["a", onlyA],
+    ["b", onlyB],
+  ] as const) {
     if (rows.length === 0) continue;
     yield `<h2>Only in ${side.toUpperCase()}: ${rows.length}</h2>\n<ul>`;
     for (const row of rows.slice(0, mostOnly)) yield onlyPart(side, row);
@@ -91,6 +98,12 @@ function onlyPart(side: "a" | "b", row: HitRow): string {
 
 /** Text for a place between tags or within quotes; without control characters. */
 function escape(text: string): string {
-  const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  const entities: Readonly<Record<string, string>> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
   return clean(text).replace(/[&<>"']/g, (char) => entities[char] ?? char);
 }

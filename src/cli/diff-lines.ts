@@ -41,7 +41,10 @@ export function* diffLines({ dirs, comparison, count, color }: DiffLinesOptions)
   }
   const others = (rows: readonly HitRow[]): readonly HitRow[] =>
     rows.filter((row) => first === undefined || "values" in first || row !== ("a" in first ? first.a : first.b));
-  for (const [side, rows] of [["A", others(onlyA)], ["B", others(onlyB)]] as const) {
+  for (const [side, rows] of [
+    ["A", others(onlyA)],
+    ["B", others(onlyB)],
+  ] as const) {
     if (rows.length > 0) yield "";
     for (const row of rows.slice(0, mostOnly)) yield onlyLine(side, row, paint);
     if (rows.length > mostOnly) yield paint.dim(`… ${rows.length - mostOnly} more only in ${side}`);
@@ -64,12 +67,15 @@ function* changedLines({ a, b, stack, values }: ChangedHit, paint: Paint): Gener
   let frame = 0;
   for (const each of values.slice(0, mostValues)) {
     if (each.frame > 0 && each.frame !== frame)
-      yield paint.dim(`  in ${clean(whereOf({ name: each.function, ...(each.file === undefined ? {} : { path: each.file }) }))}`);
+      yield paint.dim(
+        `  in ${clean(whereOf({ name: each.function, ...(each.file === undefined ? {} : { path: each.file }) }))}`,
+      );
     frame = each.frame;
     const [ours, theirs] = excerpts(each.a ?? "", each.b ?? "");
     const name = (type: string | undefined): string => clean(type === undefined ? each.path : `${each.path}: ${type}`);
     const note = each.renamed ? `  ${paint.dim("(another thing than elsewhere)")}` : "";
-    if (each.a !== undefined) yield `${paint.red(`  - ${name(each.types?.[0])} = ${ours}`)}${each.b === undefined ? note : ""}`;
+    if (each.a !== undefined)
+      yield `${paint.red(`  - ${name(each.types?.[0])} = ${ours}`)}${each.b === undefined ? note : ""}`;
     if (each.b !== undefined) yield `${paint.green(`  + ${name(each.types?.[1])} = ${theirs}`)}${note}`;
   }
   if (values.length > mostValues) yield paint.dim(`  … ${values.length - mostValues} more values`);
@@ -82,7 +88,8 @@ function* restLines({ changedCount, variables }: Comparison, count: number, pain
   yield `… ${changedCount - count} more hits differ. In all of them, by variable:`;
   for (const { path, function: fn, file, hits } of variables.slice(0, mostVariables))
     yield `  ${String(hits).padStart(6)}  ${paint.cyan(clean(path))}  ${paint.dim(clean(whereOf({ name: fn, ...(file === undefined ? {} : { path: file }) })))}`;
-  if (variables.length > mostVariables) yield paint.dim(`          … ${variables.length - mostVariables} more variables`);
+  if (variables.length > mostVariables)
+    yield paint.dim(`          … ${variables.length - mostVariables} more variables`);
 }
 
 function* sumLines(comparison: Comparison, paint: Paint): Generator<string> {

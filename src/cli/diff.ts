@@ -104,13 +104,25 @@ function selected(traces: readonly Trace[], { session, service }: Options): Comp
   const check = (names: readonly string[], has: readonly string[], what: "session" | "service"): void => {
     const unknown = names.find((name) => !has.includes(name));
     if (unknown === undefined) return;
-    throw new DebugtapError(what === "session" ? "DT_USAGE" : "DT_SERVICE_UNKNOWN", `no trace has a ${what} ${unknown}`, {
-      why: `they have ${[...new Set(has)].slice(0, 20).join(", ")}`,
-      ...(has[0] === undefined ? {} : { fix: `--${what} ${has[0]}` }),
-    });
+    throw new DebugtapError(
+      what === "session" ? "DT_USAGE" : "DT_SERVICE_UNKNOWN",
+      `no trace has a ${what} ${unknown}`,
+      {
+        why: `they have ${[...new Set(has)].slice(0, 20).join(", ")}`,
+        ...(has[0] === undefined ? {} : { fix: `--${what} ${has[0]}` }),
+      },
+    );
   };
-  check(session ?? [], known.map(({ name }) => name), "session");
-  check(service ?? [], known.map((facts) => facts.service), "service");
+  check(
+    session ?? [],
+    known.map(({ name }) => name),
+    "session",
+  );
+  check(
+    service ?? [],
+    known.map((facts) => facts.service),
+    "service",
+  );
   return {
     onProgress: tellIndexing(),
     ...(session === undefined ? {} : { sessions: new Set(session) }),

@@ -20,8 +20,7 @@ export function toJunit(
   const cases = expectation.hits.map((_, place) =>
     caseOf(nameOf(place + 1, expectation), byNumber.get(place + 1) ?? [], expectation, name),
   );
-  if (expectation.extra === "refuse")
-    cases.push(caseOf("no other hits", byNumber.get(0) ?? [], expectation, name));
+  if (expectation.extra === "refuse") cases.push(caseOf("no other hits", byNumber.get(0) ?? [], expectation, name));
   const counts = `tests="${cases.length}" failures="${byNumber.size}" errors="0" skipped="0" time="0"`;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -46,14 +45,11 @@ function caseOf(name: string, failures: readonly Failure[], expectation: Expecta
   ].join("\n");
 }
 
-/** Characters that XML cannot have at all are shown by their number. */
+/** Characters that XML cannot have at all are shown by their number; half a pair of surrogates is none. */
 function escape(text: string): string {
   const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-  return (
-    text
-      .toWellFormed()
-      // oxlint-disable-next-line no-control-regex -- they are what must go
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]/g, (char) => `\\x${char.charCodeAt(0).toString(16)}`)
-      .replace(/[&<>"]/g, (char) => entities[char] ?? char)
-  );
+  return text
+    .replace(/(?![\t\n\r])\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16)}`)
+    .replace(/[\ud800-\udfff\ufffe\uffff]/gu, "\ufffd")
+    .replace(/[&<>"]/g, (char) => entities[char] ?? char);
 }

@@ -2,7 +2,13 @@
 //
 // Rules
 // - Hits are read through, and only what expectations mean them is kept; those with values that do not hold are read once more, to say which.
-import { isMeant, valueFailures, type Expectation, type ExpectedHit, type ValueFailure } from "../../protocol/expect.ts";
+import {
+  isMeant,
+  valueFailures,
+  type Expectation,
+  type ExpectedHit,
+  type ValueFailure,
+} from "../../protocol/expect.ts";
 import { matchHits, type SeenHit } from "../../protocol/expect-match.ts";
 import type { Hit } from "../../protocol/hit.ts";
 import { rowOf, type HitRow, type Trace } from "../trace/index.ts";
@@ -31,22 +37,23 @@ export async function checkTrace(trace: Trace, expectation: Expectation): Promis
   const { hits: expected, extra } = expectation;
   const seen = await seenHits(trace, expected);
   const matched = matchHits(expectation, seen);
-  const rowAt = (at: number): HitRow => (seen[at] as Seen).row;
   const wrong = new Map<number, number>();
-  for (const [place, hits] of matched.failed.entries()) for (const at of hits) wrong.set(rowAt(at).number, place);
+  const rowsAt = (places: readonly number[] = []): HitRow[] =>
+    places.flatMap((at) => {
+      const hit = seen[at];
+      return hit === undefined ? [] : [hit.row];
+    });
+  for (const [place, hits] of matched.failed.entries()) for (const { number } of rowsAt(hits)) wrong.set(number, place);
   const values = await failuresOf(trace, expected, wrong);
   const failures: Failure[] = [];
   for (const [place, { times }] of expected.entries()) {
     const number = place + 1;
-    const [held, failed] = [matched.held[place]?.length ?? 0, matched.failed[place] ?? []];
-    for (const at of failed) {
-      const hit = rowAt(at);
-      failures.push({ kind: "value", number, hit, values: values.get(hit.number) ?? [] });
-    }
+    const [held, failed] = [matched.held[place]?.length ?? 0, rowsAt(matched.failed[place])];
+    for (const hit of failed) failures.push({ kind: "value", number, hit, values: values.get(hit.number) ?? [] });
     if (held + failed.length < times.least) failures.push({ kind: "missing", number, found: held + failed.length });
-    for (const at of matched.tooMany[place] ?? []) failures.push({ kind: "too-many", number, hit: rowAt(at) });
+    for (const hit of rowsAt(matched.tooMany[place])) failures.push({ kind: "too-many", number, hit });
   }
-  if (extra === "refuse") for (const at of matched.extra) failures.push({ kind: "extra", hit: rowAt(at) });
+  if (extra === "refuse") for (const hit of rowsAt(matched.extra)) failures.push({ kind: "extra", hit });
   return { hits: seen.length, failures, extra: extra === "refuse" ? 0 : matched.extra.length };
 }
 

@@ -30,7 +30,9 @@ const mostHits = 1_000_000;
 
 const text = (what: string) => z.string({ error: what }).min(1, { error: what }).optional();
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-const value = z.union([scalar, z.array(scalar)], { error: "a value is text, a number, true, false, null, or a list of these" });
+const value = z.union([scalar, z.array(scalar)], {
+  error: "a value is text, a number, true, false, null, or a list of these",
+});
 
 const hitSchema = z.strictObject(
   {
@@ -98,7 +100,7 @@ function entryOf({ values, where, times, ...selects }: ExpectedHit): Record<stri
 }
 
 function read(entry: Entry, path: Path, source: ConfigSource, problems: Problem[]): ExpectedHit {
-  const { values = {}, where, times, request, ...selects } = entry;
+  const { service, file, line, function: fn, reason, request, values = {}, where, times } = entry;
   const found: ExpectedValue[] = [];
   for (const [name, value] of Object.entries(values)) {
     const at = [...path, "values", name];
@@ -106,19 +108,29 @@ function read(entry: Entry, path: Path, source: ConfigSource, problems: Problem[
     if (expression === undefined) continue;
     const numbers = [value].flat().filter((each) => typeof each === "number");
     if (expression.kind !== "path" && expression.kind !== "len")
-      problems.push({ offset: source.offsetOfKey(at), text: `\`${name}\` is no value but a condition: write it as \`where\`` });
+      problems.push({
+        offset: source.offsetOfKey(at),
+        text: `\`${name}\` is no value but a condition: write it as \`where\``,
+      });
     else if (numbers.some((each) => !Number.isFinite(each) || (Number.isInteger(each) && !Number.isSafeInteger(each))))
-      problems.push({ offset: source.offsetOf(at), text: `this number is not exact here: write it as \`where: ${name} == …\`` });
+      problems.push({
+        offset: source.offsetOf(at),
+        text: `this number is not exact here: write it as \`where: ${name} == …\``,
+      });
     else found.push({ name, expression, value });
   }
   const judged = where === undefined ? undefined : condition(where, source.offsetOf([...path, "where"]), problems);
   return {
-    ...(Object.fromEntries(Object.entries(selects).filter(([, value]) => value !== undefined)) as typeof selects),
+    ...(service === undefined ? {} : { service }),
+    ...(file === undefined ? {} : { file }),
+    ...(line === undefined ? {} : { line }),
+    ...(fn === undefined ? {} : { function: fn }),
+    ...(reason === undefined ? {} : { reason }),
     ...(request === undefined ? {} : { request: String(request) }),
     values: found,
     ...(where === undefined || judged === undefined ? {} : { where: { text: where, condition: judged } }),
     times: timesOf(times, source.offsetOf([...path, "times"]), problems),
-  } as ExpectedHit;
+  };
 }
 
 function condition(text: string, offset: number, problems: Problem[]): Condition | undefined {

@@ -3,10 +3,17 @@
 // Rules
 // - Ids, addresses, times, masked secrets and the like are left out: compare-words.ts says which they are. So is what was cut, and what cannot
 //   be written as a plain value.
+// - Attributes that begin with `_` are their object's own matter.
 // - Each value that is written has been compared as `check` does: what is written here holds for this trace.
 // - A line is written as its text, which moves with the code, where no other line of the file has it.
-import { isMeant, valueFailures, type Expectation, type ExpectedHit, type ExpectedLiteral } from "../../protocol/expect.ts";
-import { contextOf, wordsOf, type WordContext } from "../../protocol/compare-words.ts";
+import {
+  isMeant,
+  valueFailures,
+  type Expectation,
+  type ExpectedHit,
+  type ExpectedLiteral,
+} from "../../protocol/expect.ts";
+import { contextOf, isOneWord, wordsOf, type WordContext } from "../../protocol/compare-words.ts";
 import type { Hit, SnapshotFrame, SnapshotVariable } from "../../protocol/hit.ts";
 import { pathWithin, unquoted } from "../../protocol/value-path.ts";
 import { parseWhere } from "../../protocol/where-parse.ts";
@@ -25,10 +32,15 @@ export async function expectationOf(
   { order, extra }: Pick<Expectation, "order" | "extra">,
 ): Promise<Expectation> {
   const texts = new LineTexts(trace);
+  const fileOf = await belowRoot(trace);
   const found: { readonly at: number; readonly request?: string; readonly expected: ExpectedHit }[] = [];
   for await (const { hit } of numbered(trace)) {
     const [request] = Object.values(hit.correlated ?? {});
-    found.push({ at: hit.at, expected: expectedHit(hit, texts), ...(request === undefined ? {} : { request }) });
+    found.push({
+      at: hit.at,
+      expected: expectedHit(hit, texts, fileOf),
+      ...(request === undefined ? {} : { request }),
+    });
   }
   const names = new Map<string, string>();
   const hits: ExpectedHit[] = [];
@@ -47,9 +59,22 @@ export async function expectationOf(
   return { order, extra, hits };
 }
 
-function expectedHit(hit: Hit, texts: LineTexts): ExpectedHit {
+/** A path as it is below the directory that has all files in which hits stand: that directory may be another one tomorrow. */
+async function belowRoot(trace: Trace): Promise<(path: string) => string> {
+  let root: readonly string[] | undefined;
+  for await (const { hit } of numbered(trace)) {
+    const path = hit.snapshot.frames[0]?.path;
+    if (path === undefined) continue;
+    const dirs = path.split(/[/\\]/).slice(0, -1);
+    const other = (root ?? dirs).findIndex((dir, i) => dir !== dirs[i]);
+    root = (root ?? dirs).slice(0, other < 0 ? undefined : other);
+  }
+  return (path) => path.split(/[/\\]/).slice(root?.length).join("/");
+}
+
+function expectedHit(hit: Hit, texts: LineTexts, fileOf: (path: string) => string): ExpectedHit {
   const [top] = hit.snapshot.frames;
-  const file = top?.path?.split(/[/\\]/).slice(-2).join("/").replace(/^\//, "");
+  const file = top?.path === undefined ? undefined : fileOf(top.path);
   const line = top === undefined ? undefined : lineOf(top, texts);
   const selects: ExpectedHit = {
     service: hit.service,
@@ -84,18 +109,23 @@ function valuesOf(hit: Hit): ExpectedHit["values"] {
     if (value !== undefined && expression !== undefined) {
       const one = { name, expression, value };
       const alone: ExpectedHit = { values: [one], times: { least: 1, most: 1 } };
-      if (valueFailures(alone, hit).length === 0 && name !== "__proto__" && !values.some((known) => known.name === name))
+      if (
+        valueFailures(alone, hit).length === 0 &&
+        name !== "__proto__" &&
+        !values.some((known) => known.name === name)
+      )
         values.push(one);
-    } else if (depth < mostDepth) for (const child of variable.children ?? []) add(child, name, depth + 1);
+    } else if (depth < mostDepth)
+      for (const child of variable.children ?? []) if (!child.name.startsWith("_")) add(child, name, depth + 1);
   };
   for (const { variables } of top?.scopes ?? []) for (const variable of variables) add(variable, "", 1);
   return values;
 }
 
-/** True for what is, or holds, an id, an address, a time: of an object whose text has its address, the inside is looked at. */
+/** True for what has an id, an address or a time in it; of a value with an inside for what is nothing else. */
 function isVolatile({ name, value, children = [] }: SnapshotVariable, context: WordContext): boolean {
-  const { words } = wordsOf(value, context, unquoted(name) ?? name);
-  return children.length === 0 ? words.length > 0 : words.some(({ kind }) => kind === "id" || kind === "time");
+  const found = wordsOf(value, context, unquoted(name) ?? name);
+  return children.length === 0 ? found.words.length > 0 : isOneWord(found);
 }
 
 function literalOf({ value, type, cut, failed, children = [] }: SnapshotVariable): ExpectedLiteral | undefined {
