@@ -138,15 +138,14 @@ class Walk {
   }
 
   #sets(a: SnapshotVariable, b: SnapshotVariable, within: readonly string[], path: string): boolean {
-    const partOf = isPart(a) || isPart(b);
-    const [ours, theirs] = [this.#itemsOf(a, "a"), this.#itemsOf(b, "b")];
-    const words = (items: readonly Words[]): readonly Word[] => items.flatMap((item) => item.words);
-    const shapes = (items: readonly Words[]): string => items.map(({ shape }) => shape).join("\n");
-    if (partOf) {
-      if (isPart(a) !== isPart(b)) this.#to.cut++;
-      // Which of the items both have cannot be said.
+    if (isPartOfSet(a) || isPartOfSet(b)) {
+      // Which items both have cannot be said.
+      this.#to.cut++;
       return false;
     }
+    const [ours, theirs] = [this.#itemsOf(a, "a"), this.#itemsOf(b, "b")];
+    const shapes = (items: readonly Words[]): string => items.map(({ shape }) => shape).join("\n");
+    const words = (items: readonly Words[]): readonly Word[] => items.flatMap((item) => item.words);
     const equal = shapes(ours) === shapes(theirs);
     // Ids in a set have no order by which they could be paired.
     if (equal && (ours.length > 1 || this.#to.renaming.sameWords(words(ours), words(theirs)))) return false;
@@ -197,6 +196,11 @@ function pairsOf(a: readonly SnapshotVariable[], b: readonly SnapshotVariable[])
 /** Some of its items may be missing. */
 function isPart({ cut }: Pick<SnapshotVariable, "cut">): boolean {
   return cut !== undefined && cut.by !== "string";
+}
+
+/** At the limit of depth a set's text has all of its items, unless debugpy has left some out. */
+function isPartOfSet({ cut, value }: SnapshotVariable): boolean {
+  return cut !== undefined && (cut.by !== "depth" || value.includes("..."));
 }
 
 /** How many there are in all, where that is known. */

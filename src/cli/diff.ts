@@ -67,7 +67,8 @@ async function run(nameA: string, nameB: string, options: Options): Promise<void
       const { writeOutput } = await import("./output-file.ts");
       await writeOutput(options.html, diffHtml({ dirs: [a.dir, b.dir], comparison }));
     }
-    if (isDifferent(comparison)) process.exitCode = 1;
+    // What cannot be read is not known to be equal.
+    if (isDifferent(comparison) || comparison.unreadable > 0) process.exitCode = 1;
   });
 }
 

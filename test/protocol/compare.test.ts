@@ -247,6 +247,11 @@ t.test("the deepest place, sets, types, lengths, what is an id as a whole", asyn
     });
   t.strictSame(told(diffOf([tags("'a'", "'b'")], [tags("'b'", "'a'")])), [], "a set has no order");
   t.strictSame(told(diffOf([tags("'a'", "'b'")], [tags("'b'", "'c'")])), [["tags", "{'a', 'b'}", "{'b', 'c'}"]]);
+  const deep = (text: string): SnapshotVariable => value("s", text, { type: "set", cut: { by: "depth" } });
+  t.strictSame(told(diffOf([deep("{1, 'b'}")], [deep("{'b', 1}")])), []);
+  t.strictSame(told(diffOf([deep("{1, 'b'}")], [deep("{'b', 2}")])), [["s", "{1, 'b'}", "{'b', 2}"]]);
+  const some = diffOf([deep("{1, 'b', ...}")], [deep("{'c', 1, ...}")]);
+  t.strictSame([told(some), some.cut], [[], 1], "which items both have cannot be said");
   const typed = diffOf([value("x", "1", { type: "int" })], [value("x", "1", { type: "str" })]);
   t.strictSame(typed.values[0]?.types, ["int", "str"]);
   const uuid = (hex: string, node: string): SnapshotVariable =>
@@ -400,7 +405,7 @@ t.test("files: below another root, and those that both have", async (t) => {
 
 /** The length of the longest common subsequence, by the book. */
 function longest(a: readonly string[], b: readonly string[]): number {
-  let row = new Array<number>(b.length + 1).fill(0);
+  let row = Array.from({ length: b.length + 1 }, () => 0);
   for (const one of a) {
     const next = [0];
     for (const [j, other] of b.entries())
