@@ -91,8 +91,11 @@ class Walk {
     }
     if (ours.variables.length + theirs.variables.length === 0) return this.#texts(a, b, within, path);
     if (sets.test(types[0])) return this.#sets(a, b, within, path);
-    const [one, other] = [this.#wordsOf(a, "a"), this.#wordsOf(b, "b")];
-    if (isOneWord(one) && one.shape === other.shape) return this.#texts(a, b, within, path);
+    // An object with an address is the common case, and none of these.
+    if (!a.value.startsWith("<")) {
+      const [one, other] = [this.#wordsOf(a, "a"), this.#wordsOf(b, "b")];
+      if (isOneWord(one) && one.shape === other.shape) return this.#texts(a, b, within, path);
+    }
     if (this.lists(ours, theirs, [...within, path], path)) return true;
     // The text of a collection says no more than its items, and those in an order and a length of its own.
     return containers.test(types[0]) ? false : this.#texts(a, b, within, path);

@@ -70,7 +70,8 @@ const shapes = [
   /(?<=\b(?:[pt]id|thread)[ =:]{1,3}|\bstarted (?:daemon )?)\d+|Thread-\d+/,
   /(?<![\w.])\d{3,19}(?:\.\d+)?(?![\w.])/,
 ];
-const anyWord = new RegExp(shapes.map(({ source }) => `(${source})`).join("|"), "g");
+/** With what each may begin with before it, which halves the time. */
+const anyWord = new RegExp(`(?=[\\da-fA-F«TMWS])(?:${shapes.map(({ source }) => `(${source})`).join("|")})`, "g");
 
 type Reader = (text: string, context: WordContext) => WordKind | undefined;
 const readers: readonly Reader[] = [
