@@ -3,6 +3,8 @@ import type { HitRow } from "./hit-row.ts";
 
 export interface RowGroup {
   readonly by: "request" | "trigger" | "thread";
+  /** Of a request: its id. */
+  readonly name?: string;
   /** In the order of their stops. */
   readonly rows: HitRow[];
 }
@@ -14,7 +16,7 @@ export function groupsOf(rows: readonly HitRow[]): RowGroup[] {
     const [by, name] = nameOf(row);
     const key = `${by} ${name}`;
     const known = groups.get(key);
-    if (known === undefined) groups.set(key, { by, rows: [row] });
+    if (known === undefined) groups.set(key, { by, ...(by === "request" ? { name } : {}), rows: [row] });
     else known.rows.push(row);
   }
   return [...groups.values()];

@@ -103,7 +103,11 @@ function rowsOf(index: HitIndex, { sessions, services }: ComparedHits): HitRow[]
 
 function pairUp(ours: readonly RowGroup[], theirs: readonly RowGroup[], places: ComparedPlaces): Pairs {
   const shapesOf = (groups: readonly RowGroup[], side: "a" | "b"): GroupShape[] =>
-    groups.map(({ by, rows }) => ({ by, keys: rows.map((row) => places.keyOf(row, side)) }));
+    groups.map(({ by, name, rows }) => ({
+      by,
+      ...(name === undefined ? {} : { name }),
+      keys: rows.map((row) => places.keyOf(row, side)),
+    }));
   const [shapesA, shapesB] = [shapesOf(ours, "a"), shapesOf(theirs, "b")];
   const [restA, restB] = [new Set(ours.keys()), new Set(theirs.keys())];
   const pairs: { a: HitRow; b: HitRow }[] = [];

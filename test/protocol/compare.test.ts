@@ -468,6 +468,24 @@ t.test(
       ],
     );
     t.strictSame(pairs([group("get", "x")], [group("x")]), [[0, 0]], "its first hit is missing");
+    const named = (...names: string[]) => names.map((name) => ({ ...group("get"), name }));
+    t.strictSame(pairs(named("1", "2", "3"), named("3", "1")), [
+      [0, 1],
+      [2, 0],
+    ]);
+    t.strictSame(
+      pairs(named("4", "5"), named("5", "6")),
+      [
+        [0, 0],
+        [1, 1],
+      ],
+      "a counter that goes on",
+    );
+    const id = "req-1aaaaaaa-1111-4222-8333-444455556666";
+    t.strictSame(pairs(named("4", id), named(id, "6")), [
+      [0, 1],
+      [1, 0],
+    ]);
     t.strictSame(pairs([{ by: "trigger", keys: ["a"] }], [group("a")]), []);
   },
 );
