@@ -4,8 +4,8 @@
 // - Nothing that is not said matters. What selects a hit (service, file, line, function, reason, request) and what must hold there
 //   (values, where) are apart: a hit at the right place with a wrong value is told as that, not as one that is missing.
 // - Values are those of the innermost frame, compared as `where` does; what cannot be judged does not hold.
-import type { Hit } from "./hit.ts";
-import { meets, valueText } from "./where.ts";
+import type { Hit, SnapshotFrame } from "./hit.ts";
+import { compute, meets } from "./where.ts";
 import type { Condition } from "./where-parse.ts";
 
 export type ExpectedLiteral = string | number | boolean | null | readonly (string | number | boolean | null)[];
@@ -72,10 +72,10 @@ export function isMeant(expected: ExpectedHit, hit: Hit, lineText: () => string 
 export function valueFailures({ values, where }: ExpectedHit, { snapshot }: Hit): ValueFailure[] {
   const [frame] = snapshot.frames;
   const failures = values.flatMap(({ name, expression, value }) => {
-    const equals: Condition = { kind: "compare", first: expression, rest: [{ op: "==", right: literal(value) }] };
-    if (meets(equals, frame) === true) return [];
-    const found = valueText(expression, frame) ?? "nothing that was captured";
-    return [{ name, expected: literalText(value), found }];
+    const right = literal(value);
+    if (meets({ kind: "compare", first: expression, rest: [{ op: "==", right }] }, frame) === true) return [];
+    const found = textOf(expression, frame) ?? "nothing that was captured";
+    return [{ name, expected: textOf(right, frame) ?? "", found }];
   });
   if (where === undefined) return failures;
   const met = meets(where.condition, frame);
@@ -97,18 +97,18 @@ export function expectedText({ service, file, line, function: fn, reason, reques
   return text === "" ? "any hit" : text;
 }
 
-function literal(value: ExpectedLiteral): Condition {
-  if (typeof value === "boolean") return { kind: "literal", value: value ? 1 : 0 };
-  if (value === null || typeof value === "string" || typeof value === "number") return { kind: "literal", value };
-  return { kind: "list", items: value.map(literal) };
+function textOf(expression: Condition, frame: SnapshotFrame | undefined): string | undefined {
+  return compute(expression, frame ?? { name: "" })?.value;
 }
 
-/** As Python writes it. */
-function literalText(value: ExpectedLiteral): string {
-  if (value === null) return "None";
-  if (typeof value === "boolean") return value ? "True" : "False";
-  if (typeof value === "string") return JSON.stringify(value);
-  return typeof value === "number" ? String(value) : `[${value.map(literalText).join(", ")}]`;
+function literal(value: ExpectedLiteral): Condition {
+  if (isList(value)) return { kind: "list", items: value.map(literal) };
+  const isFloat = typeof value === "number" && !Number.isInteger(value);
+  return { kind: "literal", value, ...(isFloat ? { float: true } : {}) };
+}
+
+function isList(value: ExpectedLiteral): value is Extract<ExpectedLiteral, readonly unknown[]> {
+  return Array.isArray(value);
 }
 
 function endsWith(path: string, end: string): boolean {

@@ -28,6 +28,8 @@ export const mostText = 16 * 1024 * 1024;
 const mostTimes = 100_000;
 const mostHits = 1_000_000;
 
+const valueKinds: ReadonlySet<Condition["kind"]> = new Set(["path", "len", "item", "arithmetic", "negative"]);
+
 const text = (what: string) => z.string({ error: what }).min(1, { error: what }).optional();
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const value = z.union([scalar, z.array(scalar)], {
@@ -107,7 +109,7 @@ function read(entry: Entry, path: Path, source: ConfigSource, problems: Problem[
     const expression = condition(name, source.offsetOfKey(at), problems);
     if (expression === undefined) continue;
     const numbers = [value].flat().filter((each) => typeof each === "number");
-    if (expression.kind !== "path" && expression.kind !== "len")
+    if (!valueKinds.has(expression.kind))
       problems.push({
         offset: source.offsetOfKey(at),
         text: `\`${name}\` is no value but a condition: write it as \`where\``,

@@ -111,6 +111,7 @@ export class Trace {
   readonly #standings: Standings;
   readonly #problems = new Map<string, DebugtapError>();
   #facts: ReadonlyMap<number, SessionFacts> | undefined;
+  #sourceIndex: Promise<SourceIndex> | undefined;
 
   constructor(dir: string, manifest: Manifest | undefined, segments: readonly Segment[]) {
     this.dir = dir;
@@ -239,7 +240,11 @@ export class Trace {
   }
 
   /** What the texts of all files were, and when. */
-  async sourceIndex(): Promise<SourceIndex> {
+  sourceIndex(): Promise<SourceIndex> {
+    return (this.#sourceIndex ??= this.#readSources());
+  }
+
+  async #readSources(): Promise<SourceIndex> {
     await chunksReadable;
     const index = new SourceIndex();
     for await (const step of this.#records({ segment: 0, block: 0 }, ({ sources }) => sources !== false))

@@ -183,9 +183,9 @@ t.test("what an expectation means, and which of its values do not hold, by a fil
   );
   t.strictSame(wrong("values:\n  size: 4\n  name: '3'\n  far['x']: 1\n  none: no\n  len(tags): 3\nwhere: size > 4"), [
     ["size", "4", "3"],
-    ["name", '"3"', '"vol"'],
+    ["name", "'3'", "'vol'"],
     ["far['x']", "1", "nothing that was captured"],
-    ["none", '"no"', "None"],
+    ["none", "'no'", "None"],
     ["len(tags)", "3", "2"],
     ["size > 4", "true", "false"],
   ]);

@@ -1,0 +1,278 @@
+// A recording as a debug adapter: it answers an IDE as the debuggee did, and moves between its stops, forwards and backwards.
+//
+//   initialize → capabilities     launch, attach → `initialized`     setBreakpoints …     configurationDone → `stopped` at the first hit
+//   continue, reverseContinue, next, stepIn, stepOut, stepBack, goto, restart → the response, then `stopped`
+//
+// Rules
+// - Requests are answered one after the other. The same requests give the same bytes: no clock, no chance.
+// - Each thread that stopped is a thread; the one that stands is that of the current hit. All others say where they last stood.
+// - Nothing can be changed: what would is refused in words.
+// - A request that has not what it needs is answered with an error; none ends the session but disconnect.
+import type { DapMessage, DebugProtocol } from "./dap.ts";
+import { isObject, member } from "./json.ts";
+import { exceptionFilter, ReplayBreakpoints } from "./replay-breakpoints.ts";
+import { DapLook, noThread, Refused, threadOf } from "./replay-dap-look.ts";
+import type { Answer, Arguments, Event } from "./replay-dap-look.ts";
+import { ReplayFiles } from "./replay-files.ts";
+import type { LocalFiles } from "./replay-files.ts";
+import type { Recording } from "./replay-recording.ts";
+import { stopText, Walk } from "./replay-walk.ts";
+import type { Move, StepKind } from "./replay-walk.ts";
+
+const capabilities: DebugProtocol.Capabilities = {
+  supportsConfigurationDoneRequest: true,
+  supportsFunctionBreakpoints: true,
+  supportsStepBack: true,
+  supportsEvaluateForHovers: true,
+  supportsGotoTargetsRequest: true,
+  supportsRestartRequest: true,
+  supportsExceptionInfoRequest: true,
+  supportsDelayedStackTraceLoading: true,
+  supportsLoadedSourcesRequest: true,
+  supportsTerminateRequest: true,
+  exceptionBreakpointFilters: [exceptionFilter],
+};
+
+const stepKinds: ReadonlySet<string> = new Set(["next", "stepIn", "stepOut", "stepBack"] satisfies StepKind[]);
+const mostText = 1000;
+
+export class DapReplay {
+  readonly #recording: Recording;
+  readonly #files: ReplayFiles;
+  readonly #breakpoints: ReplayBreakpoints;
+  readonly #look: DapLook;
+  readonly #walk: Walk;
+  /** The place to begin at; undefined: the first stop that is meant. */
+  readonly #from: number | undefined;
+  #seq = 1;
+  #isStarted = false;
+  #isConfigured = false;
+
+  constructor(recording: Recording, local: LocalFiles, from?: number) {
+    this.#recording = recording;
+    this.#files = new ReplayFiles(recording, local);
+    this.#breakpoints = new ReplayBreakpoints(recording, this.#files);
+    this.#look = new DapLook(recording, this.#files);
+    this.#walk = new Walk(recording);
+    this.#from = from;
+  }
+
+  /** The place of the current stop; -1: before the first. */
+  get place(): number {
+    return this.#walk.place;
+  }
+
+  /** The answer, and the events after it. */
+  async handle(request: DebugProtocol.Request): Promise<readonly DapMessage[]> {
+    const args: Arguments = isObject(request.arguments) ? request.arguments : {};
+    try {
+      const { body, events = [] } = await this.#answer(request.command, args);
+      return [this.#response(request, body), ...events.map(([event, about]) => this.#event(event, about))];
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      return [this.#failure(request, error.message)];
+    }
+  }
+
+  /** Moves every IDE to a stop, as `goto` does: for those who choose hits elsewhere. */
+  async show(place: number): Promise<readonly DapMessage[]> {
+    if (!this.#isConfigured || place < 0 || place >= this.#recording.count) return [];
+    const { events = [] } = await this.#moved(this.#walk.goTo(place));
+    return events.map(([event, about]) => this.#event(event, about));
+  }
+
+  /** What an IDE is told when the replay ends. */
+  terminated(): readonly DapMessage[] {
+    return this.#isStarted ? [this.#event("terminated", undefined)] : [];
+  }
+
+  #answer(command: string, args: Arguments): Answer | Promise<Answer> {
+    switch (command) {
+      case "initialize":
+        this.#look.countFrom(args["linesStartAt1"] === false ? 0 : 1, args["columnsStartAt1"] === false ? 0 : 1);
+        return { body: capabilities };
+      case "launch":
+      case "attach":
+        return this.#start();
+      case "configurationDone":
+        return this.#configured();
+      case "setBreakpoints":
+        return this.#setBreakpoints(args);
+      case "setFunctionBreakpoints":
+        return { body: { breakpoints: this.#breakpoints.setFunctions(listOf(args["breakpoints"]).map(nameOf)) } };
+      case "setExceptionBreakpoints":
+        this.#breakpoints.exceptions = listOf(args["filters"]).includes(exceptionFilter.filter);
+        return {};
+      case "threads":
+        return { body: { threads: this.#look.threads() } };
+      case "source":
+        return this.#look.source(args);
+      case "loadedSources":
+        return { body: { sources: this.#look.loadedSources() } };
+      case "gotoTargets":
+        return this.#look.gotoTargets(args);
+      case "terminate":
+        return { events: [["terminated", {}]] };
+      case "disconnect":
+        return {};
+      default:
+        if (!this.#isConfigured) throw new Refused("the replay has not begun: configurationDone comes first");
+        return this.#stand(command, args);
+    }
+  }
+
+  #stand(command: string, args: Arguments): Answer | Promise<Answer> {
+    switch (command) {
+      case "stackTrace":
+        return this.#look.stackTrace(args);
+      case "scopes":
+        return this.#look.scopes(args);
+      case "variables":
+        return this.#look.variables(args);
+      case "evaluate": {
+        const hit =
+          args["context"] === "repl" ? /^\s*hit\s+(\d{1,9})\s*$/.exec(String(args["expression"]))?.[1] : undefined;
+        if (hit === undefined) return this.#look.evaluate(args);
+        return this.#moved(this.#walk.goTo(this.#placeOf(Number(hit))), { result: "", variablesReference: 0 });
+      }
+      case "exceptionInfo":
+        return this.#look.exceptionInfo();
+      default:
+        return this.#move(command, args);
+    }
+  }
+
+  #move(command: string, args: Arguments): Answer | Promise<Answer> {
+    const isMeant = (place: number): boolean => this.#breakpoints.isMeant(place);
+    switch (command) {
+      case "continue":
+        return this.#moved(this.#walk.run("forwards", isMeant), { allThreadsContinued: true });
+      case "reverseContinue":
+        return this.#moved(this.#walk.run("backwards", isMeant));
+      case "restart":
+        this.#walk.rewind();
+        return this.#moved(this.#walk.run("forwards", isMeant));
+      case "goto": {
+        const place = this.#placeOf(args["targetId"]);
+        return this.#moved(this.#walk.goTo(place));
+      }
+      case "pause":
+        return this.#moved({ place: this.#walk.place, reason: "pause", note: "a recording stands still", logs: [] });
+      default:
+        if (stepKinds.has(command))
+          return this.#moved(this.#walk.step(command as StepKind, threadOf(this.#recording, args["threadId"])));
+        throw new Refused(`${command} is not possible in a replay: a recording cannot be changed`);
+    }
+  }
+
+  #start(): Answer {
+    if (this.#isStarted) throw new Refused("this replay was started already: one launch or attach each connection");
+    this.#isStarted = true;
+    const { count, total } = this.#recording;
+    const some = count === total ? `${count}` : `${count} of ${total}`;
+    const output = `debugtap replays ${some} recorded hit${total === 1 ? "" : "s"}. Nothing runs; Step Back and Reverse work.\n`;
+    return {
+      events: [
+        ["initialized", undefined],
+        ["output", { category: "console", output }],
+      ],
+    };
+  }
+
+  #configured(): Answer | Promise<Answer> {
+    if (!this.#isStarted) throw new Refused("launch or attach comes first");
+    if (this.#isConfigured) return {};
+    this.#isConfigured = true;
+    const isMeant = (place: number): boolean => this.#breakpoints.isMeant(place);
+    return this.#moved(
+      this.#from === undefined
+        ? this.#walk.run("forwards", isMeant)
+        : { ...this.#walk.goTo(this.#from), reason: "entry" },
+    );
+  }
+
+  /** The response, what is told of the way, and the stop. */
+  async #moved(move: Move, body?: object): Promise<Answer> {
+    const events: Event[] = [];
+    for (const place of move.logs) {
+      const text = (await this.#recording.hit(place))?.text ?? "";
+      events.push(["output", { category: "console", output: `${text.slice(0, mostText)}\n` }]);
+    }
+    const { place } = move;
+    const none = this.#recording.count === 0 ? "this recording has no hits" : "no recorded hit is at these breakpoints";
+    this.#look.visit(place, place < 0 ? none : undefined);
+    const about = place < 0 ? none : stopText(this.#recording, place);
+    const description = move.note === undefined || place < 0 ? about : `${move.note} · ${about}`;
+    events.push([
+      "stopped",
+      {
+        reason: move.reason,
+        description,
+        threadId: place < 0 ? noThread : this.#recording.threadOf(place) + 1,
+        text: await this.#stopText(place, about),
+        allThreadsStopped: true,
+      },
+    ]);
+    return { ...(body === undefined ? {} : { body }), events };
+  }
+
+  async #stopText(place: number, about: string): Promise<string> {
+    const said = place < 0 ? undefined : (await this.#recording.hit(place))?.text;
+    return said === undefined ? about : `${about} · ${said.slice(0, mostText)}`;
+  }
+
+  #setBreakpoints(args: Arguments): Answer {
+    const path = member(args["source"], "path");
+    const asked = Array.isArray(args["breakpoints"])
+      ? listOf(args["breakpoints"]).map((each) => member(each, "line"))
+      : listOf(args["lines"]);
+    const lines = asked.map((line) => (typeof line === "number" ? this.#look.lineFrom(line) : 0));
+    if (typeof path !== "string" || path === "") throw new Refused("the file of the breakpoints has no path");
+    const breakpoints = this.#breakpoints
+      .setLines(path, lines)
+      .map((each) => (each.line === undefined ? each : { ...each, line: this.#look.line(each.line) }));
+    return { body: { breakpoints } };
+  }
+
+  #placeOf(number: unknown): number {
+    const place = typeof number === "number" ? this.#recording.placeOf(number) : undefined;
+    if (place === undefined) throw new Refused(`there is no hit ${String(number)} in this replay`);
+    return place;
+  }
+
+  #response({ seq, command }: DebugProtocol.Request, body: unknown): DebugProtocol.Response {
+    return {
+      seq: this.#seq++,
+      type: "response",
+      request_seq: seq,
+      success: true,
+      command,
+      ...(body === undefined ? {} : { body }),
+    };
+  }
+
+  #failure({ seq, command }: DebugProtocol.Request, message: string): DebugProtocol.Response {
+    return {
+      seq: this.#seq++,
+      type: "response",
+      request_seq: seq,
+      success: false,
+      command,
+      message,
+      body: { error: { id: 1, format: "{why}", variables: { why: message }, showUser: false } },
+    };
+  }
+
+  #event(event: string, body: unknown): DebugProtocol.Event {
+    return { seq: this.#seq++, type: "event", event, ...(body === undefined ? {} : { body }) };
+  }
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function nameOf(breakpoint: unknown): string {
+  const name = member(breakpoint, "name");
+  return typeof name === "string" ? name : "";
+}
