@@ -1,7 +1,7 @@
 // Where a hit of either trace stands, in the terms of the second one: its file, and its line in the text that file had there.
 //
 // Rules
-// - A line is translated only where both texts are in the traces and differ: lines.ts of protocol says how.
+// - A line is translated only where both texts are in the traces and differ: protocol/compare-lines.ts says how.
 // - Of a file that changed while it was recorded, the text of its first hit in the second trace is the one that lines are said in.
 import { lineMap, type LineMap } from "../../protocol/compare-lines.ts";
 import { pathMap } from "../../protocol/compare-paths.ts";

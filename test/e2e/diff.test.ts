@@ -37,7 +37,7 @@ async function recorded(t: Test, file: string, third: string): Promise<string> {
 t.test("ids, addresses, times, sets and threads differ in each run; one number is told", async (t) => {
   t.testdir();
   const file = debuggeeFile("orders.py");
-  const [a, same, b] = [await recorded(t, file, "2"), await recorded(t, file, "2"), await recorded(t, file, "7")];
+  const [a, same, b] = await Promise.all([recorded(t, file, "2"), recorded(t, file, "2"), recorded(t, file, "7")]);
   const equal = await debugtap("diff", a, same);
   t.match(equal, { status: 0, stdout: /\n4 hits equal\n/ });
   const { status, stdout } = await debugtap("diff", a, b);
