@@ -1,5 +1,5 @@
 // `debugtap diff` and `debugtap check` as they are run, over traces of the real writer.
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SaxesParser } from "saxes";
 import t, { type Test } from "tap";
@@ -146,6 +146,18 @@ t.test("two runs are equal but for what is said, by text, JSON and exit code", a
     status: 1,
     stdout: /3 hits equal, 1 only in A, 1 only in B\nhidden by --noise: 1 difference of 1 variable\n/,
   });
+  const damaged = join(t.testdirName, "damaged");
+  cpSync(a, damaged, { recursive: true });
+  for (const name of readdirSync(damaged).filter((name) => name.endsWith(".mcap")))
+    truncateSync(join(damaged, name), statSync(join(damaged, name)).size - 60);
+  t.match(await debugtap("diff", a, damaged), { stderr: /DT_TRACE_DAMAGED/ });
+  const file = readdirSync(damaged).find((name) => name.endsWith(".mcap")) ?? "";
+  writeFileSync(join(damaged, file), readFileSync(join(damaged, file)).fill(7, 900, 1100));
+  t.match(
+    await debugtap("diff", a, damaged),
+    { status: 1, stdout: /only in A|cannot be read any more/ },
+    "never equal",
+  );
   for (const [words, code] of [
     [["diff", a], 2],
     [["diff", a, join(t.testdirName, "none")], 2],
