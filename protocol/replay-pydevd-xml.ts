@@ -7,8 +7,7 @@ import { unquoted } from "./value-path.ts";
 const { value: ofValue, file: ofFile, thread: ofThread } = attributeQuoting;
 /** XML knows no control characters, in whichever way they are written: an IDE's parser drops the message. */
 const plain = {
-  encode: (text: string) =>
-    attributeQuoting.plain.encode(text.replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, "\ufffd")),
+  encode: (text: string) => attributeQuoting.plain.encode(text.replace(/[^\P{Cc}\t\n\r]|\ufffe|\uffff/gu, "\ufffd")),
 };
 
 export function threadXml(id: string, name: string): string {
