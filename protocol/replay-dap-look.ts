@@ -151,7 +151,7 @@ export class DapLook {
           variable === undefined
             ? 0
             : this.#values.reference(place, index, ["=", expression], variable, expression.trim()),
-        ...(computed === true ? {} : { presentationHint: { attributes: ["readOnly"] } }),
+        presentationHint: { attributes: ["readOnly"] },
       },
     };
   }
