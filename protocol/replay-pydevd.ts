@@ -132,13 +132,14 @@ export class PydevdReplay {
     }
   }
 
-  async #other({ id, seq, name }: PydevdMessage, thread: string): Promise<readonly Uint8Array[]> {
-    const move = moves.get(id);
+  async #other({ id, seq, name, text }: PydevdMessage, thread: string): Promise<readonly Uint8Array[]> {
+    // A thread and more in a 160 is PyCharm's question for what can be stepped into.
+    const move = id === 160 && text.includes("\t") ? undefined : moves.get(id);
     if (move !== undefined) return this.#move(id, move, thread);
     if (id === 122 || id === 123) this.#breakpoints.exceptions = id === 122;
     // Settings have no answer.
-    const command = pydevdCommand(id);
-    const isSetting = command !== undefined && command.reply === undefined;
+    const reply = pydevdCommand(id, "UP")?.reply ?? pydevdCommand(id, "PC")?.reply;
+    const isSetting = pydevdCommand(id) !== undefined && reply === undefined;
     return isSetting ? [] : [this.#say(901, seq, `${id} ${name} is not possible in a replay: nothing runs`)];
   }
 
