@@ -41,11 +41,12 @@ export async function askedAt(trace: Trace, session: number, hit: Hit, until = I
     }
     // Of what came before the stop nothing is its own.
     if (isBefore && !hasStopped) continue;
+    if (reading.dap.isOver || reading.pydevd.isOver) {
+      if (isBefore) continue;
+      break;
+    }
     if (message !== undefined) reading.dap.see(message);
     else if (command !== undefined) reading.pydevd.see(command, side);
-    if (!reading.dap.isOver && !reading.pydevd.isOver) continue;
-    if (!isBefore) break;
-    [reading, hasStopped] = [fresh(), false];
   }
   const { values, exception } = reading.dap;
   return {
