@@ -120,8 +120,10 @@ async function run(recording: Recording, options: Options): Promise<void> {
     const { number } = recording.stop(place);
     say(options, { type: "shown", hit: number, clients: served.size }, placeText(recording, place));
   });
+  const left = Array.from(served, ({ ended }) => ended);
   for (const one of served) one.end();
   await close();
+  await Promise.all(left);
 }
 
 type OnConnection = (connection: Connection, who: string) => void;

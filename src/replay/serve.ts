@@ -25,7 +25,7 @@ export interface Connection {
 export interface Served {
   /** Shows the stop at a place, if the IDE has begun. */
   show(place: number): Promise<void>;
-  /** Resolves when the connection has ended. */
+  /** Resolves when the connection has ended, and nothing of it is on its way. */
   readonly ended: Promise<void>;
   /** Tells the IDE that it is over, and ends the connection. */
   end(): void;
@@ -100,7 +100,8 @@ function serve({ readable, writable, finish }: Connection, player: Player): Serv
   readable.on("end", () => void inTurn(async () => finish()));
   return {
     show: (place) => inTurn(async () => await write(await player.show(place))),
-    ended: new Promise((resolve) => readable.once("close", () => resolve())),
+    // What came before the end is answered all the same.
+    ended: new Promise((resolve) => readable.once("close", () => resolve(turn))),
     end: () => {
       for (const message of player.terminated()) if (writable.writable) writable.write(message);
       finish();
