@@ -1,7 +1,7 @@
 // debugtap record: breakpoints in all services, every hit captured, no IDE.
 import { Command, Option } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
-import { parseSpec, type BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
+import { formatSpec, parseSpec, type BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
 import { readBreakpoints } from "../breakpoints/file.ts";
 import { loadConfig, parseConfig, parseHold, type Config } from "../config.ts";
 import { record } from "../headless/recording.ts";
@@ -17,6 +17,7 @@ import { version } from "./version.ts";
 interface Flags extends SecretFlags {
   readonly at?: readonly string[];
   readonly require?: readonly string[];
+  readonly deep?: readonly string[];
   readonly breakpoints?: readonly string[];
   readonly service?: readonly string[];
   readonly config?: string;
@@ -36,12 +37,13 @@ const examples = `
 Examples:
   $ debugtap record --at cinder/volume/api.py:240 --at 'cinder.volume.manager:VolumeManager.create_volume'
   $ debugtap record --at 'app.py:/total =/ if total > 100' --for 30s
+  $ debugtap record --deep app.py:12 --at app.py:20      far more of the values at the first: 100 frames, 6 levels
   $ debugtap record --breakpoints .idea/workspace.xml --for 5m
   $ debugtap record --require app.py:12 -- curl -sS http://127.0.0.1:8776/v3/volumes
   $ debugtap record --attach 127.0.0.1:5678 --wire dap --at app.py:12 --hits 10 -o trace
   $ debugtap hits latest                              what was hit
 
-A breakpoint is PATH:LINE, PATH:/TEXT/ or MODULE:FUNCTION, with \`hits >= N\`, \`log "x={x}"\`, \`max N\`, \`rate N/s\`, \`in SERVICE\` and
+A breakpoint is PATH:LINE, PATH:/TEXT/ or MODULE:FUNCTION, with \`hits >= N\`, \`log "x={x}"\`, \`max N\`, \`rate N/s\`, \`deep\`, \`in SERVICE\` and
 \`if EXPR\` in any order, but \`in\` right behind EXPR is Python's. It is set in every service, in every process and in their children.
 
 Exit codes: 0 done, 1 a required breakpoint was never hit, 2 usage, 3 a connection, 4 a service could not be driven.`;
@@ -58,6 +60,7 @@ export function recordCommand(): Command {
     .argument("[command...]", "behind `--`: what sets it off, such as a curl")
     .option("--at <spec>", "a breakpoint; may be given several times", many)
     .option("--require <spec>", "as --at, and it must be hit", many)
+    .option("--deep <spec>", "as --at, and more is taken at its hits; the clause `deep` says the same", many)
     .option(
       "--breakpoints <file>",
       "breakpoints of a file: debugtap's own YAML, PyCharm's .idea/workspace.xml, VS Code's state.vscdb or an export of an extension",
@@ -133,12 +136,13 @@ async function run(command: readonly string[], flags: Flags): Promise<void> {
   if (error !== undefined) printError(error, { json });
 }
 
-async function specsOf({ at = [], require = [], breakpoints = [] }: Flags): Promise<BreakpointSpec[]> {
+async function specsOf({ at = [], require = [], deep = [], breakpoints = [] }: Flags): Promise<BreakpointSpec[]> {
   const files = await Promise.all(breakpoints.map((file) => readBreakpoints(file)));
   const specs = [
     ...files.flat(),
     ...at.map((text) => parseSpec(text)),
     ...require.map((text) => ({ ...parseSpec(text), required: true })),
+    ...deep.map((text) => deepSpec(text)),
   ];
   const wanted = specs.filter(({ disabled }) => disabled !== true);
   if (wanted.length > 0) return wanted;
@@ -146,6 +150,12 @@ async function specsOf({ at = [], require = [], breakpoints = [] }: Flags): Prom
     why: "what is recorded are hits of breakpoints",
     fix: "debugtap record --at app/api.py:240",
   });
+}
+
+/** Its name says that it is deep: who reads the trace is to know. */
+function deepSpec(text: string): BreakpointSpec {
+  const spec = parseSpec(text);
+  return spec.deep === true ? spec : parseSpec(formatSpec({ ...spec, deep: true }));
 }
 
 async function configOf({ attach, wire, config, service = [] }: Flags): Promise<Config> {
