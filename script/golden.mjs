@@ -7,6 +7,7 @@
 // - One of an older format is never overwritten: nothing can write it any more but the debugtap of its time.
 // - format-N.json says what was recorded, not what a reader made of it.
 // - One segment is sealed, one is live, as a crash leaves them. An older debugtap records what it knows: format 1 had neither hits nor triggers.
+import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -31,6 +32,7 @@ try {
   rmSync(target, { recursive: true, force: true });
   cpSync(join(temporary, "copy"), target, { recursive: true });
   writeFileSync(`${target}.json`, `${JSON.stringify(expected, null, 2)}\n`);
+  execFileSync("npx", ["--no-install", "oxfmt", `${target}.json`], { stdio: ["ignore", "ignore", "inherit"] });
 } finally {
   rmSync(temporary, { recursive: true, force: true });
 }

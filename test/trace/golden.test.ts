@@ -62,8 +62,9 @@ for (const number of formats) {
     const sources = new Set<string>();
     for await (const { hit } of trace.hits()) {
       for (const { source } of hit.snapshot.frames) if (source !== undefined) sources.add(source);
-      const frames = hit.snapshot.frames.map(({ source: _, noSource: __, ...frame }) => frame);
-      hits.push({ ...hit, snapshot: { ...hit.snapshot, frames } });
+      // What a reader puts in, see protocol/hit.ts.
+      const added = new Set(["source", "noSource"]);
+      hits.push(JSON.parse(JSON.stringify(hit, (key, value) => (added.has(key) ? undefined : value))));
     }
     t.strictSame(hits, expected.hits);
     t.strictSame(
