@@ -3,26 +3,22 @@ import { Command, Option } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { formatSpec, parseSpec, type BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
 import { readBreakpoints } from "../breakpoints/file.ts";
-import { loadConfig, parseConfig, parseHold, type Config } from "../config.ts";
 import { record } from "../headless/recording.ts";
 import { keepSecretsOption, withSecrets } from "./keep-secrets.ts";
 import type { SecretFlags } from "./keep-secrets.ts";
-import { printError, printJson, printLine, whenOutputCloses } from "./output.ts";
+import { printError, printJson, printLine } from "./output.ts";
 import { hasColor } from "./paint.ts";
 import { promptOnTerminal } from "./prompt.ts";
 import { eventText, resultLines } from "./record-lines.ts";
-import { endpoint, selectServices } from "./services.ts";
+import { servicesOf, time, type ServiceFlags } from "./record-services.ts";
+import { stopSignal } from "./stop-signal.ts";
 import { version } from "./version.ts";
 
-interface Flags extends SecretFlags {
+interface Flags extends SecretFlags, ServiceFlags {
   readonly at?: readonly string[];
   readonly require?: readonly string[];
   readonly deep?: readonly string[];
   readonly breakpoints?: readonly string[];
-  readonly service?: readonly string[];
-  readonly config?: string;
-  readonly attach?: string;
-  readonly wire?: "dap" | "pydevd";
   readonly output?: string;
   readonly for?: string;
   readonly hits?: string;
@@ -95,21 +91,14 @@ export function recordCommand(): Command {
 
 async function run(command: readonly string[], flags: Flags): Promise<void> {
   const specs = await specsOf(flags);
-  const read = withSecrets(await configOf(flags), flags);
+  const read = withSecrets(await servicesOf(flags, "record"), flags);
   const config = {
     ...read,
+    services: read.services.filter(({ wire }) => wire !== "raw"),
     record: { ...read.record, enabled: true, capture: true, time: time("--time", flags.time) },
   };
   const json = flags.json === true;
   const color = hasColor(process.stdout);
-  const stop = new AbortController();
-  let asked = 0;
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.on(signal, () => {
-      if (++asked > 1) process.exit(130);
-      stop.abort();
-    });
-  whenOutputCloses(() => stop.abort());
   const prompt = promptOnTerminal();
   const result = await record({
     config,
@@ -122,7 +111,7 @@ async function run(command: readonly string[], flags: Flags): Promise<void> {
     settle: time("--settle", flags.settle),
     readyWithin: time("--ready", flags.ready),
     capture: flags.capture,
-    stop: stop.signal,
+    stop: stopSignal(),
     on: (event) => {
       if (json) printJson({ at: Date.now(), ...event });
       else for (const text of eventText(event, color)) printLine(text);
@@ -156,35 +145,6 @@ async function specsOf({ at = [], require = [], deep = [], breakpoints = [] }: F
 function deepSpec(text: string): BreakpointSpec {
   const spec = parseSpec(text);
   return spec.deep === true ? spec : parseSpec(formatSpec({ ...spec, deep: true }));
-}
-
-async function configOf({ attach, wire, config, service = [] }: Flags): Promise<Config> {
-  if (attach === undefined) {
-    const read = selectServices(await loadConfig(config), service);
-    return { ...read, services: read.services.filter((each) => each.wire !== "raw") };
-  }
-  if (wire === undefined)
-    throw new DebugtapError("DT_USAGE", "--attach needs --wire", {
-      fix: `debugtap record --attach ${attach} --wire dap`,
-    });
-  const { host, port } = endpoint("--attach", attach, "record");
-  // The port of an IDE is not opened: there is none.
-  const at = {
-    address: host,
-    ide: port === 1 ? 2 : port - 1,
-    ...(wire === "dap" ? { listens: port } : { dials: port }),
-  };
-  const { file: _, ...made } = parseConfig(
-    JSON.stringify({ services: { service: { wire, ...at } } }),
-    "the command line",
-  );
-  return made;
-}
-
-function time(flag: string, text: string): number {
-  const ms = /^\d/.test(text) ? parseHold(text) : Number.NaN;
-  if (Number.isFinite(ms)) return ms;
-  throw new DebugtapError("DT_USAGE", `${flag} ${text} is no time`, { fix: `${flag} 30s` });
 }
 
 function count(flag: string, text: string): number {
