@@ -18,36 +18,25 @@ interface Program {
 
 const curl: Program = {
   letters: "fgikILsSv#46",
-  flags: new Set([
-    ...["compressed", "fail", "fail-with-body", "globoff", "head", "http1.1", "include", "insecure", "ipv4", "ipv6"],
-    ...["location", "no-progress-meter", "progress-bar", "show-error", "silent", "verbose"],
-  ]),
+  flags: words(
+    "compressed fail fail-with-body globoff head http1.1 include insecure ipv4 ipv6",
+    "location no-progress-meter progress-bar show-error silent verbose",
+  ),
   values: new Map([
-    ...["-A", "-b", "-e", "-m", "-u", "-w", "--cacert", "--connect-timeout", "--cookie", "--max-time", "--noproxy"].map(
-      any,
-    ),
-    ...["--oauth2-bearer", "--referer", "--resolve", "--retry", "--url", "--user", "--user-agent", "--write-out"].map(
-      any,
-    ),
-    ...["-H", "--header"].map((name) => [name, "header"] as const),
-    ...["-X", "--request"].map((name) => [name, "method"] as const),
+    ...any("-A -b -e -m -u -w --cacert --connect-timeout --cookie --max-time --noproxy --oauth2-bearer"),
+    ...any("--referer --resolve --retry --url --user --user-agent --write-out"),
+    ["-H", "header"],
+    ["--header", "header"],
+    ["-X", "method"],
+    ["--request", "method"],
   ]),
 };
 
 const wget: Program = {
   letters: "qvSd46",
-  flags: new Set([
-    "content-on-error",
-    "no-check-certificate",
-    "no-verbose",
-    "quiet",
-    "server-response",
-    "spider",
-    "verbose",
-  ]),
+  flags: words("content-on-error no-check-certificate no-verbose quiet server-response spider verbose"),
   values: new Map([
-    ...["-O", "-t", "-T", "-U", "--output-document", "--password", "--timeout", "--tries", "--user"].map(any),
-    ...["--user-agent"].map(any),
+    ...any("-O -t -T -U --output-document --password --timeout --tries --user --user-agent"),
     ["--header", "header"],
     ["--method", "method"],
   ]),
@@ -82,8 +71,12 @@ export function isSafeCommand([program = "", ...words]: readonly string[]): bool
   return true;
 }
 
-function any(name: string): readonly [string, "any"] {
-  return [name, "any"];
+function words(...lists: readonly string[]): Set<string> {
+  return new Set(lists.join(" ").split(" "));
+}
+
+function any(names: string): (readonly [string, "any"])[] {
+  return names.split(" ").map((name) => [name, "any"]);
 }
 
 function isFlag(word: string, { letters, flags }: Program): boolean {

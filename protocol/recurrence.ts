@@ -22,7 +22,8 @@ export function recurrence<A extends { readonly hit: Hit }, B extends { readonly
   now: readonly B[],
 ): Recurrence<A, B> {
   const written = new Set(recorded.map(({ hit }) => hit.breakpoint));
-  const places = [recorded, now].map((hits) => hits.map(({ hit }) => placeOf(hit, written))) as [string[], string[]];
+  const placesOf = (hits: readonly { readonly hit: Hit }[]): string[] => hits.map(({ hit }) => placeOf(hit, written));
+  const places = [placesOf(recorded), placesOf(now)] as const;
   const [recurring, missing, extra]: [[A, B][], A[], B[]] = [[], [], []];
   let [left, right] = [0, 0];
   for (const { added, removed, count } of diffArrays(...places, { maxEditLength: mostEdits }) ??

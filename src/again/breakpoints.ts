@@ -19,7 +19,7 @@ export async function breakpointsOf(trace: Trace, hits: readonly StoryHit[]): Pr
   for (const [session, { service, until }] of unnamed)
     for (const spec of await givenTo(trace, session, service, until))
       if (!specs.has(spec.text)) specs.set(spec.text, spec);
-  return Array.from(specs.values(), ({ required: _, ...spec }) => spec);
+  return Array.from(specs.values(), (spec) => ({ ...spec, required: false }));
 }
 
 async function givenTo(

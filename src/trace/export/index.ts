@@ -1,7 +1,6 @@
 export { toChrome } from "./chrome.ts";
 export { toHar } from "./har.ts";
 export { headerOf, HttpSession } from "./http.ts";
-export type { HttpMessage } from "./http.ts";
 export { exchangesOf, HitsOfExchanges } from "./http-hits.ts";
 export type { FoundExchange } from "./http-hits.ts";
 export { toMarkdown } from "./markdown.ts";
