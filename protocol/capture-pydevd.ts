@@ -132,7 +132,8 @@ function variableOf(draft: Draft, found: PydevdVariable, place: string): FoundVa
   };
 }
 
-function valueOf({ type, value }: PydevdVariable): string {
+/** A value without the type that pydevd puts before it. */
+export function valueOf({ type, value }: Pick<PydevdVariable, "type" | "value">): string {
   if (value.startsWith(`${type}: `)) return value.slice(type.length + 2);
   return value.replace(/^<(?:class|type) '[^']*'>: /, "");
 }

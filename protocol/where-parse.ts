@@ -3,18 +3,30 @@
 //   or:       and ("or" and)*                 also ||
 //   and:      not ("and" not)*                also &&
 //   not:      "not" not | comparison          also !
-//   compare:  value (OP value)*               == != < <= > >= in, not in, is, is not; a < b < c as in Python
-//   value:    number | string | True False None | path | len(value) | (or) | [value, …] | (value, …)
+//   compare:  sum (OP sum)*                   == != < <= > >= in, not in, is, is not; a < b < c as in Python
+//   sum:      product (+ product | - product)*
+//   product:  factor (* factor | / factor | // factor | % factor)*
+//   factor:   - factor | value ([sum])*
+//   value:    number | string | True False None | path | len(sum) | (or) | [sum, …] | (sum, …)
 //   path:     name (.name | [number] | ["key"])*
 import { DebugtapError } from "./errors.ts";
 import { unescape, type Step } from "./value-path.ts";
 
 export type CompareOp = "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "not in";
 
+export type ArithmeticOp = "+" | "-" | "*" | "/" | "//" | "%";
+
 export type Condition =
-  | { readonly kind: "literal"; readonly value: string | number | bigint | null }
+  | {
+      readonly kind: "literal";
+      readonly value: string | number | bigint | boolean | null;
+      /** It was written with a dot or an exponent. */
+      readonly float?: true;
+    }
   | { readonly kind: "path"; readonly steps: readonly Step[] }
-  | { readonly kind: "len"; readonly of: Condition }
+  | { readonly kind: "len" | "negative"; readonly of: Condition }
+  | { readonly kind: "arithmetic"; readonly op: ArithmeticOp; readonly left: Condition; readonly right: Condition }
+  | { readonly kind: "item"; readonly of: Condition; readonly at: Condition }
   | { readonly kind: "list"; readonly items: readonly Condition[] }
   | { readonly kind: "not"; readonly of: Condition }
   | { readonly kind: "and" | "or"; readonly parts: readonly Condition[] }
@@ -32,11 +44,11 @@ interface Token {
 
 /** Parentheses within each other, `not` after `not`. */
 const maxDepth = 100;
-const literals = new Map<string, 0 | 1 | null>([
-  ["True", 1],
-  ["true", 1],
-  ["False", 0],
-  ["false", 0],
+const literals = new Map<string, boolean | null>([
+  ["True", true],
+  ["true", true],
+  ["False", false],
+  ["false", false],
   ["None", null],
   ["null", null],
   ["nil", null],
@@ -49,7 +61,7 @@ const synonyms = new Map([
   ["!", "not"],
 ]);
 const tokenShape =
-  /\s*(?:([\p{ID_Start}_$][\p{ID_Continue}$]*)|(0[xX][0-9a-fA-F]+|\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)|('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(==|!=|<=|>=|&&|\|\||[<>()[\],.!-]))/suy;
+  /\s*(?:([\p{ID_Start}_$][\p{ID_Continue}$]*)|(0[xX][0-9a-fA-F]+|\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)|('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(==|!=|<=|>=|&&|\|\||\/\/|[<>()[\],.!+*/%-]))/suy;
 
 /** Throws DT_USAGE with the place that is wrong. */
 export function parseWhere(text: string): Condition {
@@ -104,9 +116,9 @@ class Parser {
   }
 
   #compare(): Condition {
-    const first = this.#value();
+    const first = this.#sum();
     const rest: { op: CompareOp; right: Condition }[] = [];
-    for (let op = this.#op(); op !== undefined; op = this.#op()) rest.push({ op, right: this.#value() });
+    for (let op = this.#op(); op !== undefined; op = this.#op()) rest.push({ op, right: this.#sum() });
     return rest.length === 0 ? first : { kind: "compare", first, rest };
   }
 
@@ -125,16 +137,44 @@ class Parser {
     return "not in";
   }
 
+  #sum(): Condition {
+    return this.#chain(["+", "-"], () => this.#chain(["*", "//", "/", "%"], () => this.#factor()));
+  }
+
+  #chain(ops: readonly ArithmeticOp[], part: () => Condition): Condition {
+    let left = part();
+    for (;;) {
+      const op = ops.find((each) => this.#take("sign", each));
+      if (op === undefined) return left;
+      left = { kind: "arithmetic", op, left, right: part() };
+    }
+  }
+
+  #factor(): Condition {
+    if (this.#take("sign", "-")) {
+      const of = this.#deeper(() => this.#factor());
+      const isNumber = of.kind === "literal" && (typeof of.value === "number" || typeof of.value === "bigint");
+      return isNumber ? { ...of, value: -of.value } : { kind: "negative", of };
+    }
+    let of = this.#value();
+    while (this.#take("sign", "[")) {
+      const at = this.#deeper(() => this.#sum());
+      this.#need("]");
+      of = { kind: "item", of, at };
+    }
+    return of;
+  }
+
   #value(): Condition {
     const { kind, text, at } = this.#peek();
     this.#next++;
     if (kind === "string") return { kind: "literal", value: unescape(text.slice(1, -1)) };
-    if (kind === "number") return { kind: "literal", value: numberOf(text) };
-    if (kind === "sign" && text === "-" && this.#peek().kind === "number") {
-      const value = numberOf(this.#peek().text);
-      this.#next++;
-      return { kind: "literal", value: -value };
-    }
+    if (kind === "number")
+      return {
+        kind: "literal",
+        value: numberOf(text),
+        ...(/^\d.*[.eE]/.test(text) && !/^0x/i.test(text) ? { float: true } : {}),
+      };
     if (kind === "sign" && text === "[") return { kind: "list", items: this.#deeper(() => this.#items("]")) };
     if (kind === "sign" && text === "(") return this.#deeper(() => this.#parenthesis());
     if (kind !== "name") throw this.#wrong(at, kind === "end" ? "a value is missing" : `${text} is no value`);
@@ -142,7 +182,7 @@ class Parser {
     if (literal !== undefined) return { kind: "literal", value: literal };
     if (reserved.has(text)) throw this.#wrong(at, `${text} is no value`);
     if (text === "len" && this.#take("sign", "(")) {
-      const of = this.#deeper(() => this.#value());
+      const of = this.#deeper(() => this.#sum());
       this.#need(")");
       return { kind: "len", of };
     }
@@ -157,19 +197,30 @@ class Parser {
         if (kind !== "name") throw this.#wrong(at, "a name is missing behind the dot");
         steps.push({ kind: "name", text });
         this.#next++;
-      } else if (this.#take("sign", "[")) {
-        const { kind, text, at } = this.#peek();
-        if (kind === "string") steps.push({ kind: "key", text: unescape(text.slice(1, -1)) });
-        else if (kind === "number" && /^\d{1,15}$/.test(text)) steps.push({ kind: "index", at: Number(text) });
-        else throw this.#wrong(at, "a number or a string is missing in the brackets");
+      } else if (this.#isStep()) {
         this.#next++;
-        this.#need("]");
+        const { kind, text } = this.#peek();
+        if (kind === "string") steps.push({ kind: "key", text: unescape(text.slice(1, -1)) });
+        else steps.push({ kind: "index", at: Number(text) });
+        this.#next += 2;
       } else {
         const { kind, text, at } = this.#peek();
         if (kind === "sign" && text === "(") throw this.#wrong(at, "nothing is called here, but len()");
         return steps;
       }
     }
+  }
+
+  /** `[3]` or `['key']`; any other bracket has a value to be computed in it. */
+  #isStep(): boolean {
+    const [open, key, close] = this.#tokens.slice(this.#next, this.#next + 3);
+    return (
+      open?.text === "[" &&
+      open.kind === "sign" &&
+      (key?.kind === "string" || (key?.kind === "number" && /^\d{1,15}$/.test(key.text))) &&
+      close?.kind === "sign" &&
+      close.text === "]"
+    );
   }
 
   #parenthesis(): Condition {
@@ -185,7 +236,7 @@ class Parser {
   #items(end: string): Condition[] {
     const items: Condition[] = [];
     while (!this.#take("sign", end)) {
-      items.push(this.#value());
+      items.push(this.#sum());
       if (this.#take("sign", ",")) continue;
       this.#need(end);
       break;

@@ -4,28 +4,32 @@
 // - Nothing runs: names are those of the innermost frame, as they were captured. The grammar is in where-parse.ts.
 // - What was not captured, was cut before the place that matters, or cannot be compared is unknown, and what depends on it is
 //   too: `unknown or True` is true, `not unknown` is unknown. Whoever asks counts these.
+// - Arithmetic is that of Python: whole numbers are exact, `/` gives a float, `//` and `%` go to the lower side.
 // - As in Python: True is 1, a string is no number, `in` looks at the keys of a dict. Unlike Python an object that prints like a
 //   string equals it: pydevd shows no quotes.
 import type { SnapshotFrame, SnapshotVariable } from "./hit.ts";
-import { findValue, indexOf, textOf, unquoted } from "./value-path.ts";
+import { findValue, textOf } from "./value-path.ts";
+import { arithmetic, printed } from "./where-arithmetic.ts";
 import type { CompareOp, Condition } from "./where-parse.ts";
+import { booleanOf, isCollection, isDict, itemOf, itemsOf, lengthOf, valueOf } from "./where-value.ts";
+import type { Value } from "./where-value.ts";
 
-/** A value as far as it is known; undefined: not at all. `cut`: a string of which only the beginning is. */
-type Value =
-  | { readonly kind: "none" }
-  | { readonly kind: "number"; readonly value: number | bigint }
-  | { readonly kind: "string"; readonly text: string; readonly cut: boolean }
-  | { readonly kind: "list"; readonly items: readonly (Value | undefined)[] }
-  | { readonly kind: "object"; readonly variable: SnapshotVariable }
-  | undefined;
 type Truth = boolean | undefined;
-
-const stringTypes = new Set(["str", "string", "unicode", "bytes", "String", "&str", "std::string"]);
-const dictTypes = /(?:[dD]ict|mappingproxy|_Environ)$|^Map$|^map\[/;
 
 /** Undefined: it cannot be said by what was captured. */
 export function meets(condition: Condition, frame: SnapshotFrame | undefined): Truth {
   return truth(condition, frame ?? { name: "" });
+}
+
+/** What an expression gives, as Python prints it; undefined: it cannot be said by what was captured. */
+export function compute(
+  condition: Condition,
+  frame: SnapshotFrame,
+): { readonly value: string; readonly type?: string; readonly variable?: SnapshotVariable } | undefined {
+  const value = evaluate(condition, frame);
+  if (value?.kind !== "object") return value === undefined ? undefined : printed(value);
+  const { variable } = value;
+  return { value: variable.value, ...(variable.type === undefined ? {} : { type: variable.type }), variable };
 }
 
 function truth(condition: Condition, frame: SnapshotFrame): Truth {
@@ -64,9 +68,10 @@ function evaluate(condition: Condition, frame: SnapshotFrame): Value {
   switch (condition.kind) {
     case "literal":
       if (condition.value === null) return { kind: "none" };
+      if (typeof condition.value === "boolean") return booleanOf(condition.value);
       return typeof condition.value === "string"
         ? { kind: "string", text: condition.value, cut: false }
-        : { kind: "number", value: condition.value };
+        : { kind: "number", value: condition.value, ...(condition.float ? { as: "float" } : {}) };
     case "path": {
       const variable = findValue(condition.steps, frame);
       return variable && valueOf(variable);
@@ -77,31 +82,17 @@ function evaluate(condition: Condition, frame: SnapshotFrame): Value {
       const length = lengthOf(evaluate(condition.of, frame));
       return length === undefined ? undefined : { kind: "number", value: length };
     }
+    case "negative":
+      return arithmetic("-", { kind: "number", value: 0 }, evaluate(condition.of, frame));
+    case "arithmetic":
+      return arithmetic(condition.op, evaluate(condition.left, frame), evaluate(condition.right, frame));
+    case "item":
+      return itemOf(evaluate(condition.of, frame), evaluate(condition.at, frame));
     default: {
       const met = truth(condition, frame);
-      return met === undefined ? undefined : { kind: "number", value: met ? 1 : 0 };
+      return met === undefined ? undefined : booleanOf(met);
     }
   }
-}
-
-function valueOf(variable: SnapshotVariable): Value {
-  const { value, type, cut, failed } = variable;
-  if (failed) return undefined;
-  const quoted = unquoted(value);
-  if (cut?.by === "string" && (stringTypes.has(type ?? "") || /^b?['"]/.test(value)))
-    return { kind: "string", text: value.replace(/^b?['"]/, ""), cut: true };
-  if (quoted !== undefined || stringTypes.has(type ?? "")) return { kind: "string", text: quoted ?? value, cut: false };
-  if (/^(?:None|null|nil|undefined)$/.test(value)) return { kind: "none" };
-  if (/^(?:True|true)$/.test(value)) return { kind: "number", value: 1 };
-  if (/^(?:False|false)$/.test(value)) return { kind: "number", value: 0 };
-  if (/^[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(value)) {
-    const number = Number(value);
-    return {
-      kind: "number",
-      value: /^[+-]?\d+$/.test(value) && !Number.isSafeInteger(number) ? BigInt(value) : number,
-    };
-  }
-  return { kind: "object", variable };
 }
 
 function compare(op: CompareOp, left: Value, right: Value): Truth {
@@ -204,35 +195,6 @@ function isTrue(value: Value): Truth {
   if (value.kind === "string" && value.cut) return true;
   const length = lengthOf(value);
   return length === undefined ? undefined : length > 0;
-}
-
-function lengthOf(value: Value): number | undefined {
-  if (value?.kind === "string") return value.cut ? undefined : Array.from(value.text).length;
-  if (value?.kind === "list") return value.items.length;
-  if (value?.kind !== "object" || !isCollection(value.variable)) return undefined;
-  const { children = [], cut } = value.variable;
-  if (cut === undefined) return children.length;
-  return cut.by === "string" ? undefined : cut.of;
-}
-
-/** All items of a list, in order; undefined when it is none, or some are missing. */
-function itemsOf(variable: SnapshotVariable): readonly SnapshotVariable[] | undefined {
-  if (!isCollection(variable) || isDict(variable) || variable.cut !== undefined) return undefined;
-  return variable.children ?? [];
-}
-
-function isCollection({ value, type = "", children = [] }: SnapshotVariable): boolean {
-  return (
-    /^[([{]|^(?:set|frozenset|OrderedDict|defaultdict|deque|Array|Map|Set)\(/.test(value) ||
-    /^(?:list|tuple|set|frozenset|deque|Array|Set)$/.test(type) ||
-    dictTypes.test(type) ||
-    (children.length > 0 && children.every(({ name }) => indexOf(name) !== undefined))
-  );
-}
-
-function isDict({ value, type = "", children = [] }: SnapshotVariable): boolean {
-  if (dictTypes.test(type)) return true;
-  return value.startsWith("{") && !/set/i.test(type) && children.some(({ name }) => indexOf(name) === undefined);
 }
 
 function negated(met: Truth): Truth {

@@ -61,7 +61,7 @@ export function hitName({ session, ordinal }: Pick<HitRow, "session" | "ordinal"
 
 /** A row as one line of JSON; docs/hits.md has the keys. */
 export function rowJson(row: HitRow, started: number): Record<string, unknown> {
-  const { number, session, ordinal, service, at, correlated, ...rest } = row;
+  const { number, session, ordinal, service, at, correlated, threadId: _, ...rest } = row;
   const pairs = correlated.flatMap((expression, i) =>
     i % 2 === 0 ? [[expression, correlated[i + 1] ?? ""] as const] : [],
   );

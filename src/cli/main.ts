@@ -30,6 +30,7 @@ const verbs: readonly Verb[] = [
   ["down", running, async () => (await import("./down.ts")).downCommand()],
   ["hits", reading, async () => (await import("./hits.ts")).hitsCommand()],
   ["show", reading, async () => (await import("./show.ts")).showCommand()],
+  ["replay", reading, async () => (await import("./replay.ts")).replayCommand()],
   ["export", reading, async () => (await import("./export.ts")).exportCommand()],
 ];
 

@@ -9,13 +9,15 @@
 // - Columns are the machine's own numbers: debugtap runs on little-endian ones only.
 import type { Hit } from "../../protocol/hit.ts";
 
-/** `session` is its id, `number` the hit's in it, `block` where its record is; from `thread` on they are texts. */
+/** `session` is its id, `number` the hit's in it, `block` where its record is, `depth` how many frames; from `threadId` on they are texts. */
 const numberColumns = [
   "session",
   "number",
   "block",
   "line",
   "trigger",
+  "depth",
+  "threadId",
   "thread",
   "reason",
   "function",
@@ -27,7 +29,7 @@ const numberColumns = [
   "breakpoint",
 ] as const;
 export type NumberColumn = (typeof numberColumns)[number];
-const firstText = numberColumns.indexOf("thread");
+const firstText = numberColumns.indexOf("threadId");
 const rowBytes = 8 + 4 * numberColumns.length;
 const mostText = 200;
 
@@ -45,6 +47,8 @@ export class ColumnsBuilder {
       block,
       line: top?.line ?? 0,
       trigger: hit.trigger ?? 0,
+      depth: depthOf(hit),
+      threadId: this.#text(String(hit.thread.id)),
       thread: this.#text(hit.thread.name ?? String(hit.thread.id)),
       reason: this.#text(hit.reason),
       function: this.#text(top?.name),
@@ -89,6 +93,11 @@ export class ColumnsBuilder {
 
 function bytesOf({ buffer }: Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): Uint8Array {
   return new Uint8Array(buffer);
+}
+
+/** Frames of the stack, those that a limit left out included. */
+function depthOf({ snapshot: { frames, cut } }: Hit): number {
+  return Math.max(frames.length, cut?.by === "frames" ? (cut.of ?? 0) : 0);
 }
 
 export class Columns {

@@ -1,7 +1,7 @@
 // The index of the hits of one segment: `hits/NNNNNN.idx`, made once when the segment is sealed, or by the first reader that misses it.
 //
 //   offset  bytes
-//        0      8  "dthits1\n"
+//        0      8  "dthits2\n"
 //        8      4  u32: bytes of the head
 //       12      4  u32: CRC-32 of the head
 //       16         the head, JSON: {"of":{"file","size","tail"},"hits","texts","columns":SECTION,"textBytes":SECTION,"parts":[PART…]}
@@ -21,7 +21,7 @@ import { markWord, WordsBuilder } from "./hit-words-index.ts";
 import type { WordsPart } from "./hit-words-index.ts";
 import { viewOf } from "./records.ts";
 
-const magic = Buffer.from("dthits1\n");
+const magic = Buffer.from("dthits2\n");
 const headAt = 16;
 const mostHead = 1 << 24;
 

@@ -127,6 +127,7 @@ export class HitIndex {
       service: facts?.service ?? "",
       at: columns.at[place] ?? 0,
       thread: text("thread") ?? "",
+      threadId: text("threadId") ?? "",
       reason: text("reason") ?? "",
       ...(name === undefined ? {} : { function: name }),
       ...(file === undefined ? {} : { file }),

@@ -11,6 +11,8 @@ export interface HitRow {
   /** Epoch milliseconds of the stop. */
   readonly at: number;
   readonly thread: string;
+  /** Of the debuggee: unique in its session only. */
+  readonly threadId: string;
   readonly reason: string;
   /** Of the innermost frame. */
   readonly function?: string;
@@ -34,6 +36,7 @@ export function rowOf(number: number, hit: Hit): HitRow {
     service: hit.service,
     at: hit.at,
     thread: hit.thread.name ?? String(hit.thread.id),
+    threadId: String(hit.thread.id),
     reason: hit.reason,
     ...(top === undefined ? {} : { function: top.name }),
     ...(top?.path === undefined ? {} : { file: top.path }),

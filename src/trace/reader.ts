@@ -111,6 +111,7 @@ export class Trace {
   readonly #standings: Standings;
   readonly #problems = new Map<string, DebugtapError>();
   #facts: ReadonlyMap<number, SessionFacts> | undefined;
+  #sourceIndex: Promise<SourceIndex> | undefined;
 
   constructor(dir: string, manifest: Manifest | undefined, segments: readonly Segment[]) {
     this.dir = dir;
@@ -238,7 +239,11 @@ export class Trace {
     return this.#facts.get(session);
   }
 
-  async #sources(): Promise<SourceIndex> {
+  #sources(): Promise<SourceIndex> {
+    return (this.#sourceIndex ??= this.#readSources());
+  }
+
+  async #readSources(): Promise<SourceIndex> {
     const index = new SourceIndex();
     for await (const step of this.#records({ segment: 0, block: 0 }, ({ sources }) => sources !== false))
       if (!("lost" in step)) index.add(step);

@@ -380,7 +380,7 @@ t.test("an index that is damaged, cut off, of another segment or of a later vers
   const [named = ""] = /"file":.*?,"size":\d+/.exec(good.toString("latin1")) ?? [];
   const wrong: [string, Buffer][] = [
     ["another segment's", other],
-    ["a later version", Buffer.concat([Buffer.from("dthits2\n"), good.subarray(8)])],
+    ["a later version", Buffer.concat([Buffer.from("dthits3\n"), good.subarray(8)])],
     ["of another file of that name and size", withHead(other, (text) => text.replace(/"file":.*?,"size":\d+/, named))],
     [
       "with a hit too many",

@@ -1,0 +1,131 @@
+// Where a replay stands among the stops of a recording, and where it goes from there.
+//
+//   continue, reverseContinue   the next or previous stop that the breakpoints mean, of any thread
+//   next, stepIn                the next stop of the thread; exact only where a step was recorded there
+//   stepOut                     the next stop of the thread with a shallower stack
+//   stepBack                    the previous stop of the thread
+//   goto                        a stop by its place
+//
+// Rules
+// - Nothing is invented: a step that was not recorded moves to the next thing that was, and says so.
+// - Both ends stop and say so: the replay stays where it is, it never ends by itself.
+// - A log line is no stop: it is passed over, and told of when it is passed forwards.
+import type { Recording, Stop } from "./replay-recording.ts";
+
+export type Direction = "forwards" | "backwards";
+export type StepKind = "next" | "stepIn" | "stepOut" | "stepBack";
+
+export interface Move {
+  readonly place: number;
+  /** DAP's reason of the stop. */
+  readonly reason: string;
+  /** What is to be said of it; absent: it is what was asked for. */
+  readonly note?: string;
+  /** Log lines passed, at most `mostLogs`. */
+  readonly logs: readonly number[];
+}
+
+const mostLogs = 1000;
+
+export class Walk {
+  readonly #recording: Recording;
+  #place: number;
+
+  /** `place`: where it begins, or -1 before the first stop. */
+  constructor(recording: Recording, place = -1) {
+    this.#recording = recording;
+    this.#place = place;
+  }
+
+  /** -1: before the first stop. */
+  get place(): number {
+    return this.#place;
+  }
+
+  /** `isMeant`: whether the breakpoints mean the stop at a place. */
+  run(direction: Direction, isMeant: (place: number) => boolean): Move {
+    const { count } = this.#recording;
+    const by = direction === "forwards" ? 1 : -1;
+    const logs: number[] = [];
+    for (let place = this.#place + by; place >= 0 && place < count; place += by) {
+      if (this.#recording.isLog(place)) {
+        if (direction === "forwards" && logs.length < mostLogs) logs.push(place);
+      } else if (isMeant(place)) return { ...this.#to(place), logs };
+    }
+    return this.#stay(`${direction === "forwards" ? "end" : "beginning"} of the recording`, logs);
+  }
+
+  /** `thread`: as in {@link Recording.threads}. */
+  step(kind: StepKind, thread: number): Move {
+    const here = this.#place;
+    const isHere = here >= 0 && this.#recording.threadOf(here) === thread;
+    if (kind === "stepBack") {
+      const found = this.#along(thread, -1);
+      return found === undefined
+        ? this.#stay("this thread has no earlier stop in the recording")
+        : { ...this.#to(found), reason: "step", logs: [] };
+    }
+    const first = this.#along(thread, 1);
+    if (first === undefined) return this.#stay("this thread has no later stop in the recording");
+    const depth = isHere ? this.#recording.depth(here) : Infinity;
+    const found = kind === "stepOut" ? this.#along(thread, 1, (place) => this.#recording.depth(place) < depth) : first;
+    if (found === undefined) return this.#stay("this thread never stops in a caller of this function in the recording");
+    const [from, to] = [here < 0 ? undefined : this.#recording.stop(here), this.#recording.stop(found)];
+    const move = { ...this.#to(found), reason: "step", logs: [] };
+    if (isHere && found === first && to.reason === "step") return move;
+    return { ...move, note: `not recorded: moved to hit ${to.number}${laterBy(from, to)}` };
+  }
+
+  /** The next or previous stop of a thread that is meant. */
+  #along(thread: number, by: 1 | -1, isMeant: (place: number) => boolean = () => true): number | undefined {
+    const places = this.#recording.threads[thread] ?? [];
+    const after = firstAfter(places, by === 1 ? this.#place : this.#place - 1);
+    for (let i = by === 1 ? after : after - 1; i >= 0 && i < places.length; i += by) {
+      const place = places[i] ?? 0;
+      if (!this.#recording.isLog(place) && isMeant(place)) return place;
+    }
+    return undefined;
+  }
+
+  /** Before the first stop. */
+  rewind(): void {
+    this.#place = -1;
+  }
+
+  goTo(place: number): Move {
+    return { ...this.#to(place), reason: "goto", logs: [] };
+  }
+
+  #to(place: number): Pick<Move, "place" | "reason"> {
+    this.#place = place;
+    return { place, reason: this.#recording.stop(place).reason };
+  }
+
+  #stay(note: string, logs: readonly number[] = []): Move {
+    return { place: this.#place, reason: "pause", note, logs };
+  }
+}
+
+/** Of rising places the index of the first behind this one. */
+export function firstAfter(places: readonly number[], place: number): number {
+  let [low, high] = [0, places.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((places[middle] ?? 0) <= place) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function laterBy(from: Stop | undefined, to: Stop): string {
+  return from === undefined ? "" : `, ${((to.at - from.at) / 1000).toFixed(1)} s later`;
+}
+
+/** `hit 3 of 17 · cinder-volume · req-1f0…`; by number and place where these differ. */
+export function stopText(recording: Recording, place: number): string {
+  const { number, service, request } = recording.stop(place);
+  const { count, total } = recording;
+  const which =
+    number === place + 1 && count === total ? `hit ${number} of ${count}` : `hit ${number}, ${place + 1} of ${count}`;
+  return [which, service, ...(request === undefined ? [] : [request])].join(" · ");
+}

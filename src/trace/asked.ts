@@ -1,0 +1,86 @@
+// What clients asked while a thread stood at a hit, beyond what was captured.
+//
+// Rules
+// - It is read from the messages of the session: from the stop to the next stop of the thread, or until it ran on, at most `mostMessages`.
+// - On the wire of pydevd it is 113 EVALUATE_EXPRESSION and its answer, with frames by the ids of the 105.
+import { valueOf } from "../../protocol/capture-pydevd.ts";
+import { decodeDap } from "../../protocol/dap.ts";
+import type { Side } from "../../protocol/frame.ts";
+import type { Hit } from "../../protocol/hit.ts";
+import { parsePydevdXml } from "../../protocol/pydevd-xml.ts";
+import { decodePydevd } from "../../protocol/pydevd.ts";
+import type { PydevdMessage } from "../../protocol/pydevd.ts";
+import type { Asked, AskedExpression } from "../../protocol/replay-recording.ts";
+import { DapReading } from "./asked-dap.ts";
+import type { Trace } from "./reader.ts";
+
+const mostMessages = 5000;
+/** Milliseconds: a stop's message was recorded a moment before its hit says. */
+const before = 5;
+
+/** `session`: its id; `until`: epoch milliseconds of the next stop of the thread. */
+export async function askedAt(trace: Trace, session: number, hit: Hit, until = Infinity): Promise<Asked> {
+  const dap = new DapReading();
+  const pydevd = new PydevdReading(String(hit.thread.id));
+  for await (const { frame, side, session: facts, time } of trace.messages({
+    session,
+    since: hit.at - before,
+    until,
+  })) {
+    if (frame === undefined || facts.wire === "raw" || dap.seen + pydevd.seen > mostMessages) break;
+    const message = decodeDap(frame);
+    const command = message === undefined && facts.wire === "pydevd" ? decodePydevd(frame, side) : undefined;
+    if (message !== undefined) dap.see(message);
+    else if (command !== undefined) pydevd.see(command, side);
+    if (time > hit.at && (dap.isOver || pydevd.isOver)) break;
+    if (time <= hit.at) dap.isOver = pydevd.isOver = false;
+  }
+  const { values, exception } = dap;
+  return {
+    expressions: [...dap.expressions, ...pydevd.expressions],
+    values,
+    ...(exception === undefined ? {} : { exception }),
+  };
+}
+
+class PydevdReading {
+  readonly expressions: AskedExpression[] = [];
+  isOver = false;
+  seen = 0;
+  readonly #thread: string;
+  readonly #frames = new Map<string, number>();
+  readonly #asked = new Map<number, { readonly frame?: number; readonly expression: string }>();
+
+  constructor(thread: string) {
+    this.#thread = thread;
+  }
+
+  see({ id, seq, text }: PydevdMessage, side: Side): void {
+    this.seen++;
+    if (id === 105 && side === "debuggee") this.#stopped(text);
+    else if (id === 106 && side === "debuggee" && text.startsWith(this.#thread)) this.isOver = true;
+    else if (id === 113 && side === "client") this.#question(seq, text);
+    else if ((id === 113 || id === 901) && side === "debuggee") this.#answer(id, seq, text);
+  }
+
+  #stopped(text: string): void {
+    const thread = parsePydevdXml(text)?.threads[0];
+    if (thread?.id === this.#thread) for (const [i, frame] of thread.frames.entries()) this.#frames.set(frame.id, i);
+  }
+
+  #question(seq: number, text: string): void {
+    const [, id = "", , expression = ""] = text.split("\t");
+    const frame = this.#frames.get(id);
+    if (expression !== "") this.#asked.set(seq, { expression, ...(frame === undefined ? {} : { frame }) });
+  }
+
+  #answer(id: number, seq: number, text: string): void {
+    const asked = this.#asked.get(seq);
+    this.#asked.delete(seq);
+    if (asked === undefined) return;
+    const found = id === 113 ? parsePydevdXml(text)?.vars[0] : undefined;
+    if (found === undefined) this.expressions.push({ ...asked, failure: text });
+    else if (found.isErrorOnEval) this.expressions.push({ ...asked, failure: valueOf(found) });
+    else this.expressions.push({ ...asked, value: valueOf(found), type: found.type });
+  }
+}
