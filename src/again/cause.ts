@@ -36,11 +36,14 @@ export async function findCause(trace: Trace, number?: number): Promise<Cause> {
     ...caused(byTrigger.get(trigger.id) ?? []),
   }));
   const owners = new HitsOfExchanges(story);
-  for (const found of await exchangesOf(trace)) {
-    const hits = owners.of(found.exchange, found.last).flatMap((each) => byNumber.get(each) ?? []);
+  const exchanges = (await exchangesOf(trace)).map((found) => ({ found, named: owners.byId(found.exchange) }));
+  const claimed = new Set(exchanges.flatMap(({ named }) => named));
+  for (const { found, named } of exchanges) {
+    const numbers =
+      named.length > 0 ? named : owners.byTime(found.exchange, found.last).filter((each) => !claimed.has(each));
     // What a command set off is sent again by the command.
-    const own = caused(hits.filter(({ hit }) => hit.trigger === undefined));
-    causes.push({ kind: "http", found, began: found.exchange.request.began, ...own });
+    const hits = numbers.flatMap((each) => byNumber.get(each) ?? []).filter(({ hit }) => hit.trigger === undefined);
+    causes.push({ kind: "http", found, began: found.exchange.request.began, ...caused(hits) });
   }
   const meant =
     number === undefined

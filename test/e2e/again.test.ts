@@ -155,7 +155,7 @@ t.test(
         line.startsWith("ordered ") ? [JSON.parse(line.slice(8)) as [Record<string, string>, object]] : [],
       );
     t.equal(orders.length, 2, "nothing was sent without --yes");
-    const [headers, body] = orders[1] ?? [{} as Record<string, string>, {}];
+    const [headers, body] = orders[1] ?? [{}, {}];
     t.strictSame(body, order);
     t.match(headers["X-Request-Id"], /^req-[0-9a-f-]{36}$/);
     t.equal(headers["baggage"], "debugtap-replay-of=req-11112222-aaaa");

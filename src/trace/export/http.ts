@@ -7,6 +7,9 @@
 import { HTTPParser } from "http-parser-js";
 import type { Side } from "../../../protocol/frame.ts";
 
+// Its own, ASCII, drops a bit of what is none.
+HTTPParser.encoding = "latin1";
+
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 const mostBody = 1024 * 1024;
 
@@ -147,7 +150,7 @@ function pairs(flat: readonly string[]): (readonly [string, string])[] {
   return found;
 }
 
-/** The parser takes bytes for Latin-1; a marker of a secret is UTF-8. */
+/** A marker of a secret is UTF-8. */
 function utf8Of(latin1: string): string {
   try {
     return utf8.decode(Buffer.from(latin1, "latin1"));
