@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { Command, Option } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
-import { commandLine } from "../../protocol/shell.ts";
+import { commandLine, shellQuote } from "../../protocol/shell.ts";
 import { sendAgain, type AgainEvent } from "../again/again.ts";
 import { planAgain, type AgainPlan } from "../again/plan.ts";
 import { takeSecrets, withVariables } from "../again/secrets.ts";
@@ -117,8 +117,13 @@ async function numberOf(trace: Trace, hit: string): Promise<number> {
 }
 
 /** The services that were debugged, and the one that the request goes to. A hit may take as long as in `record`, 5 s. */
-async function configFor({ services, sent }: AgainPlan, { manifest }: Trace, flags: Flags): Promise<Config> {
+async function configFor({ services, sent }: AgainPlan, { manifest, dir }: Trace, flags: Flags): Promise<Config> {
   const recorded = manifest?.config;
+  if (recorded === undefined && flags.config === undefined && flags.attach === undefined)
+    throw new DebugtapError("DT_USAGE", `the trace does not say where ${services.join(", ")} can be reached`, {
+      why: "it was recorded without a configuration file, by --attach or `debugtap relay`",
+      fix: `debugtap again ${shellQuote(dir)} --attach 5678 --wire dap    # or --config debugtap.yml`,
+    });
   const file = flags.config ?? (recorded !== undefined && existsSync(recorded) ? recorded : undefined);
   const read = await servicesOf({ ...flags, ...(file === undefined ? {} : { config: file }) }, "again latest");
   const names = [...services, ...(sent.kind === "http" ? [sent.service] : [])];
