@@ -96,6 +96,15 @@ export class ReplayFiles {
   }
 }
 
+/** The text of a recorded file, as it was at the first stop in it. */
+export async function recordedText({ files, hit, text }: Recording, file: string): Promise<string | undefined> {
+  for (const [place] of files.get(file)?.values() ?? []) {
+    const frame = place === undefined ? undefined : (await hit(place))?.snapshot.frames[0];
+    if (frame?.source !== undefined) return text(frame.source);
+  }
+  return undefined;
+}
+
 function segments(path: string): readonly string[] {
   return path.replace(/^file:\/\//, "").split(/[\\/]/);
 }

@@ -50,6 +50,7 @@ export interface Recording {
   readonly functions: ReadonlyMap<string, readonly number[]>;
   /** Threads, in the order of their first stops: places in rising order. */
   readonly threads: readonly (readonly number[])[];
+  readonly threadName: (thread: number) => string;
   /** Which of `threads` a stop's is. */
   readonly threadOf: (place: number) => number;
   /** The text of a source by its SHA-256. */

@@ -107,15 +107,9 @@ export class ReplayValues {
     const found = this.#entries.get(reference);
     if (found?.kind !== "container") return undefined;
     const isWhole = found.variables !== undefined && found.cut === undefined;
-    const asked = isWhole ? undefined : await askedAt(found.place);
-    const opened = asked?.values.find(
-      ({ frame, path }) => frame === found.frame && JSON.stringify(path) === JSON.stringify(found.path),
-    )?.variables;
-    const recorded = found.variables ?? [];
-    const useOpened = opened !== undefined && opened.length > recorded.length;
-    const shown = (useOpened ? opened : recorded).map((variable) => this.#shown(found, variable));
-    const note = useOpened ? undefined : noteOf(found);
-    return note === undefined ? shown : [...shown, note];
+    const { variables, note } = contentOf(found, isWhole ? undefined : await askedAt(found.place));
+    const shown = variables.map((variable) => this.#shown(found, variable));
+    return note === undefined ? shown : [...shown, virtual(note)];
   }
 
   /** The reference of a value that an expression gave; 0 where it has no children. */
@@ -177,23 +171,33 @@ export function shownValue({ value, cut }: SnapshotVariable): string {
   return `${value}… (${value.length}${of} characters recorded)`;
 }
 
-function isOpen({ children, cut }: SnapshotVariable): boolean {
+export function isOpen({ children, cut }: SnapshotVariable): boolean {
   return (children !== undefined && children.length > 0) || (cut !== undefined && cut.by !== "string");
 }
 
-function noteOf({ variables, cut }: Container): ShownVariable | undefined {
-  if (variables !== undefined && cut === undefined) return undefined;
-  const shown = variables?.length ?? 0;
-  const value =
-    shown > 0 && cut !== undefined
-      ? `${cutText(cut, shown).replace(/^… /, "")} recorded`
+/** The children of a scope or value, and what is said of those that are not there. What clients opened stands in for what was cut. */
+export function contentOf(
+  { frame, path, variables: recorded, cut }: Pick<Container, "frame" | "path" | "variables" | "cut">,
+  asked: Asked | undefined,
+): { readonly variables: readonly SnapshotVariable[]; readonly note?: string } {
+  const opened = asked?.values.find((each) => each.frame === frame && isSame(each.path, path))?.variables;
+  const variables = recorded ?? [];
+  if (opened !== undefined && opened.length > variables.length) return { variables: opened };
+  if (cut === undefined && recorded !== undefined) return { variables };
+  const note =
+    variables.length > 0 && cut !== undefined
+      ? `${cutText(cut, variables.length).replace(/^… /, "")} recorded`
       : `not recorded${whyNot(cut)}`;
-  return {
-    name: "…",
-    value,
-    variablesReference: 0,
-    presentationHint: { kind: "virtual", attributes: ["readOnly"] },
-  };
+  return { variables, note };
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i]);
+}
+
+/** A line among variables that is none. */
+function virtual(value: string): ShownVariable {
+  return { name: "…", value, variablesReference: 0, presentationHint: { kind: "virtual", attributes: ["readOnly"] } };
 }
 
 function whyNot(cut: Cut | undefined): string {

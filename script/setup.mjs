@@ -2,7 +2,7 @@
 // Plain JavaScript without dependencies: it runs before anything is installed. Does nothing where nothing is missing.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -38,6 +38,11 @@ function build() {
   run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b"], "npx tsc -b");
 }
 
+/** An IDE that the tests of `replay` drive. */
+function hasDapMode() {
+  return readdirSync("/usr/share/emacs/site-lisp/elpa-src").some((name) => name.startsWith("dap-mode-"));
+}
+
 function system() {
   const wanted = [
     ["openssh-server", () => existsSync("/usr/sbin/sshd")],
@@ -52,6 +57,8 @@ function system() {
     ["iproute2", () => onPath("ss")],
     ["socat", () => onPath("socat")],
     ["autossh", () => onPath("autossh")],
+    ["emacs-nox", () => onPath("emacs")],
+    ["elpa-dap-mode", () => existsSync("/usr/share/emacs/site-lisp/elpa-src") && hasDapMode()],
     ["sqlite3", () => onPath("sqlite3")],
   ];
   const missing = wanted.filter(([, present]) => !present()).map(([name]) => name);

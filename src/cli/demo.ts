@@ -28,7 +28,7 @@ export function demoCommand(): Command {
     )
     .option("--trace <dir>", "where the trace goes; default: a temporary directory")
     .option("--headless", "without any IDE: `debugtap record` sets the breakpoints and sends the request")
-    .option("--json", "end with one JSON line on stdout; the story goes to stderr")
+    .option("--json", "end with one JSON line on stdout, with what the IDEs saw; the story goes to stderr")
     .addHelpText(
       "after",
       `
@@ -86,14 +86,14 @@ async function play(stage: Stage, traces: string, tell: Tell, headless: boolean)
   }
 }
 
-function finish({ services, trace, missed }: Outcome, json: boolean, say: (line: string) => void): number {
+function finish({ services, seen, trace, missed }: Outcome, json: boolean, say: (line: string) => void): number {
   const names = services.filter(({ hits }) => hits === 0).map(({ name }) => name);
   const error = new DebugtapError("DT_DEMO_MISSED", `the breakpoint of ${names.join(" and of ")} was not hit`, {
     why: missed.join("\n"),
     fix: `debugtap show ${trace}`,
   });
   if (missed.length > 0) say(`\n${error.format()}`);
-  if (json) process.stdout.write(`${JSON.stringify({ services, trace })}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ services, trace, ...(seen.length === 0 ? {} : { seen }) })}\n`);
   return missed.length > 0 ? error.exit : 0;
 }
 

@@ -1,17 +1,17 @@
 // `debugtap replay`: a trace in an ordinary IDE. It attaches as to a debuggee, and walks through the hits, forwards and backwards.
 import { Command } from "commander";
 import { createInterface } from "node:readline";
-import { Duplex } from "node:stream";
+import type { Duplex } from "node:stream";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { DapReplay } from "../../protocol/replay-dap.ts";
 import type { Recording } from "../../protocol/replay-recording.ts";
 import { stopText } from "../../protocol/replay-walk.ts";
 import { whereOf } from "../../protocol/hit-summary.ts";
-import type { Listener } from "../duplex.ts";
+import { PydevdReplay } from "../../protocol/replay-pydevd.ts";
+import { endWithin, type Listener } from "../duplex.ts";
 import type { SourceMapping } from "../../protocol/path-map.ts";
 import { localFiles } from "../replay/local-files.ts";
-import { serveDap } from "../replay/serve-dap.ts";
-import type { ServedReplay } from "../replay/serve-dap.ts";
+import { serveDap, servePydevd, type Connection, type Served } from "../replay/serve.ts";
 import { wantedOf } from "./hit-options.ts";
 import { printJson, printLine } from "./output.ts";
 import { clean } from "./paint.ts";
@@ -27,9 +27,13 @@ interface Options {
   readonly from?: string;
   readonly listen: string;
   readonly stdio?: true;
+  readonly ide?: string;
   readonly source?: readonly string[];
   readonly json?: true;
 }
+
+/** Milliseconds that an IDE has to end its side. */
+const patience = 2000;
 
 const examples = `
 Examples:
@@ -37,6 +41,7 @@ Examples:
   $ debugtap replay latest --request req-5f1c           one request over all services
   $ debugtap replay latest --service cinder-volume --from 42
   $ debugtap replay latest --source ~/src/cinder=/opt/stack/cinder
+  $ debugtap replay latest --ide 5711                   PyCharm's or PyDev's debug server listens on 5711
   $ debugtap replay latest --stdio                      as the command of a debug adapter (Neovim, Emacs)
 
 VS Code, launch.json:   { "type": "debugpy", "request": "attach", "name": "replay", "connect": { "port": 5790 } }
@@ -56,6 +61,7 @@ export function replayCommand(): Command {
     .option("--from <hit>", "begin at this hit, by its number in `debugtap hits`")
     .option("--listen <[host:]port>", "where IDEs attach", "5790")
     .option("--stdio", "speak DAP on stdin and stdout, for one IDE that starts this command")
+    .option("--ide <[host:]port>", "dial an IDE that listens there and speaks pydevd: PyCharm, PyDev")
     .option("--source <local=remote...>", "where sources of the debuggee are here")
     .option("--json", "print what happens as JSON, one event a line")
     .addHelpText("after", examples)
@@ -79,35 +85,74 @@ export function replayCommand(): Command {
 
 async function run(recording: Recording, options: Options): Promise<void> {
   const from = options.from === undefined ? undefined : placeOf(recording, options.from);
-  const mappings = (options.source ?? []).map((text) => mappingOf(text));
-  const replay = (): DapReplay => new DapReplay(recording, localFiles(mappings), from);
+  const files = localFiles((options.source ?? []).map((text) => mappingOf(text)));
   if (options.stdio) {
-    await serveDap(Duplex.from({ readable: process.stdin, writable: process.stdout }), replay()).ended;
-    return;
+    const { stdin, stdout } = process;
+    const connection = { readable: stdin, writable: stdout, finish: () => void stdin.destroy() };
+    return serveDap(connection, new DapReplay(recording, files, from)).ended;
   }
-  const { listenTcp } = await import("../transport/tcp.ts");
-  const served = new Set<ServedReplay>();
-  const listener = await listenTcp(endpoint("--listen", options.listen, "replay latest"))(
-    (stream, { address, port }) => {
-      const one = serveDap(stream, replay());
-      served.add(one);
-      say(options, { type: "client", from: `${address}:${port}` }, `an IDE has attached from ${address}:${port}`);
-      void one.ended.then(() => {
-        served.delete(one);
-        say(options, { type: "left", from: `${address}:${port}` }, `the IDE at ${address}:${port} has left`);
-      });
-    },
-  );
-  tellListening(listener, recording, options);
-  await untilEnd(async (line) => {
+  const served = new Set<Served>();
+  const serve = (one: Served, who: string): void => {
+    served.add(one);
+    say(options, { type: "client", from: who }, `the IDE at ${who} has the replay`);
+    void one.ended.then(() => {
+      served.delete(one);
+      say(options, { type: "left", from: who }, `the IDE at ${who} has left`);
+    });
+  };
+  const over = new AbortController();
+  const close = await (options.ide === undefined
+    ? listen(options, recording, (connection, who) =>
+        serve(serveDap(connection, new DapReplay(recording, files, from)), who),
+      )
+    : dial(options.ide, over.signal, options, (connection, who) => {
+        const one = servePydevd(connection, new PydevdReplay(recording, files, from));
+        serve(one, who);
+        void one.ended.then(() => over.abort());
+      }));
+  await untilEnd(over.signal, options, async (line) => {
     const place = recording.placeOf(Number(line.trim()));
     if (place === undefined) throw new DebugtapError("DT_USAGE", `there is no hit ${clean(line)} in this replay`);
     for (const one of served) await one.show(place);
     const { number } = recording.stop(place);
     say(options, { type: "shown", hit: number, clients: served.size }, placeText(recording, place));
-  }, options);
+  });
   for (const one of served) one.end();
-  await listener.close();
+  await close();
+}
+
+type OnConnection = (connection: Connection, who: string) => void;
+
+async function listen(
+  options: Options,
+  recording: Recording,
+  onConnection: OnConnection,
+): Promise<() => Promise<void>> {
+  const { hostPort, listenTcp } = await import("../transport/tcp.ts");
+  const at = endpoint("--listen", options.listen, "replay latest");
+  const listener = await listenTcp(at)((stream, peer) => {
+    onConnection(connectionOf(stream), hostPort(peer.address, peer.port));
+  });
+  tellListening(listener, recording, options);
+  return () => listener.close();
+}
+
+async function dial(
+  ide: string,
+  signal: AbortSignal,
+  options: Options,
+  onConnection: OnConnection,
+): Promise<() => Promise<void>> {
+  const { dialTcp, hostPort } = await import("../transport/tcp.ts");
+  const { host, port } = endpoint("--ide", ide, "replay latest");
+  const stream = await dialTcp({ host, port })(signal);
+  onConnection(connectionOf(stream), hostPort(host, port));
+  say(options, { type: "dialled", port }, "A hit's number goes to it; Ctrl-C ends.");
+  return () => Promise.resolve();
+}
+
+function connectionOf(stream: Duplex): Connection {
+  return { readable: stream, writable: stream, finish: () => void endWithin(stream, patience) };
 }
 
 function tellListening({ address, port }: Listener, recording: Recording, options: Options): void {
@@ -122,16 +167,19 @@ function tellListening({ address, port }: Listener, recording: Recording, option
   process.stderr.write("there is nothing to replay: no hit is meant, or none was recorded\n");
 }
 
-/** `onLine`: what was typed. Resolves at Ctrl-C, SIGTERM. */
-function untilEnd(onLine: (line: string) => Promise<void>, { json }: Options): Promise<void> {
+/** `onLine`: what was typed. Resolves at Ctrl-C, SIGTERM, or when it is over. */
+function untilEnd(over: AbortSignal, { json }: Options, onLine: (line: string) => Promise<void>): Promise<void> {
   return new Promise((resolve) => {
     const lines = createInterface({ input: process.stdin });
     const end = (): void => {
       lines.close();
+      process.stdin.destroy();
       process.off("SIGINT", end).off("SIGTERM", end);
       resolve();
     };
     process.once("SIGINT", end).once("SIGTERM", end);
+    over.addEventListener("abort", end);
+    if (over.aborted) end();
     lines.on("line", (line) => {
       if (line.trim() === "") return;
       onLine(line).catch((error: unknown) => {

@@ -101,6 +101,7 @@ export async function recordScene(
   const isOne = ids.size === 1 && !ids.has(undefined);
   return {
     services: services.map(({ name }) => ({ name, hits: hits.filter((hit) => hit.service === name).length })),
+    seen: [],
     trace: done.result.trace,
     running,
     missed: missed.length > 0 || isOne ? missed : [`the hits have ${ids.size} request ids`],

@@ -23,6 +23,8 @@ export const sources = join(root, "examples", "services");
 
 export interface Outcome {
   readonly services: readonly { readonly name: string; readonly hits: number }[];
+  /** What the IDEs saw, in the order in which they did; nothing where there are none. */
+  readonly seen: readonly Hit[];
   /** The directory of the trace; it stays. */
   readonly trace: string;
   /** What was missed and why, as text for a user; empty when all was as it should be. */
@@ -86,6 +88,7 @@ export async function playScenario(stage: Stage, traces: string, tell: Tell): Pr
   }
   return {
     services: services.map(({ name }) => ({ name, hits: hits.filter((hit) => hit.service === name).length })),
+    seen: hits,
     trace: relay.trace ?? traces,
     missed,
   };

@@ -28,6 +28,7 @@ export async function recordedStops(
   const index = await HitIndex.open(trace, onProgress);
   const numbers = inOrder(index, await index.find(filter));
   const { files, functions, threads, threadOf } = listsOf(index, numbers);
+  const names = threadNames(threads.map(([first = 0]) => stopOf(index, numbers[first] ?? 0)));
   const hits = new Kept<Hit | undefined>(mostKept, async (place) => {
     for await (const { hit } of index.read([numbers[place] ?? 0]))
       return hit === undefined ? undefined : (await trace.withSources(hit)).hit;
@@ -60,6 +61,7 @@ export async function recordedStops(
     files,
     functions,
     threads,
+    threadName: (thread) => names[thread] ?? "",
     threadOf: (place) => threadOf[place] ?? 0,
     text: (sha256) => trace.source(sha256),
     placeOf: (number) => {
@@ -85,6 +87,15 @@ function stopOf(index: HitIndex, number: number): Stop {
     ...(line === undefined ? {} : { line }),
     ...(correlated[1] === undefined ? {} : { request: correlated[1] }),
   };
+}
+
+/** `cinder-api#2 · MainThread`; the session alone where its one thread has no name. */
+function threadNames(firsts: readonly Stop[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { session } of firsts) counts.set(session, (counts.get(session) ?? 0) + 1);
+  return firsts.map(({ session, thread, threadName }) =>
+    thread === threadName && counts.get(session) === 1 ? session : `${session} · ${threadName}`,
+  );
 }
 
 /** By the times of their stops: captures end in another order. */
