@@ -10,7 +10,7 @@ import { evaluateAt } from "./replay-evaluate.ts";
 import type { ReplayFiles } from "./replay-files.ts";
 import { nothingAsked, type Recording } from "./replay-recording.ts";
 import { ReplayValues, stackOf } from "./replay-values.ts";
-import { stopText } from "./replay-walk.ts";
+import { firstAfter, stopText } from "./replay-walk.ts";
 
 export type Arguments = Readonly<Record<string, unknown>>;
 export type Event = readonly [event: string, body: unknown];
@@ -100,7 +100,10 @@ export class DapLook {
 
   /** What is said of a thread that does not stand at the current hit. */
   #elsewhere(thread: number, place: number): string {
-    const last = this.#recording.threads[thread]?.findLast((each) => each < place && !this.#recording.isLog(each));
+    const places = this.#recording.threads[thread] ?? [];
+    let before = firstAfter(places, place) - 1;
+    while (before >= 0 && this.#recording.isLog(places[before] ?? 0)) before--;
+    const last = places[before];
     const { number } = this.#recording.stop(place);
     if (last === undefined) return `not stopped at hit ${number}, nor before it`;
     const { number: at, function: name = "?", file, line } = this.#recording.stop(last);
