@@ -4,6 +4,8 @@
 // - Only the thread of the current hit has a stack; all others say where they last stood.
 // - A request that has not what it needs is refused in words, which the user reads.
 import type { DebugProtocol } from "./dap.ts";
+import { Refused } from "./dap-speaker.ts";
+import type { Answer, Arguments, Event } from "./dap-speaker.ts";
 import { whereOf } from "./hit-summary.ts";
 import { member } from "./json.ts";
 import { evaluateAt } from "./replay-evaluate.ts";
@@ -11,16 +13,6 @@ import type { ReplayFiles } from "./replay-files.ts";
 import { nothingAsked, type Recording } from "./replay-recording.ts";
 import { ReplayValues, stackOf } from "./replay-values.ts";
 import { firstAfter, stopText } from "./replay-walk.ts";
-
-export type Arguments = Readonly<Record<string, unknown>>;
-export type Event = readonly [event: string, body: unknown];
-export interface Answer {
-  readonly body?: unknown;
-  readonly events?: readonly Event[];
-}
-
-/** A request that cannot be answered as it was asked; the message is shown to the user. */
-export class Refused extends Error {}
 
 /** The thread of a recording without hits, or before the first one. */
 export const noThread = 1;
