@@ -63,6 +63,7 @@ export const errorTable = {
   DT_RELAY_NOT_RUNNING: { exit: 3, meaning: "no running debugtap was found to ask" },
   DT_PROGRAM_MISSING: { exit: 2, meaning: "a program or package that debugtap starts is not installed" },
   DT_SPEC: { exit: 2, meaning: "a breakpoint, or a file of breakpoints, cannot be understood" },
+  DT_EXPECT: { exit: 2, meaning: "a file of expected hits cannot be understood" },
   DT_NOT_HIT: { exit: 1, meaning: "a breakpoint that was required was never hit" },
   DT_NOT_DRIVEN: { exit: 4, meaning: "a service could not be driven without an IDE" },
   DT_PATCHED_PYDEVD: { exit: 4, meaning: "pydevd does not answer in a service: eventlet has patched its locks" },

@@ -34,7 +34,10 @@ const capabilities: DebugProtocol.Capabilities = {
   exceptionBreakpointFilters: [exceptionFilter],
 };
 
-const stepKinds = ["next", "stepIn", "stepOut", "stepBack"] as const satisfies readonly StepKind[];
+function isStep(command: string): command is StepKind {
+  return command === "next" || command === "stepIn" || command === "stepOut" || command === "stepBack";
+}
+
 const mostText = 1000;
 
 export class DapReplay {
@@ -158,12 +161,9 @@ export class DapReplay {
       }
       case "pause":
         return this.#moved({ place: this.#walk.place, reason: "pause", note: "a recording stands still", logs: [] });
-      default: {
-        const step = stepKinds.find((kind) => kind === command);
-        if (step === undefined)
-          throw new Refused(`${command} is not possible in a replay: a recording cannot be changed`);
-        return this.#moved(this.#walk.step(step, threadOf(this.#recording, args["threadId"])));
-      }
+      default:
+        if (isStep(command)) return this.#moved(this.#walk.step(command, threadOf(this.#recording, args["threadId"])));
+        throw new Refused(`${command} is not possible in a replay: a recording cannot be changed`);
     }
   }
 

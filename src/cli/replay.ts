@@ -113,9 +113,9 @@ async function run(recording: Recording, options: Options): Promise<void> {
   const serve = (one: Served, who: string): void => {
     served.add(one);
     say(options, { type: "client", from: who }, `the IDE at ${who} has the replay`);
-    void untilLeft(one, who);
+    void forget(one, who);
   };
-  const untilLeft = async (one: Served, who: string): Promise<void> => {
+  const forget = async (one: Served, who: string): Promise<void> => {
     await one.ended;
     served.delete(one);
     say(options, { type: "left", from: who }, `the IDE at ${who} has left`);

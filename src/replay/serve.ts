@@ -90,13 +90,13 @@ function serve({ readable, writable, finish }: Connection, player: Player): Serv
   const write = (messages: readonly Uint8Array[]): void => {
     for (const message of messages) if (writable.writable) writable.write(message);
   };
-  const inTurn = (next: () => Promise<void>): Promise<void> => {
+  const inTurn = (run: () => Promise<void>): Promise<void> => {
     if (++waiting === mostWaiting) readable.pause();
     const before = turn;
     turn = (async () => {
       await before;
       try {
-        await next();
+        await run();
       } catch {
         readable.destroy();
       }

@@ -123,8 +123,8 @@ function expect(found: number, wanted: number): void {
   if (found !== wanted) throw new Error(`${found} hits where there are ${wanted}`);
 }
 
-/** Bytes of a hit as JSON, the mean of them. */
-async function record(dir: string, hits: number): Promise<number> {
+/** Bytes of a hit as JSON, the mean of them. `run`: the same hits with other ids and addresses, of which each 100th has another value. */
+export async function record(dir: string, hits: number, run = 0): Promise<number> {
   const writer = await TraceWriter.open({ dir, facts: { version: "bench" } });
   for (const [i, service] of services.entries()) {
     const facts = { service, ordinal: 1, name: `${service}#1`, debuggee: "vm", client: "ide" };
@@ -136,7 +136,7 @@ async function record(dir: string, hits: number): Promise<number> {
   for (let i = 1; i <= hits; i++) {
     const service = i % services.length;
     counts[service] = (counts[service] ?? 0) + 1;
-    const hit = modelHit(i, service, counts[service], at + i);
+    const hit = modelHit(i, service, counts[service], at + i, run);
     bytes += JSON.stringify(hit).length;
     writer.hit(service + 1, hit);
     if (i % 500 === 0) await writer.flush();

@@ -13,11 +13,14 @@ export function uuid(number: number, kind: number): string {
   return [0, 8, 12, 16, 20].map((from, i) => digits.slice(from, [8, 12, 16, 20, 32][i])).join("-");
 }
 
-/** The `number`th of the trace, the `ordinal`th of its session. */
-export function modelHit(number: number, service: number, ordinal: number, at: number): Hit {
-  const request = `req-${uuid(Math.floor(number / 4), 1)}`;
-  const [project, user, volume] = [uuid(number % 50, 2), uuid(number % 200, 4), uuid(number, 3)];
-  const address = (n: number): string => `0x7f${((number * 64 + n * 16) >>> 0).toString(16).padStart(10, "0")}`;
+/** The `number`th of the trace, the `ordinal`th of its session. `run`: the same hit with other ids and addresses. */
+export function modelHit(number: number, service: number, ordinal: number, at: number, run: number): Hit {
+  const id = (number: number, kind: number): string => uuid(number, kind + run * 10);
+  const request = `req-${id(Math.floor(number / 4), 1)}`;
+  const [project, user, volume] = [id(number % 50, 2), id(number % 200, 4), id(number, 3)];
+  const size = (number % 100) + (number % 100 === 7 ? run : 0);
+  const address = (n: number): string =>
+    `0x7f${((number * 64 + n * 16 + run * 0x10_0000) >>> 0).toString(16).padStart(10, "0")}`;
   const text = (name: string, value: string): SnapshotVariable => ({ name, type: "str", value: `'${value}'` });
   const context: SnapshotVariable = {
     name: "context",
@@ -42,10 +45,10 @@ export function modelHit(number: number, service: number, ordinal: number, at: n
   const body: SnapshotVariable = {
     name: "volume",
     type: "dict",
-    value: `{'id': '${volume}', 'size': ${number % 100}, 'status': 'creating', 'availability_zone': 'nova'}`,
+    value: `{'id': '${volume}', 'size': ${size}, 'status': 'creating', 'availability_zone': 'nova'}`,
     children: [
       text("'id'", volume),
-      { name: "'size'", type: "int", value: `${number % 100}` },
+      { name: "'size'", type: "int", value: `${size}` },
       text("'status'", "creating"),
       text("'availability_zone'", "nova"),
       text("'display_name'", `vol-${number}`),

@@ -130,7 +130,7 @@ class TraceMaker {
 
 function hitOf(number: number, at: number): Hit {
   const service = number % services.length;
-  const hit = modelHit(number, service, Math.ceil(number / services.length), at);
+  const hit = modelHit(number, service, Math.ceil(number / services.length), at, 0);
   const { frames, ...rest } = hit.snapshot;
   const [top, ...callers] = frames;
   const { path, line, function: name } = rare;

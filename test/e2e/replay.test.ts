@@ -71,8 +71,8 @@ async function shown(client: DebugClient, threadId = 0): Promise<Omit<Seen, "ser
 }
 
 function withoutService(seen: Seen): Omit<Seen, "service"> {
-  const { service: _, ...rest } = seen;
-  return rest;
+  const { file, line, function: name, stack, locals } = seen;
+  return { file, line, function: name, stack, locals };
 }
 
 t.test("the demo's trace, with all services gone, in two IDEs", async (t) => {

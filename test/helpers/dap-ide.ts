@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import type net from "node:net";
 import type { DebugProtocol } from "@vscode/debugprotocol";
-import { decodeDap, encodeDap, isEvent, isRequest } from "../../protocol/dap.ts";
+import { decodeDap, encodeDap, isEvent, isResponse } from "../../protocol/dap.ts";
 import { FrameReader } from "../../protocol/frame-reader.ts";
 import { connect } from "./sockets.ts";
 
@@ -85,12 +85,9 @@ export class IdeSession {
 
   #see(message: ReturnType<typeof decodeDap>): void {
     if (message === undefined) return;
-    if (isEvent(message)) this.#events.push(message as DebugProtocol.Event);
-    else if (isRequest(message)) void this.#startNext(message as DebugProtocol.StartDebuggingRequest);
-    else {
-      const response = message as DebugProtocol.Response;
-      this.#answers.get(response.request_seq)?.(response);
-    }
+    if (isEvent(message)) this.#events.push(message);
+    else if (isResponse(message)) this.#answers.get(message.request_seq)?.(message);
+    else void this.#startNext(message as DebugProtocol.StartDebuggingRequest);
     this.#wake();
   }
 
