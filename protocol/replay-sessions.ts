@@ -14,6 +14,8 @@ import { partOf, sessionsOf } from "./replay-part.ts";
 import type { Recording } from "./replay-recording.ts";
 import { ReplayRoot, sessionKey } from "./replay-root.ts";
 
+const mostText = 100;
+
 export class ReplaySessions {
   readonly #whole: Recording;
   readonly #local: LocalFiles;
@@ -73,8 +75,10 @@ export class ReplaySessions {
     }
     if (session === undefined) return "This IDE does not begin sessions by itself: all services are in this one.";
     const known = sessionsOf(this.#whole).find((each) => each === session);
-    if (known === undefined)
-      return `There is no session ${JSON.stringify(session)} in this replay: all services are in this one.`;
+    if (known === undefined) {
+      const asked = JSON.stringify(session)?.slice(0, mostText);
+      return `There is no session ${asked} in this replay: all services are in this one.`;
+    }
     this.#recording = partOf(this.#whole, known);
     const from = this.#from === undefined ? undefined : this.#recording.placeOf(this.#from);
     this.#replay = new DapReplay(this.#recording, this.#local, from);

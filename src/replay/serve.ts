@@ -69,7 +69,10 @@ export function serveDap(connection: Connection, replay: DapPlayer, times?: numb
       const messages = await replay.handle(message);
       return (pace?.now(message, messages, from, replay.at) ?? messages).map(encodeDap);
     },
-    show: async (place) => [...(pace?.end() ?? []), ...(await replay.show(place))].map(encodeDap),
+    show: async (place) => {
+      const shown = await replay.show(place);
+      return (shown.length === 0 ? shown : [...(pace?.end() ?? []), ...shown]).map(encodeDap);
+    },
     terminated: () => replay.terminated().map(encodeDap),
   });
 }

@@ -2,7 +2,9 @@
 import { join } from "node:path";
 import type { DebugProtocol } from "@vscode/debugprotocol";
 import t, { type Test } from "tap";
-import { TraceWriter } from "../../src/trace/index.ts";
+import { partOf, sessionsOf } from "../../protocol/replay-part.ts";
+import type { Recording } from "../../protocol/replay-recording.ts";
+import { openTrace, recordedStops, TraceWriter } from "../../src/trace/index.ts";
 import { startCli } from "../helpers/cli.ts";
 import { IdeSession } from "../helpers/dap-ide.ts";
 import { startReplay, type ReplayProcess } from "../helpers/replay-process.ts";
@@ -72,6 +74,35 @@ t.test("replay --sessions, --pace", async (t) => {
     connect: { port: 5790 },
     justMyCode: false,
   };
+
+  await t.test("the part of a session is what asking for that session alone gives", async (t) => {
+    const opened = await openTrace(trace);
+    const whole = await recordedStops(opened, {});
+    t.strictSame(sessionsOf(whole), names);
+    const everything = (recording: Recording): unknown => {
+      const { count, total, files, functions, threads } = recording;
+      const places = Array.from({ length: count }, (_, place) => [
+        recording.stop(place),
+        recording.isLog(place),
+        recording.isException(place),
+        recording.depth(place),
+        recording.threadOf(place),
+      ]);
+      const found = hits.map((_, i) => recording.placeOf(i + 1));
+      const named = threads.map((_, thread) => recording.threadName(thread));
+      return { count, total, files, functions, threads, places, found, named };
+    };
+    for (const session of [...names, "none#1"]) {
+      const alone = await recordedStops(opened, { session });
+      const part = partOf(whole, session);
+      t.strictSame(everything(part), everything(alone), session);
+      for (let place = 0; place < alone.count; place++)
+        t.strictSame(await part.hit(place), await alone.hit(place), `${session}, ${place}`);
+      alone.index.close();
+    }
+    whole.index.close();
+    opened.close();
+  });
 
   await t.test("each recorded session is a session of the IDE, with its own threads and hits", async (t) => {
     const { replay, port } = await replayed(t, trace, "--sessions");
