@@ -25,7 +25,7 @@ export type Evaluated =
   | { readonly failure: string };
 
 /** Earlier stops that are read to find where an expression was last seen. */
-const mostRead = 50;
+const mostRead = 20;
 const mostLength = 10_000;
 
 /** `frame`: of the stack, from 0. */
