@@ -17,7 +17,7 @@ import { DapLook, noThread, threadOf } from "./replay-dap-look.ts";
 import { ReplayFiles } from "./replay-files.ts";
 import type { LocalFiles } from "./replay-files.ts";
 import type { Recording } from "./replay-recording.ts";
-import { stopText, Walk } from "./replay-walk.ts";
+import { logLines, stopText, Walk } from "./replay-walk.ts";
 import type { Move, StepKind } from "./replay-walk.ts";
 
 const capabilities: DebugProtocol.Capabilities = {
@@ -59,6 +59,11 @@ export class DapReplay {
     this.#look = new DapLook(recording, this.#files);
     this.#walk = new Walk(recording);
     this.#from = from;
+  }
+
+  /** The place of the current stop; -1: before the first. */
+  get place(): number {
+    return this.#walk.place;
   }
 
   /** Epoch milliseconds of the current stop; undefined: it stands before the first. */
@@ -111,7 +116,7 @@ export class DapReplay {
       case "source":
         return this.#look.source(args);
       case "loadedSources":
-        return { body: { sources: this.#look.loadedSources() } };
+        return this.#look.loadedSources();
       case "gotoTargets":
         return this.#look.gotoTargets(args);
       case "terminate":
@@ -160,7 +165,7 @@ export class DapReplay {
         return this.#moved(this.#walk.goTo(place));
       }
       case "pause":
-        return this.#moved({ place: this.#walk.place, reason: "pause", note: "a recording stands still", logs: [] });
+        return this.#moved(this.#walk.pause());
       default:
         if (isStep(command)) return this.#moved(this.#walk.step(command, threadOf(this.#recording, args["threadId"])));
         throw new Refused(`${command} is not possible in a replay: a recording cannot be changed`);
@@ -196,10 +201,8 @@ export class DapReplay {
   /** The response, what is told of the way, and the stop. */
   async #moved(move: Move, body?: object): Promise<Answer> {
     const events: Event[] = [];
-    for (const place of move.logs) {
-      const text = (await this.#recording.hit(place))?.text ?? "";
-      events.push(["output", { category: "console", output: `${text.slice(0, mostText)}\n` }]);
-    }
+    for (const line of await logLines(this.#recording, move))
+      events.push(["output", { category: "console", output: `${line}\n` }]);
     const { place } = move;
     const none = this.#recording.count === 0 ? "this recording has no hits" : "no recorded hit is at these breakpoints";
     this.#look.visit(place, place < 0 ? none : undefined);

@@ -1,5 +1,6 @@
 // `debugtap replay`: a trace in an ordinary IDE. It attaches as to a debuggee, and walks through the hits, forwards and backwards.
 import { Command } from "commander";
+import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { Duplex } from "node:stream";
 import { DebugtapError } from "../../protocol/errors.ts";
@@ -241,7 +242,7 @@ function paceOf(text: string): number {
 
 function mappingOf(text: string): SourceMapping {
   const [, local, remote] = /^(.+?)=(.+)$/.exec(text) ?? [];
-  if (local !== undefined && remote !== undefined) return { local, remote };
+  if (local !== undefined && remote !== undefined) return { local: resolve(local), remote };
   throw new DebugtapError("DT_USAGE", `--source ${text} is not LOCAL=REMOTE`, {
     fix: "--source ~/src/cinder=/opt/stack/cinder",
   });

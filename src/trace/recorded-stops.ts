@@ -134,6 +134,8 @@ function listsOf(index: HitIndex, numbers: Uint32Array) {
     threadOf[place] = thread;
     const [file, line, name, reason] = [text(of.file), of.line[at] ?? 0, text(of.function), text(of.reason)];
     reasons[place] = reasonCodes[reason === "log" || reason === "exception" ? reason : "stop"];
+    // Nothing stopped at a log line.
+    if (reason === "log") continue;
     if (name !== "") entryOf(functions, name, () => []).push(place);
     if (file === "" || line === 0) continue;
     const lines = entryOf(files, file, () => new Map<number, number[]>());
