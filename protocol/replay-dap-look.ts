@@ -193,8 +193,8 @@ export class DapLook {
   }
 
   gotoTargets(args: Arguments): Answer {
-    const [path, line] = [member(args["source"], "path"), args["line"]];
-    if (typeof path !== "string" || typeof line !== "number") throw new Refused("a file and a line are needed");
+    const [path, line] = [member(args["source"], "path"), wholeOf(args["line"])];
+    if (typeof path !== "string" || line === undefined) throw new Refused("a file and a line are needed");
     const wanted = this.lineFrom(line);
     const places = this.#files
       .find(path)

@@ -13,7 +13,7 @@ import { DapSpeaker, Refused } from "./dap-speaker.ts";
 import type { Answer, Arguments, Event } from "./dap-speaker.ts";
 import { member } from "./json.ts";
 import { exceptionFilter, ReplayBreakpoints } from "./replay-breakpoints.ts";
-import { DapLook, noThread, threadOf } from "./replay-dap-look.ts";
+import { DapLook, noThread, threadOf, wholeOf } from "./replay-dap-look.ts";
 import { ReplayFiles } from "./replay-files.ts";
 import type { LocalFiles } from "./replay-files.ts";
 import type { Recording } from "./replay-recording.ts";
@@ -231,7 +231,7 @@ export class DapReplay {
     const asked = Array.isArray(args["breakpoints"])
       ? listOf(args["breakpoints"]).map((each) => member(each, "line"))
       : listOf(args["lines"]);
-    const lines = asked.map((line) => (typeof line === "number" ? this.#look.lineFrom(line) : 0));
+    const lines = asked.map((line) => this.#look.lineFrom(wholeOf(line) ?? 0));
     if (typeof path !== "string" || path === "") throw new Refused("the file of the breakpoints has no path");
     const breakpoints = this.#breakpoints
       .setLines(path, lines)

@@ -16,13 +16,14 @@ import { DapReading } from "./asked-dap.ts";
 import type { Trace } from "./reader.ts";
 
 const mostMessages = 5000;
-/** Milliseconds: a stop's message was recorded a moment before its hit says. */
-const before = 5;
+/** Milliseconds: a stop's message was recorded a moment before its hit says, or within that millisecond. */
+const [before, within] = [5, 1];
 
 /** `session`: its id; `until`: epoch milliseconds of the next stop of the thread. */
 export async function askedAt(trace: Trace, session: number, hit: Hit, until = Infinity): Promise<Asked> {
   const { id } = hit.thread;
-  let [dap, pydevd, hasStopped, seen] = [new DapReading(id), new PydevdReading(String(id)), false, 0];
+  const fresh = () => ({ dap: new DapReading(id), pydevd: new PydevdReading(String(id)) });
+  let [reading, hasStopped, seen] = [fresh(), false, 0];
   for await (const { frame, side, session: facts, time } of trace.messages({
     session,
     since: hit.at - before,
@@ -31,21 +32,25 @@ export async function askedAt(trace: Trace, session: number, hit: Hit, until = I
     if (frame === undefined || facts.wire === "raw" || seen++ === mostMessages) break;
     const message = decodeDap(frame);
     const command = message === undefined && facts.wire === "pydevd" ? decodePydevd(frame, side) : undefined;
-    const isStop = message === undefined ? command && pydevd.isStop(command, side) : dap.isStop(message);
-    const isBefore = time <= hit.at;
+    const isStop =
+      message === undefined ? command && reading.pydevd.isStop(command, side) : reading.dap.isStop(message);
+    const isBefore = time < hit.at + within;
     if (isStop === true) {
       if (hasStopped && !isBefore) break;
-      [dap, pydevd, hasStopped] = [new DapReading(id), new PydevdReading(String(id)), true];
+      [reading, hasStopped] = [fresh(), true];
     }
     // Of what came before the stop nothing is its own.
     if (isBefore && !hasStopped) continue;
-    if (message !== undefined) dap.see(message);
-    else if (command !== undefined) pydevd.see(command, side);
-    if (dap.isOver || pydevd.isOver) break;
+    if (reading.dap.isOver || reading.pydevd.isOver) {
+      if (isBefore) continue;
+      break;
+    }
+    if (message !== undefined) reading.dap.see(message);
+    else if (command !== undefined) reading.pydevd.see(command, side);
   }
-  const { values, exception } = dap;
+  const { values, exception } = reading.dap;
   return {
-    expressions: [...dap.expressions, ...pydevd.expressions],
+    expressions: [...reading.dap.expressions, ...reading.pydevd.expressions],
     values,
     ...(exception === undefined ? {} : { exception }),
   };

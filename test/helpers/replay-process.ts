@@ -5,17 +5,22 @@ import { createInterface } from "node:readline";
 import type { Test } from "tap";
 import { program } from "./relay-process.ts";
 
+const env = { ...process.env, NODE_OPTIONS: "" };
+
 export interface ReplayProcess {
   /** The next event of that type. */
   next(type: string): Promise<Record<string, unknown>>;
   type(line: string): void;
+  /** Resolves when it has ended, with its exit code. */
+  readonly ended: Promise<number | null>;
+  stderr(): string;
   /** By a signal; the exit code. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
 export function startReplay(t: Test, ...args: string[]): ReplayProcess {
   const replay = spawn(process.execPath, [program, "replay", ...args, "--json"], {
-    env: { ...process.env, NODE_OPTIONS: "" },
+    env,
     stdio: ["pipe", "pipe", "pipe"],
   });
   t.teardown(() => replay.kill("SIGKILL"));
@@ -27,8 +32,11 @@ export function startReplay(t: Test, ...args: string[]): ReplayProcess {
     events.push(JSON.parse(line) as Record<string, unknown>);
     wake();
   });
-  const ended = once(replay, "close") as Promise<[number | null]>;
-  void ended.then(() => wake());
+  const ended = (async () => {
+    const [code] = (await once(replay, "close")) as [number | null];
+    wake();
+    return code;
+  })();
   return {
     next: async (type) => {
       for (;;) {
@@ -39,9 +47,11 @@ export function startReplay(t: Test, ...args: string[]): ReplayProcess {
       }
     },
     type: (line) => void replay.stdin.write(`${line}\n`),
-    end: async (signal) => {
+    ended,
+    stderr: () => stderr,
+    end: (signal) => {
       replay.kill(signal);
-      return (await ended)[0];
+      return ended;
     },
   };
 }
