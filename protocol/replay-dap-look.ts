@@ -4,6 +4,8 @@
 // - Only the thread of the current hit has a stack; all others say where they last stood.
 // - A request that has not what it needs is refused in words, which the user reads.
 import type { DebugProtocol } from "./dap.ts";
+import { Refused } from "./dap-speaker.ts";
+import type { Answer, Arguments, Event } from "./dap-speaker.ts";
 import { whereOf } from "./hit-summary.ts";
 import type { SnapshotFrame } from "./hit.ts";
 import { member } from "./json.ts";
@@ -13,17 +15,7 @@ import type { ReplayFiles, ShownSource } from "./replay-files.ts";
 import { openedFrame } from "./replay-opened.ts";
 import type { Recording } from "./replay-recording.ts";
 import { ReplayValues, stackOf } from "./replay-values.ts";
-import { stopText } from "./replay-walk.ts";
-
-export type Arguments = Readonly<Record<string, unknown>>;
-export type Event = readonly [event: string, body: unknown];
-export interface Answer {
-  readonly body?: unknown;
-  readonly events?: readonly Event[];
-}
-
-/** A request that cannot be answered as it was asked; the message is shown to the user. */
-export class Refused extends Error {}
+import { firstAfter, stopText } from "./replay-walk.ts";
 
 /** The thread of a recording without hits, or before the first one. */
 export const noThread = 1;
@@ -102,7 +94,10 @@ export class DapLook {
 
   /** What is said of a thread that does not stand at the current hit. */
   #elsewhere(thread: number, place: number): string {
-    const last = this.#recording.threads[thread]?.findLast((each) => each < place && !this.#recording.isLog(each));
+    const places = this.#recording.threads[thread] ?? [];
+    let before = firstAfter(places, place) - 1;
+    while (before >= 0 && this.#recording.isLog(places[before] ?? 0)) before--;
+    const last = places[before];
     const { number } = this.#recording.stop(place);
     if (last === undefined) return `not stopped at hit ${number}, nor before it`;
     const { number: at, function: name = "?", file, line } = this.#recording.stop(last);

@@ -26,7 +26,7 @@ export type Evaluated =
   | { readonly failure: string };
 
 /** Earlier stops that are read to find where an expression was last seen. */
-const mostRead = 50;
+const mostRead = 20;
 
 /** `frame`: of the stack, from 0. */
 export async function evaluateAt(

@@ -36,6 +36,7 @@ export interface Recording {
   readonly stop: (place: number) => Stop;
   /** Whether it is a log line, at which nothing stopped. */
   readonly isLog: (place: number) => boolean;
+  readonly isException: (place: number) => boolean;
   /** Frames of its stack. */
   readonly depth: (place: number) => number;
   /** Of a hit by its number; undefined where it is not played. */

@@ -5,12 +5,12 @@
 // - What cannot be framed ends the connection, never the replay.
 // - An IDE that comes back begins anew: the connection is the session.
 import type { Readable, Writable } from "node:stream";
-import { decodeDap, encodeDap, isRequest } from "../../protocol/dap.ts";
-import type { DebugProtocol } from "../../protocol/dap.ts";
+import { decodeDap, encodeDap, isRequest, isResponse } from "../../protocol/dap.ts";
+import type { DapMessage, DebugProtocol } from "../../protocol/dap.ts";
 import { FrameReader } from "../../protocol/frame-reader.ts";
 import type { Frame } from "../../protocol/frame.ts";
-import type { DapReplay } from "../../protocol/replay-dap.ts";
 import type { PydevdReplay } from "../../protocol/replay-pydevd.ts";
+import { Pace } from "./pace.ts";
 
 const mostWaiting = 64;
 
@@ -31,6 +31,16 @@ export interface Served {
   end(): void;
 }
 
+/** A replay that speaks DAP: all hits in one session, or one of several. */
+export interface DapPlayer {
+  /** Epoch milliseconds of the current stop. */
+  readonly at: number | undefined;
+  handle(request: DebugProtocol.Request): Promise<readonly DapMessage[]>;
+  answered?(response: DebugProtocol.Response): readonly DapMessage[];
+  show(place: number): Promise<readonly DapMessage[]>;
+  terminated(): readonly DapMessage[];
+}
+
 /** What stands behind a wire. */
 interface Player {
   readonly wire: "dap" | "pydevd";
@@ -41,15 +51,31 @@ interface Player {
   readonly terminated: () => readonly Uint8Array[];
 }
 
-export function serveDap(connection: Connection, replay: DapReplay): Served {
+/** `times`: how many times as fast as it was the way from a hit to the next is; absent: at once. */
+export function serveDap(connection: Connection, replay: DapPlayer, times?: number): Served {
+  const { readable, writable } = connection;
+  const pace =
+    times === undefined
+      ? undefined
+      : new Pace(times, (messages) => {
+          for (const message of messages) if (writable.writable) writable.write(encodeDap(message));
+        });
+  readable.once("close", () => pace?.end());
   return serve(connection, {
     wire: "dap",
     handle: async (frame) => {
-      const request = requestOf(frame);
-      return request === undefined ? [] : (await replay.handle(request)).map(encodeDap);
+      const message = decodeDap(frame);
+      if (message !== undefined && isResponse(message)) return (replay.answered?.(message) ?? []).map(encodeDap);
+      if (message === undefined || !isRequest(message)) return [];
+      const from = replay.at;
+      const messages = await replay.handle(message);
+      return (pace?.now(message, messages, from, replay.at) ?? messages).map(encodeDap);
     },
     isLast: (frame) => requestOf(frame)?.command === "disconnect",
-    show: async (place) => (await replay.show(place)).map(encodeDap),
+    show: async (place) => {
+      const shown = await replay.show(place);
+      return (shown.length === 0 ? shown : [...(pace?.end() ?? []), ...shown]).map(encodeDap);
+    },
     terminated: () => replay.terminated().map(encodeDap),
   });
 }
@@ -101,7 +127,9 @@ function serve({ readable, writable, finish }: Connection, player: Player): Serv
   return {
     show: (place) => inTurn(async () => await write(await player.show(place))),
     // What came before the end is answered all the same.
-    ended: new Promise((resolve) => readable.once("close", () => resolve(turn))),
+    ended: new Promise((resolve) => {
+      readable.once("close", () => resolve(turn));
+    }),
     end: () => {
       for (const message of player.terminated()) if (writable.writable) writable.write(message);
       finish();

@@ -5,7 +5,7 @@ import net from "node:net";
 import { join } from "node:path";
 import t from "tap";
 import { decodeDap, encodeDap, isEvent, isResponse } from "../../protocol/dap.ts";
-import type { DapMessage, DebugProtocol } from "../../protocol/dap.ts";
+import type { DapMessage } from "../../protocol/dap.ts";
 import { FrameReader } from "../../protocol/frame-reader.ts";
 import { encodePydevd } from "../../protocol/pydevd.ts";
 import { TraceWriter } from "../../src/trace/index.ts";
@@ -28,9 +28,7 @@ t.before(async () => {
 
 function requests(...commands: readonly (readonly [command: string, args?: object])[]): Uint8Array {
   return Buffer.concat(
-    commands.map(([command, args = {}], i) =>
-      encodeDap({ seq: i + 1, type: "request", command, arguments: args } as DebugProtocol.Request),
-    ),
+    commands.map(([command, args = {}], i) => encodeDap({ seq: i + 1, type: "request", command, arguments: args })),
   );
 }
 

@@ -114,6 +114,7 @@ export function recordingOf(facts: readonly HitFacts[], known: Known = {}): Reco
       };
     },
     isLog: (place) => at(place).reason === "log",
+    isException: (place) => at(place).reason === "exception",
     depth: (place) => at(place).snapshot.frames.length,
     placeOf: (number) => {
       const place = hits.findIndex((hit) => hit.number === number);

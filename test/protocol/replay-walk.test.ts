@@ -333,6 +333,7 @@ t.test("a hundred thousand hits are walked through in one go", async (t) => {
     ...recording,
     stop: (place: number) => ({ ...recording.stop(0), number: place + 1, line: place % 50 }),
     isLog: () => false,
+    isException: () => false,
     hit: async (place: number) => made[place],
     threads: [places],
     threadOf: () => 0,

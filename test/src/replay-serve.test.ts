@@ -87,7 +87,7 @@ class Ide {
 }
 
 function request(seq: number, command: string, args: object = {}): Uint8Array {
-  return encodeDap({ seq, type: "request", command, arguments: args } as DebugProtocol.Request);
+  return encodeDap({ seq, type: "request", command, arguments: args });
 }
 
 t.test(

@@ -166,7 +166,7 @@ t.test("in the order of the stops, with the numbers of the list, sealed and live
     truncateSync(join(dir, live), next(statSync(join(dir, live)).size));
     counts.push(await check(dir, `cut off, ${i}`));
   }
-  t.ok(counts.some((count) => count < 60) && counts.every((count) => count > 20), `${counts}`);
+  t.ok(counts.some((count) => count < 60) && counts.every((count) => count > 20), counts.join(" "));
 });
 
 t.test("a filter plays some, with their own numbers; names of threads and of hits say which", async (t) => {
