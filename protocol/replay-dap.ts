@@ -48,12 +48,14 @@ export class DapReplay {
   readonly #walk: Walk;
   /** The place to begin at; undefined: the first stop that is meant. */
   readonly #from: number | undefined;
-  readonly #speaker = new DapSpeaker();
+  readonly #speaker: DapSpeaker;
   #isStarted = false;
   #isConfigured = false;
 
-  constructor(recording: Recording, local: LocalFiles, from?: number) {
+  /** `first`: the number of its first message. */
+  constructor(recording: Recording, local: LocalFiles, from?: number, first = 1) {
     this.#recording = recording;
+    this.#speaker = new DapSpeaker(first);
     this.#files = new ReplayFiles(recording, local);
     this.#breakpoints = new ReplayBreakpoints(recording, this.#files);
     this.#look = new DapLook(recording, this.#files);

@@ -3,7 +3,7 @@
 //   initialize, launch or attach, configurationDone → `startDebugging` for each, with the client's own configuration and `sessionKey`
 //
 // Rules
-// - `initialize` was answered before this begins: with number 1.
+// - What comes before `launch` or `attach` was answered before this begins.
 // - A session that the IDE does not start is told; the others go on. It never ends by itself.
 import type { DapMessage, DebugProtocol } from "./dap.ts";
 import { DapSpeaker, Refused } from "./dap-speaker.ts";
@@ -17,15 +17,17 @@ export const sessionKey = "__debugtapSession";
 
 export class ReplayRoot {
   readonly #recording: Recording;
-  readonly #speaker = new DapSpeaker(2);
+  readonly #speaker: DapSpeaker;
   /** How the client began. */
   #began: { readonly request: string; readonly configuration: Arguments } | undefined;
   #isConfigured = false;
   /** Sessions that the IDE was asked to start, by the number of the request. */
   readonly #asked = new Map<number, string>();
 
-  constructor(recording: Recording) {
+  /** `first`: the number of its first message. */
+  constructor(recording: Recording, first: number) {
     this.#recording = recording;
+    this.#speaker = new DapSpeaker(first);
   }
 
   /** The answer, and what follows it. */

@@ -26,6 +26,8 @@ export class ReplaySessions {
   #root: ReplayRoot | undefined;
   #initialize: DebugProtocol.Request | undefined;
   #isChosen = false;
+  /** Messages that were said before it is chosen. */
+  #said = 0;
 
   /** `from`: a place, as of {@link DapReplay}. */
   constructor(recording: Recording, local: LocalFiles, from?: number) {
@@ -46,6 +48,7 @@ export class ReplaySessions {
     const isFirst = !this.#isChosen && (command === "launch" || command === "attach");
     const why = isFirst ? await this.#choose(request) : undefined;
     const messages = await (this.#root ?? this.#replay).handle(request);
+    if (!this.#isChosen) this.#said += messages.length;
     return why === undefined ? messages : [...messages, this.#replay.tell(why)];
   }
 
@@ -70,7 +73,7 @@ export class ReplaySessions {
     const session = member(args, sessionKey);
     const canStart = member(this.#initialize?.arguments, "supportsStartDebuggingRequest") === true;
     if (session === undefined && canStart) {
-      this.#root = new ReplayRoot(this.#whole);
+      this.#root = new ReplayRoot(this.#whole, this.#said + 1);
       return undefined;
     }
     if (session === undefined) return "This IDE does not begin sessions by itself: all services are in this one.";
@@ -81,8 +84,9 @@ export class ReplaySessions {
     }
     this.#recording = partOf(this.#whole, known);
     const from = this.#from === undefined ? undefined : this.#recording.placeOf(this.#from);
-    this.#replay = new DapReplay(this.#recording, this.#local, from);
-    // Answered already, in the same words.
+    // `initialize` was answered already, in the same words; its answer takes a number.
+    const again = this.#initialize === undefined ? 0 : 1;
+    this.#replay = new DapReplay(this.#recording, this.#local, from, this.#said + 1 - again);
     if (this.#initialize !== undefined) await this.#replay.handle(this.#initialize);
     return undefined;
   }

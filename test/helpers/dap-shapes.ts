@@ -1,6 +1,6 @@
 // The messages that a replay sends, by the types of @vscode/debugprotocol: which members they must have, and of what kind.
 import type { DapMessage } from "../../protocol/dap.ts";
-import { isEvent, isResponse } from "../../protocol/dap.ts";
+import { isEvent, isRequest, isResponse } from "../../protocol/dap.ts";
 import { isObject } from "../../protocol/json.ts";
 
 type Check = (value: unknown) => boolean;
@@ -31,7 +31,7 @@ const object =
 
 const source = object({ name: text, path: text, sourceReference: perhaps(number), origin: perhaps(text) });
 const breakpoints = object({
-  breakpoints: each(object({ id: number, verified: truth, line: perhaps(number), message: text })),
+  breakpoints: each(object({ id: perhaps(number), verified: truth, line: perhaps(number), message: perhaps(text) })),
 });
 const hint = object({ kind: perhaps(text), attributes: each(text) });
 const stopped = object({
@@ -101,6 +101,7 @@ const events: Readonly<Record<string, Check>> = {
   terminated: perhaps(object({})),
   output: object({ category: oneOf("console", "important"), output: text }),
 };
+const startDebugging = object({ request: oneOf("launch", "attach"), configuration: isObject });
 const failure = object({
   error: object({ id: number, format: text, variables: object({ why: text }), showUser: truth }),
 });
@@ -112,7 +113,8 @@ export function wrongWith(message: DapMessage, seq: number): string | undefined 
     const { event, body } = message;
     return events[event]?.(body) === true ? undefined : `event ${event} ${JSON.stringify(body)}`;
   }
-  if (!isResponse(message)) return "a request";
+  if (isRequest(message)) return startDebugging(message.arguments) ? undefined : `request ${JSON.stringify(message)}`;
+  if (!isResponse(message)) return "no message";
   const { success, command, body, message: said } = message;
   const check = success ? (bodies[command] ?? nothing) : failure;
   return check(body) && (success || text(said)) ? undefined : `${command} ${JSON.stringify(message)}`;

@@ -8,7 +8,9 @@ import type { Cut, SnapshotVariable } from "../../protocol/hit.ts";
 import { parsePydevdXml } from "../../protocol/pydevd-xml.ts";
 import { encodePydevd } from "../../protocol/pydevd.ts";
 import { DapReplay } from "../../protocol/replay-dap.ts";
+import { ReplaySessions } from "../../protocol/replay-sessions.ts";
 import { PydevdReplay } from "../../protocol/replay-pydevd.ts";
+import { sessionKey } from "../../protocol/replay-root.ts";
 import type { Recording } from "../../protocol/replay-recording.ts";
 import { bodies, wrongWith } from "../helpers/dap-shapes.ts";
 import { DapClient, decoded, filesHere, recordingOf, type HitFacts } from "../helpers/replayed.ts";
@@ -99,6 +101,8 @@ const args = fc.record(
     filter: fc.constantFrom("indexed", "named", 3),
     linesStartAt1: junk,
     columnsStartAt1: junk,
+    supportsStartDebuggingRequest: fc.boolean(),
+    [sessionKey]: fc.oneof(fc.constantFrom("api#1", "volume#1"), junk),
   },
   { requiredKeys: [] },
 );
@@ -122,8 +126,8 @@ const conversation = fc
   .tuple(fc.integer({ min: 0, max: usual.length }), fc.array(request, { maxLength: 40 }))
   .map(([some, requests]) => [...usual.slice(0, some), ...requests]);
 
-async function dapAnswers(requests: readonly Request[]): Promise<DapMessage[]> {
-  const replay = new DapReplay(recording, local);
+async function dapAnswers(Replay: typeof DapReplay | typeof ReplaySessions, requests: readonly Request[]) {
+  const replay = new Replay(recording, local);
   const told: DapMessage[] = [];
   for (const [seq, each] of requests.entries()) {
     const answer = await replay.handle({ seq, type: "request", ...each });
@@ -135,23 +139,24 @@ async function dapAnswers(requests: readonly Request[]): Promise<DapMessage[]> {
   return told;
 }
 
-t.test("DAP: any requests are answered, with messages that are DAP, and the same again byte for byte", async (t) => {
-  const succeeded = new Set<string>();
-  await fc.assert(
-    fc.asyncProperty(conversation, async (requests) => {
-      const told = await dapAnswers(requests);
-      for (const [i, message] of told.entries()) {
-        const wrong = wrongWith(message, i + 1);
-        if (wrong !== undefined) throw new Error(wrong);
-        if (isResponse(message) && message.success) succeeded.add(message.command);
-      }
-      return JSON.stringify(told) === JSON.stringify(await dapAnswers(requests));
-    }),
-    { numRuns: 600 },
-  );
-  const missed = Object.keys(bodies).filter((command) => !succeeded.has(command));
-  t.strictSame(missed, [], "each of the bodies was seen");
-});
+for (const Replay of [DapReplay, ReplaySessions])
+  t.test(`${Replay.name}: any requests are answered, in DAP, and the same again byte for byte`, async (t) => {
+    const succeeded = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(conversation, async (requests) => {
+        const told = await dapAnswers(Replay, requests);
+        for (const [i, message] of told.entries()) {
+          const wrong = wrongWith(message, i + 1);
+          if (wrong !== undefined) throw new Error(wrong);
+          if (isResponse(message) && message.success) succeeded.add(message.command);
+        }
+        return JSON.stringify(told) === JSON.stringify(await dapAnswers(Replay, requests));
+      }),
+      { numRuns: 600 },
+    );
+    const missed = Object.keys(bodies).filter((command) => !succeeded.has(command));
+    t.strictSame(missed, [], "each of the bodies was seen");
+  });
 
 const pydevdIds = [
   101, 102, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 117, 120, 121, 122, 123, 124, 128, 134, 144, 152,
