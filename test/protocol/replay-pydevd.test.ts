@@ -270,6 +270,18 @@ t.test("a recording without hits, and a hit that cannot be read", async (t) => {
   t.strictSame(ids(begun), [116]);
   t.match(await none.ask(155, one), [{ id: 901 }]);
   t.match(await none.ask(113, one, 1001, "FRAME", "n"), [{ id: 901 }]);
+  const cut = { by: "items" as const, of: 312 };
+  const scopes = [
+    { name: "Locals", variables: [{ name: "n", value: "1" }] },
+    { name: "Globals", variables: [{ name: "g", value: "2" }], cut },
+  ];
+  const more = new PydevdClient(recordingOf([{ frame: { scopes } }]));
+  await more.begin();
+  t.strictSame(vars(await more.ask(114, one, 1001, "FRAME")), [
+    ["n", "1"],
+    ["g", "2"],
+    ["…", "1 of 312 recorded"],
+  ]);
   const unreadable = new PydevdClient(recordingOf([{}], { unreadable: [0] }));
   t.match(stopIn(await unreadable.begin())?.frames, [{ name: "this hit cannot be read", file: "" }]);
   t.match(await unreadable.ask(114, one, 1001, "FRAME"), [{ id: 901 }]);

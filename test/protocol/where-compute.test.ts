@@ -126,6 +126,9 @@ t.test("what cannot be told exactly is unknown, and nothing is made of it", asyn
   const cut: readonly SnapshotVariable[] = [
     { name: "long", type: "str", value: "'abcdef", cut: { by: "string", of: 400 } },
     { name: "some", type: "list", value: "[1, 2, …]", children: [int("0", 1)], cut: { by: "items", of: 300 } },
+    // As pydevd shows them.
+    str("bare", "req-1"),
+    { name: "bareBytes", type: "bytes", value: "ab" },
     { name: "broken", value: "<error>", failed: true },
     { name: "context", type: "Context", value: "<Context>", children: [str("project_id", "'demo'")] },
   ];
@@ -134,10 +137,11 @@ t.test("what cannot be told exactly is unknown, and nothing is made of it", asyn
   const unknown = `
 1 / 0 · 1 // 0 · 1 % 0.0 · 1e308 * 10 · 1e999 · -1e999 · 1.0 / ${nines} · '' * ${nines} · 'ab' * ${"9".repeat(30)} · vast * vast / 1.0 * 1e300
 s - 1 · s + 1 · s % 2 · s * 2.0 · -s · -e · l + 1 · [1] + (2,) · [1] * 2 · s[3] · s[-4] · s[1.0] · s['a'] · l[7] · l[-4] · n[0] · d[4] · d['b' + 'c']
-by[0] · by + by · by * 2 · [n, nobody] · nobody + 1 · nobody or 3 · nobody and 3 · long[0] · long + 'x' · 'x' + long · long * 2
+by[0] · bareBytes[0] · bareBytes + bareBytes · by + by · by * 2 · [n, nobody] · nobody + 1 · nobody or 3 · nobody and 3 · long[0] · long + 'x' · 'x' + long · long * 2
 some[1] · some[-1] · some[n] · broken + 1 · context + 1 · context[0] · context.nothing · (context).nothing`;
   for (const expression of unknown.trim().split(/\n| · /)) t.equal(told(expression, all), null, expression);
   t.strictSame(told("some[0] + 1", all), ["2", "int"], "what was captured of a list that was cut");
+  t.strictSame(told("bare + bare[0]", all), ["'req-1r'", "str"]);
   t.strictSame(told("len(some) - 1", all), ["299", "int"]);
   t.strictSame(told("(ll[0])", all), ["[1, 2]", "list"]);
   t.strictSame(told("(context).project_id + '!'", all), ["'demo!'", "str"], "an attribute behind what was computed");
