@@ -136,7 +136,7 @@ t.test("what cannot be told exactly is unknown, and nothing is made of it", asyn
   const nines = "9".repeat(400);
   const unknown = `
 1 / 0 · 1 // 0 · 1 % 0.0 · 1e308 * 10 · 1e999 · -1e999 · 1.0 / ${nines} · '' * ${nines} · 'ab' * ${"9".repeat(30)} · vast * vast / 1.0 * 1e300
-s - 1 · s + 1 · s % 2 · s * 2.0 · -s · -e · l + 1 · [1] + (2,) · [1] * 2 · s[3] · s[-4] · s[1.0] · s['a'] · l[7] · l[-4] · n[0] · d[4] · d['b' + 'c']
+s - 1 · -'a' · -None · s + 1 · s % 2 · s * 2.0 · -s · -e · l + 1 · [1] + (2,) · [1] * 2 · s[3] · s[-4] · s[1.0] · s['a'] · l[7] · l[-4] · n[0] · d[4] · d['b' + 'c']
 by[0] · bareBytes[0] · bareBytes + bareBytes · by + by · by * 2 · [n, nobody] · nobody + 1 · nobody or 3 · nobody and 3 · long[0] · long + 'x' · 'x' + long · long * 2
 some[1] · some[-1] · some[n] · broken + 1 · context + 1 · context[0] · context.nothing · (context).nothing`;
   for (const expression of unknown.trim().split(/\n| · /)) t.equal(told(expression, all), null, expression);
