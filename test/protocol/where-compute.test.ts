@@ -44,6 +44,7 @@ const values: readonly SnapshotVariable[] = [
   { name: "r", type: "float", value: "2.5" },
   { name: "z", type: "NoneType", value: "None" },
   { name: "yes", type: "bool", value: "True" },
+  { name: "no", type: "bool", value: "False" },
   int("huge", "9007199254740993"),
   int("vast", "-123456789012345678901234567890"),
   str("s", "'abc'"),
@@ -74,7 +75,7 @@ const values: readonly SnapshotVariable[] = [
 const written = `
 2 + 3 * 4 - 1 · (2 + 3) * 4 · 2 - 3 - 4 · 100 // 7 // 2 · 7 / 2 · 6 / 3 · 7 * 2 % 4 · 2 + 7 % 4 · 1 - -1 · 0x10 + 1_000
 -7 // 2 · 7 // -2 · -7 % 3 · 7 % -3 · 7.5 // -2 · -7.5 % 2 · 7.5 % -2 · 1 // 0.1 · 1 % 0.1 · -1 // 1e-9 · 0.0 // -3 · 6.0 % -3 · 5e-324 // 2
-0.0 * -1 · -0.0 · -(n - n) · -(r - r) · - - n · -n * 2 · -yes · True + True · yes * 3 · yes / 2 · n - yes
+0.0 * -1 · -0.0 · -(n - n) · -(r - r) · - - n · -n * 2 · -yes · no + 1 · no or n · no == 0 · True + True · yes * 3 · yes / 2 · n - yes
 0.1 + 0.2 · 1e16 · 1e15 + 0.5 · 1e-4 · 1e-5 · 1.5e300 * 10 · 1e22 + 1 · 5e-324 / 1 · 123456789.0 * 1000 · 1e21 + 0 · 9999999999999998.0
 huge + 1 · huge - 1 · huge * huge · huge / 3 · huge / 1 · huge % 10 · -vast · vast // 7 · vast % 7 · vast % -7 · vast / huge · huge / vast
 vast / 123456789 · vast // huge · vast * vast * vast · 9007199254740993 / 9007199254740991 · 1 / vast · huge * 1.0 · vast + 0.5
