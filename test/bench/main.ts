@@ -4,6 +4,8 @@ import { dirname, join } from "node:path";
 import { captureMarkdown, captureTables, captureTargets } from "./capture-tables.ts";
 import { runCapture } from "./capture.ts";
 import { faultMarkdown, faultTables, faultTargets } from "./fault-tables.ts";
+import { diffMarkdown, diffTables, diffTargets } from "./diff-tables.ts";
+import { runDiff } from "./diff.ts";
 import { runFaults } from "./faults.ts";
 import { runForward } from "./forward.ts";
 import { hitsMarkdown, hitsTables, hitsTargets } from "./hits-tables.ts";
@@ -11,6 +13,8 @@ import { runHits } from "./hits.ts";
 import { parseOptions, usage, type BenchOptions } from "./options.ts";
 import { recordMarkdown, recordTables, recordTargets } from "./record-tables.ts";
 import { runRecord } from "./record.ts";
+import { replayMarkdown, replayTables, replayTargets } from "./replay-tables.ts";
+import { runReplay } from "./replay.ts";
 import { fullTables, shortMarkdown } from "./tables.ts";
 import { judge } from "./targets.ts";
 
@@ -43,6 +47,18 @@ const suites: Readonly<Record<string, (options: BenchOptions, say: Say) => Promi
     const result = await runHits(options, say);
     const targets = hitsTargets(result);
     const text = options.markdown ? hitsMarkdown(result, targets) : hitsTables(result, targets);
+    return { text, json: { ...result, targets } };
+  },
+  replay: async (options, say) => {
+    const result = await runReplay(options, say);
+    const targets = replayTargets(result);
+    const text = options.markdown ? replayMarkdown(result, targets) : replayTables(result, targets);
+    return { text, json: { ...result, targets } };
+  },
+  diff: async (options, say) => {
+    const result = await runDiff(options, say);
+    const targets = diffTargets(result);
+    const text = options.markdown ? diffMarkdown(result, targets) : diffTables(result, targets);
     return { text, json: { ...result, targets } };
   },
   record: async (options, say) => {
