@@ -14,7 +14,7 @@ module.exports = {
     only(
       "protocol-is-pure",
       "^protocol/",
-      ["^protocol/", "node_modules/saxes/", "node_modules/@vscode/debugprotocol/"],
+      ["^protocol/", "node_modules/(saxes|diff|@vscode/debugprotocol)/"],
       "protocol also runs in the page",
     ),
     only(

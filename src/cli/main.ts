@@ -21,6 +21,7 @@ const verbs: readonly Verb[] = [
   ["up", running, () => forwarding(async () => (await import("./up.ts")).upCommand())],
   ["relay", running, () => forwarding(async () => (await import("./relay.ts")).relayCommand())],
   ["record", running, () => forwarding(async () => (await import("./record.ts")).recordCommand())],
+  ["again", running, () => forwarding(async () => (await import("./again.ts")).againCommand())],
   ["ps", running, async () => (await import("./ps.ts")).psCommand()],
   ["release", running, async () => (await import("./release.ts")).releaseCommand()],
   ["drive", running, async () => (await import("./drive.ts")).driveCommand()],

@@ -30,6 +30,7 @@ const longestAgain = 2000;
 const childrenWithin = 2000;
 
 export interface HeadlessOptions {
+  /** Those that are driven: of wires that are debugged by. */
   readonly services: readonly ServiceConfig[];
   readonly tally: Tally;
   /** Where the breakpoints stand in a service; asked for at each session. */
@@ -77,7 +78,7 @@ export class HeadlessIde implements Ide {
     (service: string): Listen =>
     (onStream) => {
       this.#accept.set(service, onStream);
-      void this.#keepAttached(service);
+      if (this.#options.services.some(({ name }) => name === service)) void this.#keepAttached(service);
       const close = (): Promise<void> => {
         this.#accept.delete(service);
         return Promise.resolve();
@@ -107,6 +108,15 @@ export class HeadlessIde implements Ide {
       return made === undefined || made.destroyed ? await dial(signal) : made;
     };
   };
+
+  /** A client of a service that is not driven. */
+  connect(service: string): Duplex {
+    const [near, far] = streamPair();
+    const accept = this.#accept.get(service);
+    if (accept === undefined) near.destroy();
+    else accept(far, { address: "headless", port: ++this.#connections });
+    return near;
+  }
 
   /** Services that were never driven. */
   get missing(): readonly string[] {

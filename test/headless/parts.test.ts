@@ -4,7 +4,7 @@ import { once } from "node:events";
 import fc from "fast-check";
 import t from "tap";
 import { parseSpec } from "../../protocol/breakpoint-spec.ts";
-import { captureLimits, type Hit } from "../../protocol/hit.ts";
+import { captureLimits, deepLimits, type Hit } from "../../protocol/hit.ts";
 import { runCommand } from "../../src/headless/command.ts";
 import { streamPair } from "../../src/headless/pair.ts";
 import { logExpression, setBreakText } from "../../src/headless/placed.ts";
@@ -141,6 +141,24 @@ t.test("max takes a breakpoint away, rate leaves values out, both are counted", 
   t.end();
 });
 
+t.test("a deep breakpoint is captured within higher limits, the others of its service as ever", (t) => {
+  const specs = ["a.py:1 deep rate 1/s", "a.py:2"].map((text) => parseSpec(text));
+  const tally = new Tally({ specs, capture: true, now: () => 0, spent: () => undefined });
+  tally.setPlaces("one", [
+    { spec: 0, path: "/a.py", line: 1 },
+    { spec: 1, path: "/a.py", line: 2 },
+  ]);
+  tally.setPlaces("two", [{ spec: 1, path: "/a.py", line: 2 }]);
+  t.equal(tally.frames("one", captureLimits), deepLimits.frames, "the stack is asked for before its place is known");
+  t.equal(tally.frames("two", captureLimits), captureLimits.frames);
+  const usual = { ...captureLimits, depth: 9 };
+  const at = (line: number) => tally.place("one", { path: "/a.py", line }, usual).limits;
+  t.strictSame(at(1), { ...deepLimits, depth: 9 }, "of each the higher one");
+  t.strictSame(at(2), usual);
+  t.strictSame(at(1), { ...deepLimits, depth: 9, locals: 0 }, "`rate` holds for it too");
+  t.end();
+});
+
 t.test("without values a stack is asked for only where it tells which breakpoint it was", (t) => {
   const specs = ["a.py:1", "a.py:2", 'a.py:3 log "x"'].map((text) => parseSpec(text));
   const tally = new Tally({ specs, capture: false, now: () => 0, spent: () => undefined });
@@ -150,8 +168,12 @@ t.test("without values a stack is asked for only where it tells which breakpoint
     { spec: 0, path: "/a.py", line: 1 },
     { spec: 1, path: "/a.py", line: 2 },
   ]);
-  t.match(tally.limits("one", captureLimits), { frames: 0, locals: 0 });
-  t.match(tally.limits("two", captureLimits), { frames: 1, locals: 0 });
+  t.equal(tally.frames("one", captureLimits), 0);
+  t.equal(tally.frames("two", captureLimits), 1);
+  t.match(tally.place("two", { path: "/a.py", line: 2 }, captureLimits), {
+    breakpoint: "a.py:2",
+    limits: { frames: 1, locals: 0 },
+  });
   t.equal(tally.place("one", {}, captureLimits).breakpoint, "a.py:1");
   t.equal(tally.place("two", {}, captureLimits).breakpoint, undefined);
   t.match(tally.logged("one", { mark: 2, text: "x" }), { reason: "log", text: "x", breakpoint: 'a.py:3 log "x"' });

@@ -33,8 +33,13 @@ export interface Running {
 
 /** Runs a debuggee with Debian's Python, which has pydevd and debugpy. */
 export function python(name: string, ...args: string[]): Running {
+  return pythonFile(debuggeeFile(name), ...args);
+}
+
+/** The same of any file. */
+export function pythonFile(file: string, ...args: string[]): Running {
   const env = { ...process.env, PYDEVD_DISABLE_FILE_VALIDATION: "1" };
-  return run("/usr/bin/python3", ["-Xfrozen_modules=off", debuggeeFile(name), ...args], env);
+  return run("/usr/bin/python3", ["-Xfrozen_modules=off", file, ...args], env);
 }
 
 /** Compiles `lines.go` into this directory; a second or two. */
