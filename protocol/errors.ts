@@ -43,6 +43,8 @@ export const errorTable = {
   DT_PROCESS_UNKNOWN: { exit: 4, meaning: "the process at the far end of a connection was not found" },
   DT_PROCESS_UNMATCHED: { exit: 4, meaning: "a process dialled a shared port, and no service's `match` means it" },
   DT_SERVICE_DOWN: { exit: 4, meaning: "the service does not listen on its debug port" },
+  DT_HTTP_ANSWER: { exit: 4, meaning: "the service behind a trigger did not answer in HTTP" },
+  DT_HTTP_TIMEOUT: { exit: 4, meaning: "the service behind a trigger did not answer within its `timeout`" },
   DT_NOT_HELD: { exit: 4, meaning: "a debuggee was to be released that does not wait for an IDE" },
   DT_DRIVE: { exit: 4, meaning: "the drive of a session cannot be handed over" },
   DT_FRAME_GARBAGE: {

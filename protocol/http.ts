@@ -14,7 +14,7 @@ export interface HttpHeader {
 export interface HttpBody {
   /** Bytes of it that went over the wire. */
   readonly length: number;
-  /** Absent where nothing is kept. */
+  /** Absent where nothing is kept, or it was not asked for. */
   readonly text?: string;
   /** Each character of `text` is a byte; absent: UTF-8. */
   readonly encoding?: "latin1";
@@ -101,7 +101,7 @@ export function httpView(call: HttpCall, hits: readonly number[]): HttpView {
 
 /** Whether all of a body is kept, or there is none. */
 export function isWhole(body: HttpBody | undefined): boolean {
-  return body === undefined || (body.text !== undefined && body.cut !== true);
+  return body?.cut !== true && body?.why === undefined;
 }
 
 export function isHttpCall(value: unknown): value is HttpCall {

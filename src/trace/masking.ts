@@ -5,6 +5,7 @@
 // - The beginning of a message waits here until its end, the session's or the trace's (see protocol/redact-wire.ts). A line of a stream
 //   without messages waits a tenth of a second at most.
 // - A record of the relay's own that cannot be masked is left out.
+import { isHttpCall } from "../../protocol/http.ts";
 import { decodeText, isObject, member, parseJson } from "../../protocol/json.ts";
 import type { Side } from "../../protocol/frame.ts";
 import { Redactor } from "../../protocol/redact.ts";
@@ -14,6 +15,7 @@ import { jsonPayload, kinds } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
 import { isGap, isNote, parseFacts, sides } from "./format.ts";
 import { hitPayload, isHit } from "./hits.ts";
+import { httpPayload } from "./http.ts";
 import type { SecretOptions } from "./messages.ts";
 import { digitsBy } from "./secret-key.ts";
 import { maxPayload } from "./slots.ts";
@@ -120,6 +122,8 @@ function fitting(session: number, payload: Uint8Array): Uint8Array {
   const value = parseJson(payload);
   const hit = member(value, "hit");
   if (isHit(hit)) return hitPayload(session, hit, maxPayload);
+  const http = member(value, "http");
+  if (isHttpCall(http)) return httpPayload(http, maxPayload);
   return jsonPayload(isObject(value) ? value : {});
 }
 

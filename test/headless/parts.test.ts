@@ -6,7 +6,7 @@ import t from "tap";
 import { parseSpec } from "../../protocol/breakpoint-spec.ts";
 import { captureLimits, deepLimits, type Hit } from "../../protocol/hit.ts";
 import { runCommand } from "../../src/headless/command.ts";
-import { streamPair } from "../../src/headless/pair.ts";
+import { streamPair } from "../../src/pair.ts";
 import { logExpression, setBreakText } from "../../src/headless/placed.ts";
 import { Tally } from "../../src/headless/tally.ts";
 

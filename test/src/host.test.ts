@@ -19,6 +19,7 @@ function open(listen: () => Promise<void>) {
   const shown = { name: "svc", wire: "dap", host: "vm", ide: "127.0.0.1:5711", vm } as const;
   const service = new Service(
     { ...shown } as ConstructorParameters<typeof Service>[0],
+    triggers: [],
     registry,
     new Observers([], () => undefined),
   );
@@ -26,6 +27,7 @@ function open(listen: () => Promise<void>) {
   const host = new OpenHost({
     host: { name: "vm", ssh: "vm" } as ConstructorParameters<typeof OpenHost>[0]["host"],
     services: [shown],
+    triggers: [],
     registry,
     connect: (events) => {
       told = events;

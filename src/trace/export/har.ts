@@ -1,4 +1,4 @@
-// The HTTP of a trace as HAR 1.2, for browsers' developer tools: what went through sessions of wire `raw`, and the hits that it caused.
+// The HTTP of a trace as HAR 1.2, for browsers' developer tools: what went through sessions of wire `raw` and through triggers, and the hits that it caused.
 //
 // Rules
 // - An entry is a request with its answer; one that has none has status 0, as browsers write it.
@@ -28,11 +28,7 @@ export async function toHar(
   const hits = new HitsOfExchanges(story);
   const entries = exchanges
     .filter(({ exchange }) => exchange.request.began >= since)
-    .map(({ exchange, session, last }) => ({
-      ...entryOf(exchange),
-      comment: session.name,
-      _debugHits: hits.of(exchange, last),
-    }))
+    .map((found) => ({ ...entryOf(found.exchange), comment: found.name, _debugHits: hits.of(found) }))
     .filter(({ _debugHits }) => !onlyWithHits || _debugHits.length > 0);
   const creator = { name: "debugtap", version };
   return `${JSON.stringify({ log: { version: "1.2", creator, entries } })}\n`;
