@@ -16,7 +16,10 @@ export function httpPayload(call: HttpCall, most: number): Uint8Array {
 
 /** All of it but the texts of its bodies. */
 export function withoutBodies(call: HttpCall): HttpCall {
-  return withBodies(call, ({ text: _, ...about }) => about);
+  return withBodies(call, (body) => {
+    const { text: _, ...about } = body;
+    return about;
+  });
 }
 
 function withBodies(call: HttpCall, change: (body: HttpBody) => HttpBody): HttpCall {

@@ -111,8 +111,7 @@ export class HttpTrigger {
     delete request.headers.expect;
     request.on("data", (chunk: Uint8Array) => call.requestChunk(chunk));
     answer.once("close", () => {
-      upstream.close();
-      this.#ended(call, answer.writableFinished);
+      this.#ended(call, upstream, answer.writableFinished);
     });
     this.#proxy.web(request, answer, { ...options, headers: { connection: "close" } }, (error) => {
       if (answer.destroyed || answer.writableEnded) return;
@@ -128,8 +127,7 @@ export class HttpTrigger {
     const { options, upstream } = this.#connect(call, (failure) => refuseUpgrade(socket, failure));
     socket.on("error", () => undefined);
     socket.once("close", () => {
-      upstream.close();
-      this.#ended(call, call.isAnswered);
+      this.#ended(call, upstream, call.isAnswered);
     });
     this.#proxy.ws(request, socket, head, options, (error) => {
       if (settled || call.isAnswered || socket.destroyed) return;
@@ -156,24 +154,27 @@ export class HttpTrigger {
     return call;
   }
 
-  #ended(call: Call, whole: boolean): void {
+  #ended(call: Call, upstream: Upstream, whole: boolean): void {
+    upstream.close();
     this.#options.requests(--this.#requests);
-    const ending = call.end(whole ? undefined : this.#closed ? "relay" : call.left);
+    const aborted = whole ? undefined : this.#closed ? "relay" : call.left;
+    const ending = upstream.closed.then(() => call.end(aborted));
     this.#ending.add(ending);
     void ending.finally(() => this.#ending.delete(ending));
   }
 
   #connect(call: Call, late: (failure: Failure) => void) {
     const { dial, clock, timeout, stopped, to } = this.#options;
-    const upstream: Upstream = new Upstream(dial, () => {
-      cancel();
-      this.#upstreams.delete(upstream);
-    });
+    const upstream = new Upstream(dial);
     this.#upstreams.add(upstream);
     const cancel = patience(clock, timeout, stopped, () => {
       if (call.isAnswered) return;
       late(this.#fail(call, noAnswer(to, timeout)));
       upstream.close();
+    });
+    void upstream.closed.then(() => {
+      cancel();
+      this.#upstreams.delete(upstream);
     });
     return { upstream, options: { agent: upstream.agent } };
   }
@@ -236,5 +237,5 @@ function refuseUpgrade(socket: Duplex, { status, reason, body }: Failure): void 
 
 /** Its type asks for more than it needs. */
 function assign(answer: ServerResponse, socket: Duplex): void {
-  answer.assignSocket(socket as Parameters<ServerResponse["assignSocket"]>[0]);
+  Reflect.apply(answer.assignSocket, answer, [socket]);
 }

@@ -11,11 +11,11 @@ export class Upstream {
   readonly agent: Agent;
   readonly #aborted = new AbortController();
   #stream: Duplex | undefined;
-  #closed: () => void;
+  #over: () => void = () => undefined;
+  /** Resolves when nothing of it is left: also when it never came to a connection. */
+  readonly closed = new Promise<void>((resolve) => (this.#over = resolve));
 
-  /** `closed` is called once, when nothing of it is left: also when it never came to a connection. */
-  constructor(dial: Dial, closed: () => void) {
-    this.#closed = closed;
+  constructor(dial: Dial) {
     this.agent = new Agent({ keepAlive: false });
     // http-proxy makes one request of each agent, so this is called once.
     Object.assign(this.agent, {
@@ -45,11 +45,6 @@ export class Upstream {
     stream.once("close", () => this.#over());
     if (this.#aborted.signal.aborted) stream.destroy();
     made(null, asSocket(stream));
-  }
-
-  #over(): void {
-    this.#closed();
-    this.#closed = () => undefined;
   }
 }
 

@@ -19,7 +19,6 @@ function open(listen: () => Promise<void>) {
   const shown = { name: "svc", wire: "dap", host: "vm", ide: "127.0.0.1:5711", vm } as const;
   const service = new Service(
     { ...shown } as ConstructorParameters<typeof Service>[0],
-    triggers: [],
     registry,
     new Observers([], () => undefined),
   );
