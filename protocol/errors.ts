@@ -65,6 +65,7 @@ export const errorTable = {
   DT_RELAY_NOT_RUNNING: { exit: 3, meaning: "no running debugtap was found to ask" },
   DT_PROGRAM_MISSING: { exit: 2, meaning: "a program or package that debugtap starts is not installed" },
   DT_SPEC: { exit: 2, meaning: "a breakpoint, or a file of breakpoints, cannot be understood" },
+  DT_EXPECT: { exit: 2, meaning: "a file of expected hits cannot be understood" },
   DT_NOT_HIT: { exit: 1, meaning: "a breakpoint that was required was never hit" },
   DT_NOTHING_TO_SEND: { exit: 2, meaning: "nothing in the trace can be sent again, or several things could be meant" },
   DT_UNSAFE: { exit: 2, meaning: "what is to be sent again may change something, and --yes was not given" },

@@ -13,6 +13,7 @@ import type { Config } from "../config.ts";
 import { record, type RecordingEvent, type RecordingOptions } from "../headless/recording.ts";
 import { storyOf, type StoryHit } from "../trace/export/index.ts";
 import { openTrace } from "../trace/index.ts";
+import { differingHits, type DifferingHit } from "./differences.ts";
 import { requestBytes } from "./http-request.ts";
 import type { AgainPlan } from "./plan.ts";
 import { rulesFor } from "./secrets.ts";
@@ -33,6 +34,8 @@ export interface AgainOptions extends Pick<
 }
 
 export interface AgainResult extends Recurrence<StoryHit, StoryHit> {
+  /** Of the recurring ones. */
+  readonly differing: readonly DifferingHit[];
   /** The new trace. */
   readonly trace?: string;
   /** Why it was not done as it should have been; else DT_NOT_RECURRED where hits are missing. */
@@ -68,6 +71,7 @@ export async function sendAgain({ plan, secrets, config, on, ...options }: Again
   const error = result.error ?? notRecurred(compared, result.trace);
   return {
     ...compared,
+    differing: differingHits(compared.recurring),
     ...(result.trace === undefined ? {} : { trace: result.trace }),
     ...(error === undefined ? {} : { error }),
   };

@@ -1,19 +1,25 @@
 // What `again` prints: what it sends, and which hits come again.
 //
 //   2 of 3 hits recur
+//   differs  1  cinder-api#1        create (api.py:22)               at api.py:22
+//            size: 10 → 11
 //   missing  2  cinder-scheduler#1  create_volume (scheduler.py:40)  at scheduler.py:40
 //   extra    4  cinder-api#1        create (api.py:22)               at api.py:22
 import { whereOf } from "../../protocol/hit-summary.ts";
 import { commandLine } from "../../protocol/shell.ts";
 import type { AgainResult } from "../again/again.ts";
+import type { DifferingHit } from "../again/differences.ts";
 import { textOf } from "../again/http-request.ts";
 import type { AgainPlan, Sent } from "../again/plan.ts";
 import type { StoryHit } from "../trace/export/index.ts";
+import { excerpts } from "./diff-lines.ts";
 import { clean, clip } from "./paint.ts";
 
 const longestBody = 2000;
 /** Of each kind; the rest is counted. */
 const mostHits = 50;
+const mostDiffering = 20;
+const mostValues = 5;
 
 export function sentLines({ sent, specs, services, hits, others }: AgainPlan): string[] {
   return [
@@ -58,25 +64,42 @@ export function sentJson({ sent, specs, services, hits, others, safe, secrets }:
   };
 }
 
-export function againLines({ recurring, missing, extra, trace }: AgainResult): string[] {
+export function againLines({ recurring, missing, extra, differing, trace }: AgainResult): string[] {
   const count = recurring.length + missing.length;
   return [
     `${recurring.length} of ${count} ${count === 1 ? "hit recurs" : "hits recur"}`,
+    ...differing.slice(0, mostDiffering).flatMap((each) => differenceLines(each)),
+    ...(differing.length > mostDiffering ? [`differs  ${differing.length - mostDiffering} more`] : []),
     ...hitLines("missing", missing),
     ...hitLines("extra", extra),
     ...(trace === undefined ? [] : [`debugtap hits ${trace}`]),
   ];
 }
 
-export function againJson({ recurring, missing, extra, trace }: AgainResult): Record<string, unknown> {
+export function againJson({ recurring, missing, extra, differing, trace }: AgainResult): Record<string, unknown> {
   return {
     type: "result",
     recorded: recurring.length + missing.length,
     recurring: recurring.map(([recorded, now]) => [recorded.number, now.number]),
+    differing: differing.map(({ recorded, now, values }) => ({
+      hits: [recorded.number, now.number],
+      values: values.map(({ path, a, b }) => ({ path, recorded: a, now: b })),
+    })),
     missing: missing.map((hit) => hitJson(hit)),
     extra: extra.map((hit) => hitJson(hit)),
     ...(trace === undefined ? {} : { trace }),
   };
+}
+
+function differenceLines({ recorded, values }: DifferingHit): string[] {
+  return [
+    ...hitLines("differs", [recorded]),
+    ...values.slice(0, mostValues).map(({ path, a = "nothing", b = "nothing" }) => {
+      const [then, now] = excerpts(a, b);
+      return `         ${clean(path)}: ${then} → ${now}`;
+    }),
+    ...(values.length > mostValues ? [`         … ${values.length - mostValues} more values`] : []),
+  ];
 }
 
 function hitLines(word: string, hits: readonly StoryHit[]): string[] {

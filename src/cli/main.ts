@@ -31,6 +31,8 @@ const verbs: readonly Verb[] = [
   ["hits", reading, async () => (await import("./hits.ts")).hitsCommand()],
   ["show", reading, async () => (await import("./show.ts")).showCommand()],
   ["replay", reading, async () => (await import("./replay.ts")).replayCommand()],
+  ["diff", reading, async () => (await import("./diff.ts")).diffCommand()],
+  ["check", reading, async () => (await import("./check.ts")).checkCommand()],
   ["export", reading, async () => (await import("./export.ts")).exportCommand()],
 ];
 

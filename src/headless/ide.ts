@@ -130,13 +130,18 @@ export class HeadlessIde implements Ide {
 
   /** Resolves when every service was driven, or the time is over, ms; true in the first case. */
   async ready(within: number, signal: AbortSignal): Promise<boolean> {
-    const timer = AbortSignal.any([AbortSignal.timeout(within), signal]);
-    while (this.missing.length > 0 && !timer.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#onChange = resolve;
-        timer.addEventListener("abort", () => resolve(), { once: true });
-      });
-    }
+    // Not AbortSignal.any with a timeout: nothing holds that one, and once it is collected it never fires.
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, within);
+      const look = (): void => {
+        if (this.missing.length > 0 && !signal.aborted) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#onChange = look;
+      signal.addEventListener("abort", look, { once: true });
+      look();
+    });
     return this.missing.length === 0;
   }
 

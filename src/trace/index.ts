@@ -1,3 +1,5 @@
+export { compareTraces } from "./compare.ts";
+export type { ChangedHit, CompareOptions, Comparison } from "./compare.ts";
 export type { Dropped } from "./format.ts";
 export { follow, laterRecords } from "./follow.ts";
 export { HitGroups } from "./hit-groups.ts";

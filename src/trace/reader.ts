@@ -201,7 +201,7 @@ export class Trace {
   /** Hits in the order in which they were captured. */
   async *hits({ session, from = 1 }: HitQuery = {}): AsyncGenerator<TraceHit> {
     await chunksReadable;
-    const sources = await this.#sources();
+    const sources = await this.sourceIndex();
     let wide = this.dropped?.hits ?? 0;
     for (const [segment, { blocks }] of this.segments.entries()) {
       for (let block = 0; block < blocks.length; block++) {
@@ -232,7 +232,7 @@ export class Trace {
 
   /** A hit with what the texts of its files were. */
   async withSources(hit: TraceHit): Promise<TraceHit> {
-    return { ...hit, hit: (await this.#sources()).complete(hit.session, hit.hit) };
+    return { ...hit, hit: (await this.sourceIndex()).complete(hit.session, hit.hit) };
   }
 
   /** What is known of a session. */
@@ -241,11 +241,13 @@ export class Trace {
     return this.#facts.get(session);
   }
 
-  #sources(): Promise<SourceIndex> {
+  /** What the texts of all files were, and when. */
+  sourceIndex(): Promise<SourceIndex> {
     return (this.#sourceIndex ??= this.#readSources());
   }
 
   async #readSources(): Promise<SourceIndex> {
+    await chunksReadable;
     const index = new SourceIndex();
     for await (const step of this.#records({ segment: 0, block: 0 }, ({ sources }) => sources !== false))
       if (!("lost" in step)) index.add(step);

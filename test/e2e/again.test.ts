@@ -70,7 +70,8 @@ t.test(
 
     const same = again(t, [first, "--settle", "500ms", "-o", second], { [variable]: token });
     t.equal(await same.exit, 0, same.stderr());
-    t.match(same.result, { recorded: 4, missing: [], extra: [] });
+    const { recorded, differing, missing, extra } = same.result;
+    t.strictSame({ recorded, differing, missing, extra }, { recorded: 4, differing: [], missing: [], extra: [] });
     t.strictSame(
       same.result.recurring,
       [1, 2, 3, 4].map((number) => [number, number]),
@@ -79,7 +80,12 @@ t.test(
     for (const trace of [first, second]) t.notOk(plain(await allText(trace)).includes(token), trace);
     t.notOk(JSON.stringify(same.said.filter(({ type }) => type !== "hit")).includes(token));
 
-    writeFileSync(file, readFileSync(file, "utf8").replace("return discount(total)", "return total - 1"));
+    writeFileSync(
+      file,
+      readFileSync(file, "utf8")
+        .replace("return discount(total)", "return total - 1")
+        .replace("price(self.path)", "price(self.path.upper())"),
+    );
     await open();
     const changed = again(t, [first, "2", "--settle", "500ms", "-o", third], { [variable]: token });
     t.equal(await changed.exit, 1, changed.stderr());
@@ -91,7 +97,15 @@ t.test(
       ],
       missing: [2, 4].map((number) => ({ number, session: "shop#1", function: "discount", file })),
       extra: [],
+      differing: [
+        { hits: [1, 1], values: [{ path: "item", recorded: "'/tea'", now: "'/TEA'" }] },
+        { hits: [3, 2], values: [{ path: "item", recorded: "'/coffee'", now: "'/COFFEE'" }] },
+      ],
     });
+    t.strictSame(
+      [changed.result.missing.length, changed.result.extra.length, changed.result.differing.length],
+      [2, 0, 2],
+    );
     t.match(changed.error, { code: "DT_NOT_RECURRED", why: /the others/ });
     t.match(changed.error, { what: "2 of 4 hits recur" });
   },
@@ -143,7 +157,7 @@ t.test(
     const target = join(dir, "again");
     const same = again(t, [recorded, "--yes", "--settle", "500ms", "-o", target], { [variable]: password });
     t.equal(await same.exit, 0, same.stderr());
-    t.match(same.result, { recorded: 1, recurring: [[1, 1]], missing: [], extra: [] });
+    t.strictSame([same.result.recurring, same.result.missing, same.result.extra], [[[1, 1]], [], []]);
     t.match(
       same.said.find(({ type }) => type === "answer"),
       { answer: { status: 200 } },

@@ -1,11 +1,15 @@
 // The parts of the headless driver that need no debuggee: streams in memory, log expressions, whose a stop is.
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import t from "tap";
 import { parseSpec } from "../../protocol/breakpoint-spec.ts";
 import { captureLimits, deepLimits, type Hit } from "../../protocol/hit.ts";
+import { parseConfig } from "../../src/config.ts";
 import { runCommand } from "../../src/headless/command.ts";
+import { HeadlessIde } from "../../src/headless/ide.ts";
 import { streamPair } from "../../src/pair.ts";
 import { logExpression, setBreakText } from "../../src/headless/placed.ts";
 import { Tally } from "../../src/headless/tally.ts";
@@ -179,6 +183,33 @@ t.test("without values a stack is asked for only where it tells which breakpoint
   t.match(tally.logged("one", { mark: 2, text: "x" }), { reason: "log", text: "x", breakpoint: 'a.py:3 log "x"' });
   t.equal(tally.logged("two", { mark: 9, text: "x" }), undefined);
   t.end();
+});
+
+t.test("services are waited for no longer than was said, though garbage is collected meanwhile", async (t) => {
+  setFlagsFromString("--expose-gc");
+  const collect: unknown = runInNewContext("gc");
+  if (typeof collect !== "function") throw new Error("no gc");
+  const [service] = parseConfig(
+    JSON.stringify({ services: { api: { wire: "dap", listens: 1, ide: 2 } } }),
+    "x",
+  ).services;
+  if (service === undefined) throw new Error("no service");
+  const tally = new Tally({ specs: [], capture: true, now: () => 0, spent: () => undefined });
+  const ide = new HeadlessIde({
+    services: [service],
+    tally,
+    placed: () => Promise.resolve([]),
+    isPlaced: () => true,
+    attached: () => undefined,
+    failed: () => undefined,
+  });
+  const collecting = setInterval(() => void collect(), 5);
+  t.teardown(() => clearInterval(collecting));
+  t.equal(await ide.ready(100, new AbortController().signal), false);
+  const stop = new AbortController();
+  const stopped = ide.ready(60_000, stop.signal);
+  stop.abort();
+  t.equal(await stopped, false, "or until it is over");
 });
 
 t.test(

@@ -25,6 +25,7 @@ export interface Recurred {
   readonly trace: string;
   readonly recorded: number;
   readonly recurring: readonly (readonly [recorded: number, now: number])[];
+  readonly differing: readonly object[];
   readonly missing: readonly object[];
   readonly extra: readonly object[];
 }

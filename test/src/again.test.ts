@@ -10,6 +10,7 @@ import type { Trigger } from "../../protocol/trigger.ts";
 import { requestBytes, textOf } from "../../src/again/http-request.ts";
 import { planAgain, type AgainPlan, type Sent } from "../../src/again/plan.ts";
 import { rulesFor, takeSecrets } from "../../src/again/secrets.ts";
+import { LengthMender } from "../../src/trace/export/http-length.ts";
 import { openTrace, TraceWriter } from "../../src/trace/index.ts";
 import { program } from "../helpers/relay-process.ts";
 import { factsOf, hitOf } from "../trace/recording.ts";
@@ -192,3 +193,36 @@ t.test(
     t.notOk(existsSync(target));
   },
 );
+
+t.test("lengths are mended however the bytes were cut; what is no HTTP passes byte for byte", async (t) => {
+  const marked = '{"password":"«redacted:1f9c22ab»","x":1}';
+  const message = (body: string, length: number): string =>
+    `POST /x HTTP/1.1\r\nContent-Length: ${length}\r\n\r\n${body}`;
+  const get = "GET /y HTTP/1.1\r\n\r\n";
+  const through = (side: "client" | "debuggee", text: string, cut: number): string => {
+    const mender = new LengthMender(side);
+    const bytes = Buffer.from(text);
+    const out: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; at += cut)
+      out.push(...mender.push({ bytes: bytes.subarray(at, at + cut), time: at }).map((piece) => piece.bytes));
+    out.push(...mender.end().map((piece) => piece.bytes));
+    return Buffer.concat(out).toString();
+  };
+  const right = Buffer.byteLength(marked);
+  const others = [
+    "where\nn\n",
+    "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "GET ",
+    "«redacted:00000000»",
+    "",
+  ];
+  for (let cut = 1; cut < 60; cut++) {
+    for (const length of [right - 20, right - 9, right, right + 30])
+      for (const last of ["", get, message("{}", 2) + get])
+        t.equal(through("client", get + message(marked, length) + last, cut), get + message(marked, right) + last);
+    for (const side of ["client", "debuggee"] as const)
+      for (const other of others) if (through(side, other, cut) !== other) t.fail(`${side} ${cut} ${other}`);
+    const answers = `HTTP/1.1 204 No\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: ${right - 20}\r\n\r\n${marked}HTTP/1.1 200 OK\r\n\r\nrest`;
+    t.equal(through("debuggee", answers, cut), answers.replace(`Length: ${right - 20}`, `Length: ${right}`));
+  }
+});

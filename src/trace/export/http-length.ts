@@ -14,17 +14,30 @@ export interface Piece {
 
 /** Bytes of one message that are held. */
 const mostHeld = 2 * 1024 * 1024;
+const mostHead = 64 * 1024;
 const marker = Buffer.from("«redacted:");
 const markerLength = 21;
+/** A message's first bytes. */
+const first: Readonly<Record<Side, RegExp>> = { client: /^[A-Z]+(?: |$)/, debuggee: /^(?:HTTP\/1\.|.{0,7}$)/ };
 const begins: Readonly<Record<Side, RegExp>> = {
   client: /(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) [^\s]+ HTTP\/1\.[01]\r\n/,
   debuggee: /HTTP\/1\.[01] \d{3}[^\r\n]*\r\n/,
 };
 const hasNoBody = /^HTTP\/1\.[01] (?:1\d\d|204|304)/;
 
+/** Of a message that is held: which bytes are its head, what takes their place, where it ends. */
+interface Message {
+  readonly head: Buffer;
+  readonly mended: Buffer;
+  readonly end: number;
+}
+
 export class LengthMender {
   readonly #side: Side;
-  #held = Buffer.alloc(0);
+  #held: Uint8Array[] = [];
+  #length = 0;
+  /** With fewer bytes nothing more can be told. */
+  #needed = 0;
   #first = 0;
   #last = 0;
   #passes = false;
@@ -35,73 +48,72 @@ export class LengthMender {
 
   /** A message has begun, and is not passed on yet. */
   get holds(): boolean {
-    return this.#held.length > 0;
+    return this.#length > 0;
   }
 
   /** What can be passed on now. */
   push({ bytes, time }: Piece): Piece[] {
     if (this.#passes) return [{ bytes, time }];
-    if (this.#held.length === 0) this.#first = time;
+    if (this.#length === 0) this.#first = time;
     this.#last = time;
-    this.#held = Buffer.concat([this.#held, bytes]);
-    return this.#whole(false);
+    this.#held.push(bytes);
+    this.#length += bytes.length;
+    return this.#length < this.#needed ? [] : this.#whole(false);
   }
 
   /** The session has ended, or nothing is to be held any more. */
   end(): Piece[] {
-    return [...this.#whole(true), ...this.#pass()];
+    const out = this.#whole(true);
+    this.#passes = true;
+    return out;
   }
 
   #whole(isLast: boolean): Piece[] {
     const out: Piece[] = [];
-    while (this.#held.length > 0) {
-      const found = this.#next(isLast);
-      if (found === "wait") break;
-      if (found === "pass") {
-        out.push(...this.#pass());
+    let rest = Buffer.concat(this.#held);
+    while (rest.length > 0) {
+      const found = this.#next(rest, isLast);
+      if (typeof found === "number" && !isLast && found <= mostHeld) {
+        this.#needed = found;
         break;
       }
-      const { head, end } = found;
-      const body = this.#held.subarray(head.length, end);
-      out.push({ bytes: found.mended, time: this.#first });
-      if (body.length > 0) out.push({ bytes: body, time: this.#last });
-      this.#held = this.#held.subarray(end);
+      if (typeof found === "number" || found === undefined) {
+        out.push({ bytes: rest, time: this.#first });
+        rest = Buffer.alloc(0);
+        this.#passes = true;
+        break;
+      }
+      const { head, mended, end } = found;
+      out.push({ bytes: mended, time: this.#first });
+      if (end > head.length) out.push({ bytes: rest.subarray(head.length, end), time: this.#last });
+      rest = rest.subarray(end);
       this.#first = this.#last;
+      this.#needed = 0;
     }
-    if (this.#held.length > mostHeld) out.push(...this.#pass());
+    this.#held = rest.length === 0 ? [] : [rest];
+    this.#length = rest.length;
     return out;
   }
 
-  /** The message that is held first, as far as it can be told where it ends. */
-  #next(isLast: boolean): "wait" | "pass" | { readonly head: Buffer; readonly mended: Buffer; readonly end: number } {
-    const held = this.#held;
+  /** The first message of these bytes; a number: so many are needed to tell; undefined: they cannot be followed. */
+  #next(held: Buffer, isLast: boolean): Message | number | undefined {
     const headEnd = held.indexOf("\r\n\r\n") + 4;
-    if (headEnd < 4) return isLast ? "pass" : "wait";
+    if (!first[this.#side].test(held.toString("latin1", 0, 8))) return undefined;
+    if (headEnd < 4) return held.length > mostHead ? undefined : held.length + 1;
     const head = held.subarray(0, headEnd);
     const text = head.toString("latin1");
     const isMessage = begins[this.#side].exec(text)?.index === 0;
-    if (!isMessage || /^(?:transfer-encoding|upgrade):/im.test(text)) return "pass";
+    if (!isMessage || /^(?:transfer-encoding|upgrade):/im.test(text)) return undefined;
     const said = /^content-length:\s*(\d{1,15})/im.exec(text)?.[1];
-    const isBodiless = this.#side === "client" || hasNoBody.test(text);
-    if (said === undefined && !isBodiless) return "pass";
-    const length = Number(said ?? 0);
-    if (!isMasked(held, headEnd, headEnd + length)) {
-      if (length > mostHeld) return "pass";
-      const isThere = held.length >= headEnd + length;
-      return isThere ? { head, mended: head, end: headEnd + length } : isLast ? "pass" : "wait";
-    }
+    if (said === undefined && this.#side === "debuggee" && !hasNoBody.test(text)) return undefined;
+    const end = headEnd + Number(said ?? 0);
+    if (!isMasked(held, headEnd, end)) return held.length < end ? end : { head, mended: head, end };
     const next = begins[this.#side].exec(held.toString("latin1", headEnd))?.index;
-    if (next === undefined && !isLast) return "wait";
-    const end = next === undefined ? held.length : headEnd + next;
-    const mended = text.replace(/(?<=^content-length:\s*)\d+/im, String(end - headEnd));
-    return { head, mended: Buffer.from(mended, "latin1"), end };
-  }
-
-  #pass(): Piece[] {
-    const bytes = this.#held;
-    this.#held = Buffer.alloc(0);
-    this.#passes = true;
-    return bytes.length === 0 ? [] : [{ bytes, time: this.#first }];
+    // Looked for again when there is twice as much: it may come in small pieces.
+    if (next === undefined && !isLast) return 2 * held.length;
+    const length = next ?? held.length - headEnd;
+    const mended = text.replace(/(?<=^content-length:\s*)\d+/im, String(length));
+    return { head, mended: Buffer.from(mended, "latin1"), end: headEnd + length };
   }
 }
 
