@@ -138,10 +138,11 @@ export class HttpTrigger {
 
   /** A client that offers to go on in another protocol (HTTP/2) need not be taken up on it. */
   #plain(request: IncomingMessage, socket: Duplex): void {
+    if (!isSocket(socket)) return void socket.destroy();
     delete request.headers.upgrade;
     const answer = new ServerResponse(request);
     answer.shouldKeepAlive = false;
-    assign(answer, socket);
+    answer.assignSocket(socket);
     answer.once("finish", () => socket.end());
     socket.once("close", () => answer.destroyed || answer.destroy());
     this.#serve(request, answer);
@@ -172,7 +173,7 @@ export class HttpTrigger {
       late(this.#fail(call, noAnswer(to, timeout)));
       upstream.close();
     });
-    void upstream.closed.then(() => {
+    void upstream.closed.finally(() => {
       cancel();
       this.#upstreams.delete(upstream);
     });
@@ -235,7 +236,6 @@ function refuseUpgrade(socket: Duplex, { status, reason, body }: Failure): void 
   socket.end(`${head}\r\nConnection: close\r\n\r\n${body}`);
 }
 
-/** Its type asks for more than it needs. */
-function assign(answer: ServerResponse, socket: Duplex): void {
-  Reflect.apply(answer.assignSocket, answer, [socket]);
+function isSocket(stream: Duplex): stream is IncomingMessage["socket"] {
+  return "setNoDelay" in stream;
 }

@@ -28,7 +28,7 @@ interface Way {
   readonly upstreams: () => number;
   readonly close: () => Promise<void>;
   /** The record of a call that has ended. */
-  ended(id?: number): Promise<HttpCall>;
+  readonly ended: (id?: number) => Promise<HttpCall>;
 }
 
 interface Through extends Partial<TriggerPlan> {
@@ -78,9 +78,9 @@ async function way(t: Test, to: number, { stopped = () => false, ...plan }: Thro
 
 async function service(
   t: Test,
-  listener: RequestListener,
+  listener: (...args: Parameters<RequestListener>) => unknown,
 ): Promise<{ readonly server: Server; readonly port: number }> {
-  const server = httpServer(listener).listen(0, "127.0.0.1");
+  const server = httpServer((request, answer) => void listener(request, answer)).listen(0, "127.0.0.1");
   await once(server, "listening");
   t.teardown(() => {
     server.closeAllConnections();
@@ -241,28 +241,22 @@ t.test(
       t.equal(upstreams(), 0);
     }
 
-    const dialled = new Promise<AbortSignal>((resolve) => {
-      const dial: Dial = (signal) => {
-        resolve(signal);
-        return new Promise((_, reject) => {
-          signal.addEventListener("abort", () => reject(new Error("no longer wanted")), { once: true });
-        });
-      };
-      void way(t, port, { dial }).then(async (slow) => {
-        const request = httpRequest({ port: slow.port, host: "127.0.0.1", agent: false });
-        request.on("error", () => undefined).end();
-        await resolved;
-        request.destroy();
-        t.match(await slow.ended(), { aborted: "client", ids: [] });
-        t.equal(slow.upstreams(), 0);
-        finished();
+    let dialledWith: (signal: AbortSignal) => void = () => undefined;
+    const dialled = new Promise<AbortSignal>((resolve) => (dialledWith = resolve));
+    const dial: Dial = (signal) => {
+      dialledWith(signal);
+      return new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(new Error("no longer wanted")), { once: true });
       });
-    });
-    let finished = (): void => undefined;
-    const done = new Promise<void>((resolve) => (finished = resolve));
-    const resolved = dialled;
-    await done;
-    t.ok((await dialled).aborted, "the attempt is given up");
+    };
+    const slow = await way(t, port, { dial });
+    const request = httpRequest({ port: slow.port, host: "127.0.0.1", agent: false });
+    request.on("error", () => undefined).end();
+    const signal = await dialled;
+    request.destroy();
+    t.match(await slow.ended(), { aborted: "client", ids: [] });
+    t.equal(slow.upstreams(), 0);
+    t.ok(signal.aborted, "the attempt is given up");
   },
 );
 
@@ -444,7 +438,7 @@ t.test(
     socket.on("data", (chunk) => (text += chunk.toString()));
     for (const [i, path] of ["/1", "/2", "/3"].entries()) {
       socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
-      while (!text.endsWith(`${path}`)) await once(socket, "data");
+      while (!text.endsWith(path)) await once(socket, "data");
       await ended(i + 1);
     }
     t.equal(text.match(/HTTP\/1\.1 200/g)?.length, 3);
