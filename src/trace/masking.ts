@@ -9,7 +9,8 @@ import { isHttpCall } from "../../protocol/http.ts";
 import { decodeText, isObject, member, parseJson } from "../../protocol/json.ts";
 import type { Side } from "../../protocol/frame.ts";
 import { Redactor } from "../../protocol/redact.ts";
-import { redactJson } from "../../protocol/redact-json.ts";
+import { redactBody } from "../../protocol/redact-http.ts";
+import { redactJson, type JsonOptions } from "../../protocol/redact-json.ts";
 import { WireRedactor } from "../../protocol/redact-wire.ts";
 import { jsonPayload, kinds } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
@@ -25,6 +26,8 @@ const encoder = new TextEncoder();
 
 export class Masking {
   readonly #redactor: Redactor;
+  /** Of a call. */
+  readonly #bodies: JsonOptions = { texts: { key: "text", mask: (text) => redactBody(text, this.#redactor) } };
   readonly #sessions = new Map<number, WireRedactor>();
   /** Sides with a line that waits, and since when. */
   readonly #lines = new Map<string, { readonly session: number; readonly side: Side; readonly since: number }>();
@@ -82,7 +85,7 @@ export class Masking {
       for (const side of sides) this.#break(session, side, time, out);
       this.#sessions.delete(session);
     }
-    const masked = this.#own(payload);
+    const masked = this.#own(payload, kind === kinds.http ? this.#bodies : {});
     if (masked !== undefined) out.push(masked === payload ? record : { ...record, payload: fitting(session, masked) });
   }
 
@@ -104,11 +107,11 @@ export class Masking {
     else if (!this.#lines.has(key)) this.#lines.set(key, { session, side, since });
   }
 
-  #own(payload: Uint8Array): Uint8Array | undefined {
+  #own(payload: Uint8Array, options: JsonOptions): Uint8Array | undefined {
     if (!this.#redactor.mayHold(payload)) return payload;
     try {
       const text = decodeText(payload);
-      const masked = redactJson(text, this.#redactor);
+      const masked = redactJson(text, this.#redactor, options);
       return masked === text ? payload : encoder.encode(masked);
     } catch {
       return undefined;
