@@ -63,9 +63,10 @@ const routes: readonly (readonly [method: string, path: RegExp, handler: Handler
   route("GET", "/api/traces/*/http", ({ traces, shown }, [id = ""]) =>
     traces.use(id, ({ trace }) => shown.http(trace)),
   ),
-  route("POST", "/api/traces/*/replay", async ({ traces, replays }, [id = ""], { body }) => ({
-    address: await replays.start(traces.dirOf(id), asked(isReplayAsk, body ?? {}, "{ service?, request?, from? }")),
-  })),
+  route("POST", "/api/traces/*/replay", async ({ traces, replays }, [id = ""], { body }) => {
+    const ask = asked(isReplayAsk, body ?? {}, "{ service?, request?, from? }");
+    return { address: await replays.start(traces.dirOf(id), ask) };
+  }),
   route("POST", "/api/sessions/*/release", ({ shown }, [name = ""]) => {
     const released = shown.release(known(shown, name));
     if (released.length > 0) return { released };
