@@ -67,7 +67,6 @@ export async function runRelay({ config, traceDir, json, boardPort }: RunOptions
     await Promise.race([relay.start(), stop.requested]);
     keepCollectionsSmall();
     board?.start();
-    if (boardPort !== undefined) await openPage(page, relay, config, boardPort).then(tell, tellError);
     const control = await startControl({
       view,
       stop: stop.request,
@@ -76,6 +75,7 @@ export async function runRelay({ config, traceDir, json, boardPort }: RunOptions
       drive: (name, client) => relay.drive(name, client),
       sources: async (service, asked) => await relay.sources(service, asked),
     }).catch(tellError);
+    if (boardPort !== undefined) await openPage(page, relay, config, boardPort).then(tell, tellError);
     await stop.requested;
     await control?.close();
     await page.close();
