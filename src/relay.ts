@@ -154,20 +154,22 @@ export class Relay {
    * already. Rejects with DT_TRACE_DISK, or DT_BOARD_REFUSED where the configuration is against it.
    */
   record(on: boolean): Promise<void> {
-    const turned = this.#turning.then(async () => {
-      if (this.#stopping !== undefined || on === (this.#recording !== undefined)) return;
-      if (!on) {
-        this.#dir = undefined;
-        await this.#stopRecording();
-      } else if (this.#options.config.record.enabled) await this.#startRecording();
-      else
-        throw new DebugtapError("DT_BOARD_REFUSED", "nothing is recorded in this run", {
-          why: "--no-record, or `record: { enabled: false }`: its sessions are not captured",
-          fix: "debugtap up",
-        });
-    });
+    const turned = this.#turning.then(() => this.#turn(on));
     this.#turning = turned.catch(() => undefined);
     return turned;
+  }
+
+  async #turn(on: boolean): Promise<void> {
+    if (this.#stopping !== undefined || on === (this.#recording !== undefined)) return;
+    if (!on) {
+      this.#dir = undefined;
+      await this.#stopRecording();
+    } else if (this.#options.config.record.enabled) await this.#startRecording();
+    else
+      throw new DebugtapError("DT_BOARD_REFUSED", "nothing is recorded in this run", {
+        why: "--no-record, or `record: { enabled: false }`: its sessions are not captured",
+        fix: "debugtap up",
+      });
   }
 
   #named(name: string): Session[] {

@@ -27,7 +27,7 @@ interface Written {
   readonly writer: TraceWriter;
   readonly recorder: Recorder;
   /** A stop with its hit; the thread runs on unless it is to stand. */
-  hit(number: number, more?: Partial<Hit>, stands?: boolean): Promise<Hit>;
+  readonly hit: (number: number, more?: Partial<Hit>, stands?: boolean) => Promise<Hit>;
 }
 
 async function write(dir: string): Promise<Written> {
