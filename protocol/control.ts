@@ -102,6 +102,7 @@ export interface TriggerView {
 
 /** One request, and the hits that it caused. */
 export interface HttpView {
+  /** Counts those that went through triggers, from 1; one of a session is negative. */
   readonly id: number;
   /** The trigger, or the session. */
   readonly through: string;
@@ -113,7 +114,7 @@ export interface HttpView {
   readonly end?: number;
   readonly request?: string;
   readonly hits: readonly number[];
-  /** It can be sent again. */
+  /** It can be sent again by who is asked. */
   readonly again: boolean;
 }
 
@@ -139,6 +140,8 @@ export interface RelayView {
   readonly version: string;
   readonly config?: string;
   readonly trace?: string;
+  /** Where its page is, without the token: `http://127.0.0.1:5700/`. */
+  readonly board?: string;
   /** Absent while everything is recorded. */
   readonly recorder?: RecorderView;
   readonly hosts: readonly HostView[];
@@ -200,5 +203,7 @@ export type RelayEvent = { readonly at: number } & (
   /** A request began, or has ended. */
   | { readonly type: "http"; readonly http: HttpView }
   | TraceEvents
+  /** The page is there; its address without the token. `taken`: the port that was wanted and is another debugtap's. */
+  | { readonly type: "board"; readonly url: string; readonly taken?: number }
   | { readonly type: "error"; readonly error: Reason }
 );

@@ -32,6 +32,7 @@ const sentences = {
   timeout: "timeout is `none` or a time with its unit: `30s`, `5m`",
   body: "body is `none` or a size in KB, at most 999KB: `64KB`",
   requestIds: "request_id_headers is a list of headers such as `[X-Request-Id]`",
+  boardPort: "the port of the board is a whole number from 0 to 65535; 0: any",
   expose: "expose is the sentence `yes, beyond loopback`",
 } as const;
 
@@ -309,6 +310,20 @@ const clientsSchema = z
   )
   .describe("What several clients of one session may do");
 
+const boardSchema = z
+  .strictObject(
+    {
+      port: z
+        .int({ error: sentences.boardPort })
+        .min(0, { error: sentences.boardPort })
+        .max(65535, { error: sentences.boardPort })
+        .exactOptional()
+        .describe("Port of the page on this machine; default 5700, or the next one up that is free; 0: any"),
+    },
+    { error: "board is a map such as `{ port: 5700 }`" },
+  )
+  .describe("The page that shows what runs");
+
 export const configSchema = z
   .strictObject(
     {
@@ -336,6 +351,7 @@ export const configSchema = z
         .exactOptional()
         .describe("Whether `correlate` may run code in the debuggee where a captured value does not do; default false"),
       clients: clientsSchema.exactOptional(),
+      board: boardSchema.exactOptional(),
       on_leave: onLeave
         .exactOptional()
         .describe(
@@ -344,7 +360,7 @@ export const configSchema = z
     },
     {
       error:
-        "the file is a map with the keys hosts, services, triggers, request_id_headers, record, correlate, evaluate, clients and on_leave",
+        "the file is a map with the keys hosts, services, triggers, request_id_headers, record, correlate, evaluate, clients, board and on_leave",
     },
   )
   .describe("Configuration of debugtap");

@@ -4,8 +4,10 @@
 // - Ports here are open from the start and stay open through an outage; a port on the VM comes back with the link.
 // - A service is `listening` when its port is open and its host is reachable, `waiting` while its host is not, `failed` when its
 //   port cannot be had.
+import type { Duplex } from "node:stream";
 import { asDebugtapError, type DebugtapError } from "../protocol/errors.ts";
 import type { HostConfig } from "./config.ts";
+import type { Peer } from "./duplex.ts";
 import type { SessionFacts } from "./observer.ts";
 import type { Registry, ShownTrigger } from "./registry.ts";
 import type { ServicePlan } from "./service.ts";
@@ -24,6 +26,8 @@ export interface Openable {
   /** Rejects with a DebugtapError. */
   open(): Promise<void>;
   close(): Promise<void>;
+  /** As Port's. */
+  attach?(name: string, stream: Duplex, peer: Peer): boolean;
 }
 
 export interface OpenHostOptions {
@@ -96,6 +100,11 @@ export class OpenHost {
 
   poke(why: string): void {
     this.#link?.poke(why);
+  }
+
+  /** As {@link Port.attach}, of one of its services. */
+  attach(name: string, stream: Duplex, peer: Peer): boolean {
+    return this.#ports.some((port) => port.attach?.(name, stream, peer) === true);
   }
 
   async closePorts(): Promise<void> {

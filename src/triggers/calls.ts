@@ -48,6 +48,13 @@ export class Calls {
     return ++this.#lastCall;
   }
 
+  /** Hits are counted anew: those of the trace before are nobody's here. */
+  traceBegan(): void {
+    this.#lastHit = 0;
+    this.#hits = [];
+    for (const recent of this.#recent.values()) recent.hits = [];
+  }
+
   /** A call began, or has ended. */
   said(call: HttpCall): void {
     this.#options.record(call);

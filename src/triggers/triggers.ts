@@ -36,6 +36,11 @@ export class Triggers {
     return this.#calls.observer;
   }
 
+  /** Hits are counted anew. */
+  traceBegan(): void {
+    this.#calls.traceBegan();
+  }
+
   views(): HttpView[] {
     return this.#calls.views();
   }

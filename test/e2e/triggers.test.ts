@@ -105,7 +105,7 @@ t.test(
       { http: { method: "POST", status: 0, end: undefined } },
       "the hit is known to be its while it stands",
     );
-    await client.continueRequest({ threadId: Number((stop as { threadId: number }).threadId) });
+    await client.continueRequest({ threadId: (stop as { threadId: number }).threadId });
     const answer = await post;
     t.equal(answer.status, 202, "no timeout while it stood");
     t.match(await answer.json(), { id: "vol-1", size: 1 });
