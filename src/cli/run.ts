@@ -106,7 +106,9 @@ function printEvent(event: RelayEvent, write: (text: string) => void): void {
   const [time = ""] = line.split(" ", 1);
   const text = line.slice(time.length);
   const about = "session" in event && typeof event.session !== "string" ? event.session.name : undefined;
-  const subject = about ?? ("service" in event ? event.service.name : "host" in event ? event.host.name : undefined);
+  const named = "trigger" in event ? event.trigger.name : undefined;
+  const subject =
+    about ?? named ?? ("service" in event ? event.service.name : "host" in event ? event.host.name : undefined);
   if (subject !== undefined) {
     const key = `${event.type} ${subject}`;
     if (said.get(key) === text) return;
