@@ -28,11 +28,11 @@ const sentences = {
   correlate: "correlate is a list of names such as `[context.request_id]`",
   evaluate: "evaluate is true or false",
   reattach: "reattach is true or false",
+  boardPort: "the port of the board is a whole number from 0 to 65535; 0: any",
   to: "to is the service's port on the host: `127.0.0.1:8776`, or `8776` alone",
   timeout: "timeout is `none` or a time with its unit: `30s`, `5m`",
   body: "body is `none` or a size in KB, at most 999KB: `64KB`",
   requestIds: "request_id_headers is a list of headers such as `[X-Request-Id]`",
-  boardPort: "the port of the board is a whole number from 0 to 65535; 0: any",
   expose: "expose is the sentence `yes, beyond loopback`",
 } as const;
 

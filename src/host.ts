@@ -26,7 +26,7 @@ export interface Openable {
   /** Rejects with a DebugtapError. */
   open(): Promise<void>;
   close(): Promise<void>;
-  /** As Port's. */
+  /** Takes the stream of an IDE that came another way; false where it is not for the service of this name. */
   attach?(name: string, stream: Duplex, peer: Peer): boolean;
 }
 

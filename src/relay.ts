@@ -256,8 +256,8 @@ export class Relay {
         recorder.note(facts.id, { kind: "gap", side, detail: "the recording begins here" });
     }
     this.#observers.add(recorder, sources);
+    this.#triggers?.begin();
     this.#recording = { trace, recorder, sources };
-    this.#triggers?.traceBegan();
     this.#dir = trace.dir;
     this.#registry.tell({ type: "trace", state: "open", dir: trace.dir });
     if (this.#options.config.record.secrets === "keep")

@@ -137,16 +137,10 @@ export class Board {
   /** Something happened. */
   event(event: RelayEvent): void {
     this.hits.event(event);
-    if (event.type === "http") this.#open?.live.http(event.http);
-    else this.#open?.live.event(event);
+    this.#open?.live.event(event);
     // Who looks at it goes on with it.
     if (this.#open !== undefined && event.type === "trace" && event.state === "closed")
       void this.traces.open(event.dir).catch(() => undefined);
-  }
-
-  /** The view is another, by what no event says. */
-  changed(): void {
-    this.#open?.live.changed();
   }
 
   /** IDEs that came over a WebSocket stay: they are their sessions'. */

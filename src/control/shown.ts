@@ -6,7 +6,6 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import type { SourceMapping } from "../../protocol/path-map.ts";
 import type { Peer } from "../duplex.ts";
 import type { Relay } from "../relay.ts";
-import type { HitIndex, Trace } from "../trace/index.ts";
 
 /** What throws does so with a DebugtapError that says why not. */
 export interface Shown {
@@ -25,8 +24,8 @@ export interface Shown {
   readonly attach: (service: string, stream: Duplex, peer: Peer) => void;
   readonly breakpoints: () => readonly BreakpointView[];
   readonly setBreakpoints: (specs: readonly string[]) => Promise<readonly BreakpointView[]>;
-  /** The requests that a trace has. */
-  readonly http: (trace: Trace, index: HitIndex) => Promise<readonly HttpView[]>;
+  /** The requests of late: which of them can be sent again. */
+  readonly http: () => readonly HttpView[];
   /** Sends a recorded request again; the id of the new one. */
   readonly again: (id: number, yes: boolean) => Promise<number>;
 }
@@ -52,11 +51,7 @@ export function shownRelay(relay: Relay, sources: readonly SourceMapping[]): Sho
         fix: "debugtap record --break app.py:12",
       });
     },
-    http: async (trace, index) => {
-      const { httpViews } = await import("../trace/export/index.ts");
-      const known = new Set(relay.http().flatMap(({ id, again }) => (again ? [id] : [])));
-      return await httpViews(trace, index, (id) => trace.dir === relay.view().trace && known.has(id));
-    },
+    http: () => relay.http(),
     again: (id, yes) => relay.again(id, yes),
   };
 }
@@ -80,10 +75,7 @@ export function shownFiles(about: Pick<RelayView, "pid" | "started" | "version">
     attach: nothingRuns,
     breakpoints: () => [],
     setBreakpoints: async () => nothingRuns(),
-    http: async (trace, index) => {
-      const { httpViews } = await import("../trace/export/index.ts");
-      return await httpViews(trace, index, () => false);
-    },
+    http: () => [],
     again: async () => nothingRuns(),
   };
 }

@@ -43,16 +43,15 @@ export class Calls {
     this.#options = options;
   }
 
+  /** A trace begins: its hits count from 1. */
+  begin(): void {
+    this.#lastHit = 0;
+    this.#hits = [];
+  }
+
   /** The number of the next one. */
   next(): number {
     return ++this.#lastCall;
-  }
-
-  /** Hits are counted anew: those of the trace before are nobody's here. */
-  traceBegan(): void {
-    this.#lastHit = 0;
-    this.#hits = [];
-    for (const recent of this.#recent.values()) recent.hits = [];
   }
 
   /** A call began, or has ended. */

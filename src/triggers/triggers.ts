@@ -36,9 +36,9 @@ export class Triggers {
     return this.#calls.observer;
   }
 
-  /** Hits are counted anew. */
-  traceBegan(): void {
-    this.#calls.traceBegan();
+  /** A trace begins. */
+  begin(): void {
+    this.#calls.begin();
   }
 
   views(): HttpView[] {

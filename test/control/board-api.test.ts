@@ -144,6 +144,30 @@ t.test("a trace that was opened: hits, one hit, history, sessions, messages, sou
   t.equal((await ask("GET", "/api/traces/other/hits")).status, 404);
 });
 
+t.test("two traces are compared", async (t) => {
+  const home = t.testdir();
+  await writeThree(join(home, "one"));
+  const { writer, hit } = await write(join(home, "two"));
+  await hit(1);
+  const [frame] = hitOf(1, 2, "<script>").snapshot.frames;
+  await hit(2, {
+    correlated: { "context.request_id": "req-2" },
+    snapshot: { frames: [frame ?? { name: "" }], took: 1 },
+  });
+  await writer.close();
+  const { ask } = await openBoard(t, {}, { dir: join(home, "run") });
+  for (const name of ["one", "two"]) await ask("POST", "/api/traces", { dir: join(home, name) });
+  const diff = (await ask("GET", "/api/diff?a=one&b=two")).json;
+  t.ok(check.isDiffView(diff));
+  t.match(diff, { equal: false, lines: [{ kind: "note", text: "1 equal, 1 changed, 1 only in A" }] });
+  const texts = diff.lines.map(({ kind, text }: { kind: string; text: string }) => `${kind} ${text}`);
+  t.match(texts, [/^note/, /^head hit 2 ↔ hit 2 {2}api {2}create/]);
+  for (const line of ["removed size = 2", "added size = <script>", "removed only in A: hit 3  api  create (app.py:12)"])
+    t.ok(texts.includes(line), `${line} in ${texts.join("\n")}`);
+  t.match((await ask("GET", "/api/diff?a=one&b=one")).json, { equal: true });
+  t.equal((await ask("GET", "/api/diff?a=one")).status, 404);
+});
+
 t.test("which directories can be opened", async (t) => {
   const home = t.testdir({ empty: {}, "a file": "" });
   await writeThree(join(home, "x", "same"));

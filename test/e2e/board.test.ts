@@ -1,6 +1,7 @@
 // The board of the real program: a stop is on the page, its values are read, it is let go, and the service goes on.
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import type net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,10 +27,15 @@ interface Up {
   readonly env: Record<string, string>;
 }
 
-async function up(t: Test, services: Record<string, object>, args: readonly string[] = ["--board", "0"]): Promise<Up> {
+async function up(
+  t: Test,
+  services: Record<string, object>,
+  args: readonly string[] = ["--board", "0"],
+  more: object = {},
+): Promise<Up> {
   const dir = t.testdir();
   const file = join(dir, "debugtap.yml");
-  writeFileSync(file, JSON.stringify({ services, record: { time: "20s" } }));
+  writeFileSync(file, JSON.stringify({ services, record: { time: "20s" }, ...more }));
   // Short: the path of a socket is.
   const run = mkdtempSync(join(tmpdir(), "debugtap-"));
   t.teardown(() => rmSync(run, { recursive: true, force: true }));
@@ -271,6 +277,45 @@ t.test("DAP over a WebSocket: byte for byte that of the port", async (t) => {
   }
   t.ok(overTcp[1].length > 2_000_000);
   board.live.socket.terminate();
+});
+
+t.test("a trigger: its requests are told and listed, and sent again", async (t) => {
+  const asked: string[] = [];
+  const service = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    response.setHeader("X-Request-Id", `req-${asked.length}-of-the-service`).end("{}");
+  });
+  service.listen(0, "127.0.0.1");
+  await once(service, "listening");
+  t.teardown(() => service.close());
+  const { port } = service.address() as net.AddressInfo;
+  const listens = await freePort();
+  const triggers = { shop: { to: `127.0.0.1:${port}`, listen: listens } };
+  const board = await up(t, { api: { wire: "dap", listens: 1, ide: await freePort() } }, ["--board", "0"], {
+    triggers,
+  });
+  const { ask, live } = board;
+  await board.relay.event("trigger", ({ trigger }) => trigger.state === "listening");
+  t.match((await ask("GET", "/api/view")).json, { triggers: [{ name: "shop", state: "listening", open: 0 }] });
+  t.equal((await fetch(`http://127.0.0.1:${listens}/volumes`)).status, 200);
+  const told = await live.hears((message) => message.type === "http" && message.http.end !== undefined);
+  t.ok(check.isLiveMessage(told));
+  t.match(told, { http: { id: 1, through: "shop", method: "GET", path: "/volumes", status: 200, again: true } });
+  t.match((await ask("POST", "/api/triggers/1/again")).json, { id: 2 });
+  await live.hears((message) => message.type === "http" && message.http.id === 2 && message.http.end !== undefined);
+  t.strictSame(asked, ["GET /volumes", "GET /volumes"]);
+  t.match(await ask("POST", "/api/triggers/9/again"), { status: 409, json: { error: { code: "DT_NOTHING_TO_SEND" } } });
+  const listed = (await ask("GET", "/api/traces/live/http")).json;
+  t.ok(check.isHttpViews(listed));
+  t.match(listed, [
+    { id: 1, hits: [], again: true },
+    { id: 2, status: 200 },
+  ]);
+  await fetch(`http://127.0.0.1:${listens}/volumes`, { method: "POST", body: "x" });
+  await live.hears((message) => message.type === "http" && message.http.id === 3 && message.http.end !== undefined);
+  t.match(await ask("POST", "/api/triggers/3/again"), { status: 409, json: { error: { code: "DT_UNSAFE" } } });
+  t.match((await ask("POST", "/api/triggers/3/again", { yes: true })).json, { id: 4 });
+  live.socket.terminate();
 });
 
 t.test("the address: up, ps, open; a second one takes the next port; --no-board; a trace alone", async (t) => {

@@ -1,37 +1,15 @@
-// The HTTP of a trace as the board lists it, with the numbers of the hits that it caused.
+// The HTTP that went through sessions of wire `raw`, as the board lists it, with the numbers of the hits that it caused.
 //
 // Rules
-// - What went through a session of wire `raw` has no id of its own: -1, -2 and so on, as they began.
+// - It has no ids of its own: -1, -2 and so on, as the requests began.
 // - Hits are those of the index: no snapshot is read.
 import type { HttpView } from "../../../protocol/control.ts";
-import { httpView } from "../../../protocol/http.ts";
-import { callsOfHits } from "../hit-calls.ts";
 import type { HitIndex } from "../hit-index.ts";
 import type { Trace } from "../reader.ts";
 import { exchangesOf, HitsOfExchanges, type FoundExchange } from "./http-hits.ts";
 
-/** In the order in which they began. `mayBeSent`: whether a call can be sent again now, by its id. */
-export async function httpViews(
-  trace: Trace,
-  index: HitIndex,
-  mayBeSent: (id: number) => boolean,
-): Promise<HttpView[]> {
-  const calls = await trace.http();
-  const joined = callsOfHits(index, calls);
-  const hits = new Map<number, number[]>();
-  for (const [hit, call] of joined) {
-    const known = hits.get(call);
-    if (known === undefined) hits.set(call, [hit]);
-    else known.push(hit);
-  }
-  const views = calls.map((call) => {
-    const view = httpView(call, hits.get(call.id) ?? []);
-    return { ...view, again: view.again && mayBeSent(call.id) };
-  });
-  return [...views, ...(await viewsOfSessions(trace, index))].sort((a, b) => a.at - b.at);
-}
-
-async function viewsOfSessions(trace: Trace, index: HitIndex): Promise<HttpView[]> {
+/** In the order in which they began. */
+export async function sessionHttpViews(trace: Trace, index: HitIndex): Promise<HttpView[]> {
   const raw = trace.sessions().filter(({ facts }) => facts.wire === "raw");
   if (raw.length === 0) return [];
   const hits = [];
