@@ -102,6 +102,7 @@ export interface TriggerView {
 
 /** One request, and the hits that it caused. */
 export interface HttpView {
+  /** Counts those that went through triggers, from 1; one of a session is negative. */
   readonly id: number;
   /** The trigger, or the session. */
   readonly through: string;
@@ -113,7 +114,7 @@ export interface HttpView {
   readonly end?: number;
   readonly request?: string;
   readonly hits: readonly number[];
-  /** It can be sent again. */
+  /** It can be sent again by who is asked. */
   readonly again: boolean;
 }
 

@@ -14,5 +14,7 @@ export async function httpViews({ trace, index }: OpenTrace, late: readonly Http
     else known.push(hit);
   }
   const again = new Set(late.filter((view) => view.again).map(({ id }) => id));
-  return calls.map((call) => ({ ...httpView(call, hits.get(call.id) ?? []), again: again.has(call.id) }));
+  const views = calls.map((call) => ({ ...httpView(call, hits.get(call.id) ?? []), again: again.has(call.id) }));
+  const { sessionHttpViews } = await import("../trace/export/index.ts");
+  return [...views, ...(await sessionHttpViews(trace, index))].sort((a, b) => a.at - b.at);
 }

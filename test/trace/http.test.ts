@@ -9,7 +9,8 @@ import t, { type Test } from "tap";
 import type { Hit } from "../../protocol/hit.ts";
 import type { HttpCall } from "../../protocol/http.ts";
 import { RecordDecoder } from "../../src/trace/records.ts";
-import { openTrace, TraceWriter } from "../../src/trace/index.ts";
+import { sessionHttpViews } from "../../src/trace/export/index.ts";
+import { HitIndex, openTrace, TraceWriter } from "../../src/trace/index.ts";
 import { allText, plain } from "../helpers/all-text.ts";
 import { startCli } from "../helpers/cli.ts";
 import { factsOf, hitOf, openAll } from "./recording.ts";
@@ -284,4 +285,24 @@ t.test("har has the calls with the hits that they caused; markdown, chrome and o
     scopeSpans.flatMap(({ spans }) => spans.map(({ name }) => name)),
   );
   t.ok(names.includes("POST /v3/volumes (cinder)") && names.includes("GET /v3/volumes/detail (cinder)"), String(names));
+});
+
+t.test("what went through a session of wire raw is listed too, with the hits of its time", async (t) => {
+  const writer = await writerFor(t);
+  writer.session(factsOf(1, "dap"));
+  writer.session({ ...factsOf(2, "raw"), name: "rest#2" });
+  writer.chunk(2, "client", Buffer.from("GET /a HTTP/1.1\r\nHost: x\r\n\r\n"));
+  const { correlated: _, ...hit } = hitOf(1, 1);
+  writer.hit(1, { ...hit, at: performance.timeOrigin + performance.now() });
+  writer.chunk(2, "debuggee", Buffer.from("HTTP/1.1 204 No Content\r\n\r\n"));
+  writer.chunk(2, "client", Buffer.from("GET /b HTTP/1.1\r\nHost: x\r\n\r\n"));
+  await writer.close();
+  const trace = await openTrace(writer.dir);
+  const index = await HitIndex.open(trace);
+  t.match(await sessionHttpViews(trace, index), [
+    { id: -1, through: "rest#2", method: "GET", path: "/a", status: 204, hits: [1], again: false },
+    { id: -2, path: "/b", status: 0, end: undefined, hits: [] },
+  ]);
+  index.close();
+  trace.close();
 });

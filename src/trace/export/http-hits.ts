@@ -4,11 +4,12 @@
 // - A hit is an exchange's when its request id stands in the headers of the answer or the request, else when it came while that ran.
 // - A body with a masked secret is not as long as its Content-Length says: see http-length.ts.
 import type { Side } from "../../../protocol/frame.ts";
+import type { Hit } from "../../../protocol/hit.ts";
 import type { Trace } from "../reader.ts";
 import { HttpSession, type Exchange } from "./http.ts";
 import { exchangeOf } from "./http-calls.ts";
 import { LengthMender, type Piece } from "./http-length.ts";
-import type { Story, StoryHit, StoryQuery } from "./story.ts";
+import type { Story, StoryQuery } from "./story.ts";
 
 /** Shorter ones stand in headers by chance. */
 const shortestId = 8;
@@ -101,13 +102,20 @@ class Conversation {
   }
 }
 
+/** What is needed of a hit. */
+interface CausedHit {
+  readonly number: number;
+  readonly hit: Pick<Hit, "at" | "correlated">;
+}
+
 /** Which hits an exchange caused. */
 export class HitsOfExchanges {
-  readonly #hits: readonly StoryHit[];
+  readonly #hits: readonly CausedHit[];
   readonly #byId = new Map<string, number[]>();
   readonly #byCall = new Map<number, number[]>();
 
-  constructor({ hits, joined }: Story) {
+  /** Hits are in the order of their stops. */
+  constructor({ hits, joined }: { readonly hits: readonly CausedHit[] } & Pick<Story, "joined">) {
     this.#hits = hits;
     for (const { number } of hits) {
       const call = joined.get(number);
