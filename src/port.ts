@@ -25,8 +25,8 @@ export class Port {
     this.#options = options;
   }
 
-  get services(): readonly Service[] {
-    return this.#options.services;
+  get names(): readonly string[] {
+    return this.#options.services.map(({ plan }) => plan.name);
   }
 
   /** It has its listener, whose forward on the VM may be lost for now: the link brings that back. */
@@ -44,6 +44,13 @@ export class Port {
     });
     if (this.#closed) await listener.close();
     else this.#listener = listener;
+  }
+
+  /** Takes a stream that came another way, as if it had come to the port: of an IDE, to a service by its name. False for another's. */
+  attach(name: string, stream: Duplex, peer: Peer): boolean {
+    const service = this.#options.services.find(({ plan }) => plan.name === name && plan.comes === "client");
+    service?.accept(stream, peer);
+    return service !== undefined;
   }
 
   /** Closes the port; sessions go on. */

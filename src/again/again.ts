@@ -57,7 +57,7 @@ export async function sendAgain({ plan, secrets, config, on, ...options }: Again
     ...(sent.kind === "http" && request !== undefined
       ? {
           send: async (connect, signal) =>
-            on({ type: "answer", answer: await sendHttp(connect(sent.service), request, signal) }),
+            on({ type: "answer", answer: await sendHttp(connect(sent), request, signal) }),
         }
       : {}),
     on: (event) => {

@@ -1,4 +1,4 @@
-// What set off hits of a trace, so that it can be sent again: a command, or an HTTP request that went through a session of wire `raw`.
+// What set off hits of a trace, so that it can be sent again: a command, or an HTTP request that went through a session of wire `raw`, or a trigger.
 //
 // Rules
 // - A hit that is chosen says which: its command, else the request whose id it has, or that ran when it came. Without one it is what set
@@ -36,11 +36,10 @@ export async function findCause(trace: Trace, number?: number): Promise<Cause> {
     ...caused(byTrigger.get(trigger.id) ?? []),
   }));
   const owners = new HitsOfExchanges(story);
-  const exchanges = (await exchangesOf(trace)).map((found) => ({ found, named: owners.byId(found.exchange) }));
+  const exchanges = (await exchangesOf(trace)).map((found) => ({ found, named: owners.named(found) }));
   const claimed = new Set(exchanges.flatMap(({ named }) => named));
   for (const { found, named } of exchanges) {
-    const numbers =
-      named.length > 0 ? named : owners.byTime(found.exchange, found.last).filter((each) => !claimed.has(each));
+    const numbers = named.length > 0 ? named : owners.byTime(found).filter((each) => !claimed.has(each));
     // What a command set off is sent again by the command.
     const hits = numbers.flatMap((each) => byNumber.get(each) ?? []).filter(({ hit }) => hit.trigger === undefined);
     causes.push({ kind: "http", found, began: found.exchange.request.began, ...caused(hits) });
@@ -72,7 +71,7 @@ function nothing(trace: Trace, causes: readonly Cause[], meant: readonly Cause[]
   return new DebugtapError("DT_NOTHING_TO_SEND", what, {
     why:
       causes.length === 0
-        ? "the trace has no command (`debugtap record … -- CMD`), and no HTTP in a session of wire `raw`"
+        ? "the trace has no command (`debugtap record … -- CMD`), and no HTTP through a trigger or a session of wire `raw`"
         : "no hit at a breakpoint belongs to its commands and its HTTP requests",
     fix: "debugtap record --at app/api.py:240 -- curl -sS http://127.0.0.1:8080/",
   });

@@ -32,7 +32,10 @@ const dropped = new Set([
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** As it will be sent, with markers for its secrets. `id`: what is known of its request id. Throws DT_NOTHING_TO_SEND. */
-export function requestOf({ exchange: { request, answer }, session }: FoundExchange, known?: string): HttpRequest {
+export function requestOf(
+  { exchange: { request, answer }, name }: Pick<FoundExchange, "exchange" | "name">,
+  known?: string,
+): HttpRequest {
   const { method, url, body, bodyLength, whole } = request;
   const refused = !whole
     ? "the trace does not have all of it"
@@ -42,16 +45,18 @@ export function requestOf({ exchange: { request, answer }, session }: FoundExcha
         ? "a part of it could not be looked through for secrets, and was not recorded"
         : undefined;
   if (refused !== undefined)
-    throw new DebugtapError("DT_NOTHING_TO_SEND", `${method} ${url} of ${session.name} cannot be sent again`, {
+    throw new DebugtapError("DT_NOTHING_TO_SEND", `${method} ${url} of ${name} cannot be sent again`, {
       why: refused,
     });
   const ids = [request, ...(answer === undefined ? [] : [answer])].flatMap((message) =>
-    requestIdHeaders.flatMap((name) => headerOf(message, name) ?? []),
+    requestIdHeaders.flatMap((header) => headerOf(message, header) ?? []),
   );
   const id = ids[0] ?? known;
   const headers = request.headers
-    .filter(([name]) => !dropped.has(name.toLowerCase()))
-    .map(([name, value]) => [name, requestIdHeaders.includes(name.toLowerCase()) ? freshId(value) : value] as const);
+    .filter(([header]) => !dropped.has(header.toLowerCase()))
+    .map(
+      ([header, value]) => [header, requestIdHeaders.includes(header.toLowerCase()) ? freshId(value) : value] as const,
+    );
   const baggage = id === undefined ? [] : [["baggage", `debugtap-replay-of=${encodeURIComponent(id)}`] as const];
   return { method, url, headers: [...headers, ...baggage], body };
 }

@@ -10,10 +10,15 @@ import { breakpointsOf } from "./breakpoints.ts";
 import { findCause, type Cause } from "./cause.ts";
 import { freshId, requestIdHeaders, requestOf, textsOf, type HttpRequest } from "./http-request.ts";
 
-/** With markers where secrets go. `service`: of wire `raw`, which the request went through. */
+/** With markers where secrets go. `service`: of wire `raw`, or `trigger`: which the request went through. */
 export type Sent =
   | { readonly kind: "command"; readonly argv: readonly string[] }
-  | { readonly kind: "http"; readonly service: string; readonly request: HttpRequest };
+  | {
+      readonly kind: "http";
+      readonly service?: string;
+      readonly trigger?: string;
+      readonly request: HttpRequest;
+    };
 
 export interface AgainPlan {
   readonly sent: Sent;
@@ -57,8 +62,9 @@ export async function planAgain(trace: Trace, number?: number): Promise<AgainPla
 function sentOf(cause: Cause): Sent {
   if (cause.kind === "command") return { kind: "command", argv: argvOf(cause.trigger.argv) };
   const known = cause.hits.flatMap(({ hit }) => Object.values(hit.correlated ?? {}))[0];
-  const service = cause.found.session.service;
-  return { kind: "http", service, request: requestOf(cause.found, known) };
+  const { service, trigger } = cause.found;
+  const through = trigger === undefined ? (service === undefined ? {} : { service }) : { trigger };
+  return { kind: "http", ...through, request: requestOf(cause.found, known) };
 }
 
 /** The command with a fresh request id, where it gave one. */

@@ -36,7 +36,7 @@ function whatLines(sent: Sent): string[] {
   const { method, url, headers, body } = sent.request;
   const text = textOf(body) ?? `(${body.length} bytes)`;
   return [
-    `${clean(method)} ${clean(url)}  to ${clean(sent.service)}`,
+    `${clean(method)} ${clean(url)}  to ${clean(sent.trigger ?? sent.service ?? "")}`,
     ...headers.map(([name, value]) => `  ${clean(name)}: ${clean(value)}`),
     ...(body.length === 0
       ? []
@@ -51,7 +51,10 @@ export function sentJson({ sent, specs, services, hits, others, safe, secrets }:
     type: "plan",
     ...(sent.kind === "command"
       ? { command: sent.argv }
-      : { service: sent.service, request: { ...sent.request, body: textOf(sent.request.body) } }),
+      : {
+          ...(sent.trigger === undefined ? { service: sent.service } : { trigger: sent.trigger }),
+          request: { ...sent.request, body: textOf(sent.request.body) },
+        }),
     safe,
     secrets: secrets.map(({ variable }) => variable),
     breakpoints: specs.map(({ text }) => text),

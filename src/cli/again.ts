@@ -116,7 +116,7 @@ async function numberOf(trace: Trace, hit: string): Promise<number> {
   }
 }
 
-/** The services that were debugged, and the one that the request goes to. A hit may take as long as in `record`, 5 s. */
+/** The services that were debugged, and the one or the trigger that the request goes to. A hit may take as long as in `record`, 5 s. */
 async function configFor({ services, sent }: AgainPlan, { manifest, dir }: Trace, flags: Flags): Promise<Config> {
   const recorded = manifest?.config;
   if (recorded === undefined && flags.config === undefined && flags.attach === undefined)
@@ -126,7 +126,7 @@ async function configFor({ services, sent }: AgainPlan, { manifest, dir }: Trace
     });
   const file = flags.config ?? (recorded !== undefined && existsSync(recorded) ? recorded : undefined);
   const read = await servicesOf({ ...flags, ...(file === undefined ? {} : { config: file }) }, "again latest");
-  const names = [...services, ...(sent.kind === "http" ? [sent.service] : [])];
+  const names = [...services, ...(sent.kind === "http" ? [sent.trigger ?? sent.service ?? ""] : [])];
   const { services: chosen, ...rest } = selectServices(read, names);
   return { ...rest, services: chosen, record: { ...rest.record, time: 5000 } };
 }

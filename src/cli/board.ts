@@ -9,7 +9,7 @@
 //
 // Rules
 // - Pure: the same view and moment give the same lines.
-// - No line is wider than `width`, but for a fix: it must stay one line to be pasted.
+// - No line is wider than `width`, but for a fix and the board's address: they must stay one line to be pasted.
 // - A reason is given once, in full, under the table, with the names of all that it stopped.
 import type {
   ClientView,
@@ -22,6 +22,7 @@ import type {
   SessionView,
 } from "../../protocol/control.ts";
 import { describeDifference, type DifferingSource } from "../../protocol/source-difference.ts";
+import { triggerLines } from "./board-triggers.ts";
 import { clean, clip, fit, missedText, painter, size, span, wrap, type Paint } from "./paint.ts";
 
 export interface BoardOptions {
@@ -44,7 +45,13 @@ export function renderBoard(view: RelayView, options: BoardOptions): string[] {
   const width = Math.max(smallest, options.width);
   const paint = painter(options.color);
   const { now } = options;
-  return [...header(view, width, now, paint), "", ...services(view, width, now, paint), ...reasons(view, width, paint)];
+  return [
+    ...header(view, width, now, paint),
+    "",
+    ...services(view, width, now, paint),
+    ...triggerLines(view.triggers ?? [], width, paint),
+    ...reasons(view, width, paint),
+  ];
 }
 
 function header(view: RelayView, width: number, now: number, paint: Paint): string[] {
@@ -55,6 +62,7 @@ function header(view: RelayView, width: number, now: number, paint: Paint): stri
     ...(view.config === undefined ? [] : [clean(view.config)]),
   ];
   const lines = [`${paint.bold(title)}${paint.dim(clip(`${gap}${facts.join(gap)}`, width - title.length))}`];
+  if (view.board !== undefined) lines.push(paint.dim(`board  ${clean(view.board)}`));
   if (view.trace !== undefined) lines.push(paint.dim(clip(`trace  ${clean(view.trace)}`, width)));
   if (view.recorder !== undefined) lines.push(paint.red(clip(recorderText(view.recorder, now), width)));
   return [...lines, ...hosts(view.hosts, width, now, paint)];
@@ -180,7 +188,7 @@ function sessionLines(session: SessionView, width: number, now: number, paint: P
 /** Each reason once, with everything that has it. */
 function reasons(view: RelayView, width: number, paint: Paint): string[] {
   const all = new Map<string, { names: string[]; reason: Reason }>();
-  for (const { name, reason } of [...view.hosts, ...view.services]) {
+  for (const { name, reason } of [...view.hosts, ...view.services, ...(view.triggers ?? [])]) {
     if (reason === undefined) continue;
     const key = `${reason.code} ${reason.what}`;
     const known = all.get(key);

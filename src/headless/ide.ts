@@ -17,7 +17,7 @@ import type { Ide } from "../ide.ts";
 import { pause } from "../pause.ts";
 import { DapDriver } from "./dap-driver.ts";
 import type { Driver } from "./driver.ts";
-import { streamPair } from "./pair.ts";
+import { streamPair } from "../pair.ts";
 import type { Placed } from "./placed.ts";
 import { PydevdDriver } from "./pydevd-driver.ts";
 import type { Tally } from "./tally.ts";

@@ -28,14 +28,20 @@ const requiredWithin = 10_000;
 const lookEvery = 50;
 const longestFile = 4 * 1024 * 1024;
 
+/** The name of one of them. */
+export interface Through {
+  readonly service?: string;
+  readonly trigger?: string;
+}
+
 export interface RecordingOptions {
   readonly config: Config;
   readonly version: string;
   readonly specs: readonly BreakpointSpec[];
   readonly traceDir?: string;
   readonly command?: readonly string[];
-  /** In place of a command: what sets it off goes through the relay to services of wire `raw`. */
-  readonly send?: (connect: (service: string) => Duplex, signal: AbortSignal) => Promise<void>;
+  /** In place of a command: what sets it off goes through the relay to services of wire `raw`, or to triggers. */
+  readonly send?: (connect: (to: Through) => Duplex, signal: AbortSignal) => Promise<void>;
   /** How long the first hit is waited for after the command's end, the second after the first, and so on, ms; then it is over all the same. */
   readonly patience?: readonly number[];
   /** Milliseconds from when the services are driven. */
@@ -174,7 +180,11 @@ class Recording {
     if (command === undefined && send === undefined) return undefined;
     return async (signal) => {
       if (command !== undefined) await this.#run(command, signal);
-      await send?.((service) => this.#ide.connect(service), signal);
+      await send?.(
+        ({ service = "", trigger }) =>
+          trigger === undefined ? this.#ide.connect(service) : this.#relay.connect(trigger),
+        signal,
+      );
       await this.#settled(Date.now(), signal);
     };
   }

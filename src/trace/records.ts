@@ -26,6 +26,7 @@ import {
 import type { ChannelDeclaration, StoredMessage, TraceRecord } from "./format.ts";
 import { isHit } from "./hits.ts";
 import type { Side } from "../../protocol/frame.ts";
+import { isHttpCall } from "../../protocol/http.ts";
 import { isTrigger } from "../../protocol/trigger.ts";
 import type { SessionFacts } from "../observer.ts";
 
@@ -111,7 +112,8 @@ export class RecordDecoder {
     this.channels = channels;
   }
 
-  *decode(bytes: Uint8Array): Generator<TraceRecord> {
+  /** `topic`: its records alone. */
+  *decode(bytes: Uint8Array, topic?: string): Generator<TraceRecord> {
     const view = viewOf(bytes);
     let at = 0;
     while (at < bytes.length) {
@@ -124,6 +126,8 @@ export class RecordDecoder {
       const opcode = bytes[at];
       at = start + length;
       if (opcode === opcodes.message) {
+        if (topic !== undefined && at - start >= 2 && this.channels.get(view.getUint16(start, true))?.topic !== topic)
+          continue;
         const record = this.#message(bytes, view, start, at);
         if (record === undefined) this.unreadable++;
         else yield record;
@@ -191,6 +195,10 @@ function relayRecord(topic: string, data: Uint8Array): Said {
   if (topic === topics.trigger) {
     const trigger = member(value, "trigger");
     return isTrigger(trigger) ? { kind: "trigger", session, trigger } : other;
+  }
+  if (topic === topics.http) {
+    const http = member(value, "http");
+    return isHttpCall(http) ? { kind: "http", session, http } : other;
   }
   if (topic !== topics.gap) return other;
   if (isGap(value)) return { kind: "gap", session, gap: value };

@@ -10,7 +10,7 @@ import { captureLimits, deepLimits, type Hit } from "../../protocol/hit.ts";
 import { parseConfig } from "../../src/config.ts";
 import { runCommand } from "../../src/headless/command.ts";
 import { HeadlessIde } from "../../src/headless/ide.ts";
-import { streamPair } from "../../src/headless/pair.ts";
+import { streamPair } from "../../src/pair.ts";
 import { logExpression, setBreakText } from "../../src/headless/placed.ts";
 import { Tally } from "../../src/headless/tally.ts";
 

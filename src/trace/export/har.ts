@@ -1,4 +1,4 @@
-// The HTTP of a trace as HAR 1.2, for browsers' developer tools: what went through sessions of wire `raw`, and the hits that it caused.
+// The HTTP of a trace as HAR 1.2, for browsers' developer tools: what went through sessions of wire `raw` and through triggers, and the hits that it caused.
 //
 // Rules
 // - An entry is a request with its answer; one that has none has status 0, as browsers write it.
@@ -13,6 +13,8 @@ import type { Story, StoryQuery } from "./story.ts";
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 export interface HarQuery extends Pick<StoryQuery, "sessions" | "since" | "until"> {
+  /** Names of those that are meant beside these sessions. */
+  readonly triggers?: ReadonlySet<string>;
   /** Leave out what caused no hit of the story. */
   readonly onlyWithHits: boolean;
 }
@@ -22,17 +24,17 @@ export async function toHar(
   trace: Trace,
   story: Story,
   version: string,
-  { sessions, since = -Infinity, until = Infinity, onlyWithHits }: HarQuery,
+  { sessions, triggers, since = -Infinity, until = Infinity, onlyWithHits }: HarQuery,
 ): Promise<string> {
-  const exchanges = await exchangesOf(trace, { until, ...(sessions === undefined ? {} : { sessions }) });
+  const exchanges = await exchangesOf(trace, {
+    until,
+    ...(sessions === undefined ? {} : { sessions }),
+    ...(triggers === undefined ? {} : { triggers }),
+  });
   const hits = new HitsOfExchanges(story);
   const entries = exchanges
     .filter(({ exchange }) => exchange.request.began >= since)
-    .map(({ exchange, session, last }) => ({
-      ...entryOf(exchange),
-      comment: session.name,
-      _debugHits: hits.of(exchange, last),
-    }))
+    .map((found) => ({ ...entryOf(found.exchange), comment: found.name, _debugHits: hits.of(found) }))
     .filter(({ _debugHits }) => !onlyWithHits || _debugHits.length > 0);
   const creator = { name: "debugtap", version };
   return `${JSON.stringify({ log: { version: "1.2", creator, entries } })}\n`;

@@ -1,14 +1,15 @@
-// The HTTP that went through the sessions of wire `raw` of a trace, and which hits it caused.
+// The HTTP of a trace, and which hits it caused: what went through sessions of wire `raw`, and through triggers.
 //
 // Rules
 // - A hit is an exchange's when its request id stands in the headers of the answer or the request, else when it came while that ran.
 // - A body with a masked secret is not as long as its Content-Length says: see http-length.ts.
 import type { Side } from "../../../protocol/frame.ts";
-import type { SessionFacts } from "../../observer.ts";
+import type { Hit } from "../../../protocol/hit.ts";
 import type { Trace } from "../reader.ts";
 import { HttpSession, type Exchange } from "./http.ts";
+import { exchangeOf } from "./http-calls.ts";
 import { LengthMender, type Piece } from "./http-length.ts";
-import type { Story, StoryHit, StoryQuery } from "./story.ts";
+import type { Story, StoryQuery } from "./story.ts";
 
 /** Shorter ones stand in headers by chance. */
 const shortestId = 8;
@@ -17,28 +18,54 @@ const mostWaiting = 2 * 1024 * 1024;
 
 export interface FoundExchange {
   readonly exchange: Exchange;
-  readonly session: SessionFacts;
-  /** Epoch milliseconds at which the session was seen last. */
+  /** `rest#1`, or that of its trigger. */
+  readonly name: string;
+  /** Where it goes when it is sent again: a service of wire `raw`, or a trigger. */
+  readonly service?: string;
+  readonly trigger?: string;
+  /** Of a trigger's call. */
+  readonly call?: number;
+  /** Epoch milliseconds at which its session was seen last. */
   readonly last: number;
 }
 
-/** In the order in which the requests began. */
+/** In the order in which the requests began. Where sessions are named, of the triggers only those that are named too. */
 export async function exchangesOf(
   trace: Trace,
-  { sessions, until = Infinity }: Pick<StoryQuery, "sessions" | "until"> = {},
+  {
+    sessions,
+    triggers,
+    until = Infinity,
+  }: Pick<StoryQuery, "sessions" | "until"> & { readonly triggers?: ReadonlySet<string> } = {},
 ): Promise<FoundExchange[]> {
   const found = new Map<number, Conversation>();
-  const known = new Map(trace.sessions().map(({ facts, last }) => [facts.id, { session: facts, last }]));
+  const known = new Map(
+    trace
+      .sessions()
+      .map(({ facts, last }) => [facts.id, { name: facts.name, service: facts.service, last: Math.min(last, until) }]),
+  );
   for await (const { session, side, bytes, time } of trace.messages({ until })) {
     if (session.wire !== "raw" || bytes === undefined || sessions?.has(session.id) === false) continue;
     const said = found.get(session.id) ?? new Conversation();
     found.set(session.id, said);
     said.push(side, { bytes, time });
   }
-  const exchanges = [...found].flatMap(([id, said]) => {
+  const exchanges = [...found].flatMap(([id, said]): FoundExchange[] => {
     const about = known.get(id);
-    return about === undefined ? [] : said.end(Math.min(about.last, until)).map((exchange) => ({ exchange, ...about }));
+    return about === undefined ? [] : said.end(about.last).map((exchange) => ({ exchange, ...about }));
   });
+  if (sessions === undefined || (triggers?.size ?? 0) > 0)
+    for (const call of await trace.http({ bodies: true })) {
+      const { id, through, at, ended = Infinity } = call;
+      if (at <= until && (sessions === undefined || triggers?.has(through) === true))
+        exchanges.push({
+          exchange: exchangeOf(call),
+          name: through,
+          trigger: through,
+          call: id,
+          last: Math.min(ended, until),
+        });
+    }
   return exchanges.sort((a, b) => a.exchange.request.began - b.exchange.request.began);
 }
 
@@ -79,13 +106,28 @@ class Conversation {
   }
 }
 
+/** What is needed of a hit. */
+interface CausedHit {
+  readonly number: number;
+  readonly hit: Pick<Hit, "at" | "correlated">;
+}
+
 /** Which hits an exchange caused. */
 export class HitsOfExchanges {
-  readonly #hits: readonly StoryHit[];
+  readonly #hits: readonly CausedHit[];
   readonly #byId = new Map<string, number[]>();
+  readonly #byCall = new Map<number, number[]>();
 
-  constructor({ hits }: Story) {
+  /** Hits are in the order of their stops. */
+  constructor({ hits, joined }: { readonly hits: readonly CausedHit[] } & Pick<Story, "joined">) {
     this.#hits = hits;
+    for (const { number } of hits) {
+      const call = joined.get(number);
+      if (call === undefined) continue;
+      const numbers = this.#byCall.get(call);
+      if (numbers === undefined) this.#byCall.set(call, [number]);
+      else numbers.push(number);
+    }
     for (const { number, hit } of hits)
       for (const id of new Set(Object.values(hit.correlated ?? {}))) {
         const numbers = this.#byId.get(id);
@@ -94,14 +136,14 @@ export class HitsOfExchanges {
       }
   }
 
-  /** `last`: epoch milliseconds, the end of its session. */
-  of(exchange: Exchange, last: number): number[] {
-    const found = this.byId(exchange);
-    return found.length > 0 ? found : this.byTime(exchange, last);
+  of(exchange: FoundExchange): number[] {
+    const found = this.named(exchange);
+    return found.length > 0 ? found : this.byTime(exchange);
   }
 
-  /** Those with an id that stands in its headers. */
-  byId({ request, answer }: Exchange): number[] {
+  /** Those with an id that stands in its headers; of a call, all of them. */
+  named({ exchange: { request, answer }, call }: FoundExchange): number[] {
+    if (call !== undefined) return this.#byCall.get(call) ?? [];
     const found = new Set<number>();
     for (const [, value] of [...request.headers, ...(answer?.headers ?? [])])
       for (const id of new Set([value, ...value.split(/[^\w.:-]+/)]))
@@ -110,7 +152,8 @@ export class HitsOfExchanges {
   }
 
   /** Those that came while it ran. */
-  byTime({ request, answer }: Exchange, last: number): number[] {
+  byTime({ exchange: { request, answer }, call, last }: FoundExchange): number[] {
+    if (call !== undefined) return [];
     const from = this.#firstFrom(request.began);
     let to = from;
     while ((this.#hits[to]?.hit.at ?? Infinity) <= (answer?.ended ?? last)) to++;

@@ -1,6 +1,7 @@
 export { toChrome } from "./chrome.ts";
 export { toHar } from "./har.ts";
 export { headerOf, HttpSession } from "./http.ts";
+export { sessionHttpViews } from "./http-views.ts";
 export { exchangesOf, HitsOfExchanges } from "./http-hits.ts";
 export type { FoundExchange } from "./http-hits.ts";
 export { toMarkdown } from "./markdown.ts";
