@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { McapRecordBuilder } from "@mcap/core";
 import type { Har } from "har-format";
@@ -13,6 +14,7 @@ import { sessionHttpViews } from "../../src/trace/export/index.ts";
 import { HitIndex, openTrace, TraceWriter } from "../../src/trace/index.ts";
 import { allText, plain } from "../helpers/all-text.ts";
 import { startCli } from "../helpers/cli.ts";
+import { program } from "../helpers/relay-process.ts";
 import { factsOf, hitOf, openAll } from "./recording.ts";
 
 const debugtap = startCli(t);
@@ -241,6 +243,7 @@ t.test(
       { number: 3, http: { id: 2, method: "GET" } },
       { number: 4, http: undefined, request: undefined },
     ]);
+    t.match(JSON.parse((await debugtap("show", dir, "3", "--json")).stdout), { number: 3, http: { id: 2 } });
   },
 );
 
@@ -263,6 +266,14 @@ t.test("har has the calls with the hits that they caused; markdown, chrome and o
   });
   const only = JSON.parse((await debugtap("export", dir, "--to", "har", "--request", "req-1111")).stdout) as Har;
   t.equal(only.log.entries.length, 1);
+  const named = JSON.parse((await debugtap("export", dir, "--to", "har", "--service", "cinder")).stdout) as Har;
+  t.equal(named.log.entries.length, 3, "a trigger is named like a service");
+  const others = JSON.parse((await debugtap("export", dir, "--to", "har", "--service", "api")).stdout) as Har;
+  t.equal(others.log.entries.length, 0);
+  t.match(await debugtap("export", dir, "--to", "har", "--service", "nova"), {
+    status: 2,
+    stderr: /DT_SERVICE_UNKNOWN.*\n.*it has those of api, cinder/,
+  });
 
   const markdown = (await debugtap("export", dir, "--to", "markdown")).stdout;
   t.match(
@@ -305,4 +316,43 @@ t.test("what went through a session of wire raw is listed too, with the hits of 
   ]);
   index.close();
   trace.close();
+});
+
+t.test("hits --follow: those that come later stand under their request too", async (t) => {
+  const writer = await writerFor(t);
+  writer.session(factsOf(1, "dap"));
+  const hit = (number: number): Hit => {
+    const { correlated: _, ...rest } = hitOf(1, number);
+    return { ...rest, at: Date.now() };
+  };
+  writer.http({ ...post, at: Date.now() - 10 });
+  writer.hit(1, hit(1));
+  await writer.flush();
+  const follower = spawn(process.execPath, [program, "hits", writer.dir, "--follow"], {
+    env: { ...process.env, NO_COLOR: "1", NODE_OPTIONS: "" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  t.teardown(() => follower.kill("SIGKILL"));
+  const lines: string[] = [];
+  const said = createInterface({ input: follower.stdout }).on("line", (line) => lines.push(line.trim()));
+  const until = async (text: RegExp): Promise<void> => {
+    while (!lines.some((line) => text.test(line))) await once(said, "line");
+  };
+  await until(/api#1:1/);
+  writer.hit(1, hit(2));
+  await writer.flush();
+  await until(/api#1:2/);
+  writer.http({ ...answered, at: post.at, ended: Date.now() });
+  writer.http({ ...post, id: 2, url: "/v3/other", at: Date.now() });
+  writer.hit(1, hit(3));
+  await writer.close();
+  await once(follower, "close");
+  t.match(lines, [
+    "POST /v3/volumes (cinder)",
+    /^1 .*api#1:1/,
+    /^2 .*api#1:2/,
+    "POST /v3/other (cinder)",
+    /^3 .*api#1:3/,
+  ]);
+  t.equal(lines.length, 5);
 });
