@@ -177,11 +177,15 @@ export class DapExchange implements Exchange {
     const { standing } = this.#state;
     const meant = standing.filter(({ stop }) => thread === undefined || String(stop.thread) === thread);
     const whole = meant.findLast(({ all }) => all);
+    const rest = whole === undefined ? [...meant] : [whole];
+    // One after the other: the first may have let all of them run, as most adapters do, and says so.
     const run = (): void => {
-      const stand = this.#state.standing;
-      for (const each of whole === undefined ? meant : [whole])
-        if (stand.includes(each) && !this.#isGoing(each))
-          this.#ask("continue", { threadId: each.stop.thread }, () => undefined);
+      const next = rest.findIndex((each) => this.#state.standing.includes(each) && !this.#isGoing(each));
+      const [each] = next === -1 ? [] : rest.splice(next, 1);
+      if (each !== undefined)
+        this.#ask("continue", { threadId: each.stop.thread }, (answer) => {
+          if (answer.wire === "dap" && answer.success) run();
+        });
     };
     if (this.#hold.held) this.#hold.add(undefined, run);
     else run();

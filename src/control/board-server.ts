@@ -93,6 +93,8 @@ export class Board {
     (number, at) => this.#open?.traces.ended(number, at),
   );
   #open: Open | undefined;
+  /** A trace that is opened before anything else is asked of them. */
+  #showing: Promise<unknown> = Promise.resolve();
   readonly #strangers = new Set<Duplex>();
   readonly #watching = new WebSocketServer({ noServer: true, maxPayload: 1024, clientTracking: false });
   readonly #debugging = new WebSocketServer({ noServer: true, maxPayload: mostMessage, clientTracking: false });
@@ -143,7 +145,7 @@ export class Board {
     if (this.#open === undefined || event.type !== "trace" || !["open", "closed"].includes(event.state)) return;
     this.#open.traces.turned();
     // Who looks at it goes on with it.
-    if (event.state === "closed") void this.show(event.dir);
+    if (event.state === "closed") this.#showing = this.show(event.dir);
   }
 
   /** Opens a trace, for whoever looks. */
@@ -220,6 +222,7 @@ export class Board {
       const body = method === "GET" ? undefined : await bodyOf(request, mostBody);
       const asks = { method, path: url.pathname, query: url.search.slice(1), body };
       const ofTraces = isOfTraces(url.pathname);
+      if (ofTraces) await this.#showing;
       const answering = ofTraces ? open.traces.ask(asks, open.shown.http()) : answerBy(relayRoutes, open.shown, asks);
       this.#send(response, await answering);
       return;
