@@ -12,20 +12,21 @@
 //   GET    /api/traces/ID/http                        HttpView[]: requests that went through triggers and raw services
 //   POST   /api/traces/ID/replay  ReplayAsk           { address }: an IDE attaches there
 //   GET    /api/diff?a=ID&b=ID                        DiffView
-//   POST   /api/sessions/NAME/release                 a debuggee that waits for an IDE runs on
-//   POST   /api/sessions/NAME/resume  { thread? }     a stopped thread runs on, or all of the session
-//   POST   /api/sessions/NAME/drive   { client }      an IDE may drive
+//   POST   /api/sessions/NAME/release                 a debuggee that waits for an IDE runs on: Released
+//   POST   /api/sessions/NAME/resume  { thread? }     a stopped thread runs on, by its id on the wire, or all of the session: Resumed
+//   POST   /api/sessions/NAME/drive   { client }      an IDE may drive, by its number or name: Driving
 //   GET    /api/breakpoints                           BreakpointView[]: those that debugtap holds itself
 //   PUT    /api/breakpoints       { specs: string[] } sets them in place of those that were
-//   POST   /api/recording         { on: boolean }     stops the recording, or begins a new trace
+//   POST   /api/recording         { on: boolean }     stops the recording, or begins a new trace: ApiView
 //   POST   /api/triggers/ID/again { yes? }            sends a recorded request again: { id } of the new one
 //   GET    /api/live                                  WebSocket: LiveMessage as it happens
 //   GET    /dap/SERVICE                               WebSocket: DAP, byte for byte that of the service's port
 //
 // Rules
 // - Every request has the token: `Authorization: Bearer TOKEN`, or the cookie that the page got for `/?token=TOKEN`. Host must be the
-//   address that it listens on, Origin the same or absent.
-// - An error is `{ error: Reason }` with 400, 401, 403, 404, 409 or 500.
+//   address that it listens on, Origin the same or absent; absent not with the cookie where something changes, nor for a WebSocket.
+// - An error is `{ error: Reason }` with 400, 401, 403, 404, 409, 413 or 500. What is asked for and cannot be had now is a 409.
+// - A request has at most 64 KB. What acts answers `{}` with more in it only where it is said.
 // - Times are epoch milliseconds. Trace ids are names of directories, unique among those that are open; `live` is the one being recorded.
 // - Both sides check what they read: a page may be older than its debugtap, and a debuggee's values may be anything.
 import type { ClientView, Reason, RelayEvent, RelayView } from "./control.ts";
@@ -171,6 +172,11 @@ export interface HttpView {
   readonly again: boolean;
 }
 
+/** Where an IDE attaches. */
+export interface ReplayAnswer {
+  readonly address: string;
+}
+
 export interface ReplayAsk {
   readonly service?: string;
   readonly request?: string;
@@ -190,7 +196,8 @@ export interface DiffView {
 }
 
 /**
- * view: all of it, at the beginning and when it changed; at most ten a second. event: as in `debugtap up --json`. hit: one was captured.
+ * view: all of it, at the beginning and when it changed; at most ten a second. event: as in `debugtap up --json`. hit: one was captured, or,
+ * with `end`, ran on: it takes the place of the one with its number.
  * http: a request began or ended. missed: so many of these were left out, since the client was slow: what it shows is to be asked for anew.
  */
 export type LiveMessage =
@@ -199,6 +206,15 @@ export type LiveMessage =
   | { readonly type: "hit"; readonly row: HitRowView }
   | { readonly type: "http"; readonly http: HttpView }
   | { readonly type: "missed"; readonly messages: number };
+
+/** Names of sessions. */
+export interface Released {
+  readonly released: readonly string[];
+}
+
+export interface Resumed {
+  readonly resumed: readonly string[];
+}
 
 export interface Driving {
   readonly driving: readonly { readonly session: string; readonly client: ClientView }[];

@@ -108,6 +108,8 @@ export interface RelayView {
   readonly version: string;
   readonly config?: string;
   readonly trace?: string;
+  /** Where its page is, without the token: `http://127.0.0.1:5700/`. */
+  readonly board?: string;
   /** Absent while everything is recorded. */
   readonly recorder?: RecorderView;
   readonly hosts: readonly HostView[];
@@ -164,5 +166,7 @@ export type RelayEvent = { readonly at: number } & (
   | { readonly type: "note"; readonly session: string; readonly kind: string; readonly detail: string }
   | { readonly type: "hit"; readonly session: string; readonly hit: HitSummary }
   | TraceEvents
+  /** The page is there; its address without the token. */
+  | { readonly type: "board"; readonly url: string }
   | { readonly type: "error"; readonly error: Reason }
 );

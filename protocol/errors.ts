@@ -44,6 +44,7 @@ export const errorTable = {
   DT_PROCESS_UNMATCHED: { exit: 4, meaning: "a process dialled a shared port, and no service's `match` means it" },
   DT_SERVICE_DOWN: { exit: 4, meaning: "the service does not listen on its debug port" },
   DT_NOT_HELD: { exit: 4, meaning: "a debuggee was to be released that does not wait for an IDE" },
+  DT_NOT_STOPPED: { exit: 4, meaning: "a thread was to run on, and none stands there" },
   DT_DRIVE: { exit: 4, meaning: "the drive of a session cannot be handed over" },
   DT_FRAME_GARBAGE: {
     exit: 4,
@@ -69,6 +70,10 @@ export const errorTable = {
   DT_DEMO_FAILED: { exit: 1, meaning: "the demo could not be played to its end" },
   DT_DEMO_MISSED: { exit: 4, meaning: "a breakpoint of the demo was not hit" },
   DT_CONTROL_SOCKET: { exit: 1, meaning: "the socket for `ps` and `down` cannot be used; the relay runs without it" },
+  DT_BOARD_DENIED: { exit: 1, meaning: "a request to the board has no token, or comes from another site's page" },
+  DT_BOARD_REQUEST: { exit: 2, meaning: "a request to the board cannot be understood" },
+  DT_BOARD_MISSING: { exit: 1, meaning: "the board has nothing at that address" },
+  DT_BOARD_REFUSED: { exit: 1, meaning: "what the board was asked for cannot be done here, or not now" },
   DT_STOP_TIMEOUT: { exit: 3, meaning: "a running debugtap was asked to stop and did not in time" },
   DT_PATHS_NONE: { exit: 4, meaning: "no directory here holds the sources that a service runs" },
   DT_FILE_UNREADABLE: { exit: 4, meaning: "a file of a host or of this machine cannot be read" },
