@@ -1,6 +1,6 @@
 // The WebSocket: what happens, as it happens. Lost, it is tried again, later each time, and the page says so meanwhile.
 import { signal } from "@preact/signals";
-import { isApiView, isLiveMessage } from "./model/check.ts";
+import { isApiView, isLiveMessage } from "../protocol/api-check.ts";
 import type { LiveMessage } from "../protocol/api.ts";
 import { waitBefore } from "./model/again.ts";
 import { ask, Refusal } from "./ask.ts";

@@ -4,7 +4,7 @@ import type { ApiView, HitRowView, LiveMessage, TraceInfo } from "../protocol/ap
 import type { RelayEvent } from "../protocol/control.ts";
 import { act, ask, refusalOf } from "./ask.ts";
 import { link, listen } from "./live.ts";
-import { isApiView, isTraceList } from "./model/check.ts";
+import { isTraceInfos } from "../protocol/api-check.ts";
 import { Newest } from "./model/newest.ts";
 import { formatRoute, parseRoute, type Route } from "./model/route.ts";
 import { plainText } from "./model/visible-text.ts";
@@ -99,38 +99,38 @@ export function start(): void {
     const count = stoppedSessions.value.size;
     document.title = count === 0 ? "debugtap" : `(${count}) debugtap`;
   });
+  // A page that shows a file begins with its hits: nothing runs that a board could show.
+  let landed = false;
+  effect(() => {
+    const now = view.value;
+    if (landed || now === undefined || traces.value.length === 0) return;
+    landed = true;
+    if (now.services.length + now.hosts.length === 0 && location.hash === "")
+      go({ view: "timeline" }, { instead: true });
+  });
   listen(hear, () => void anew());
 }
 
-/** All that is shown, from the beginning: after a connection was made, or messages were left out. */
+/** All that is asked for, from the beginning (the view comes by itself): after a connection was made, or messages were left out. */
 async function anew(): Promise<void> {
   try {
-    show(await ask("view", isApiView));
+    const shown = trace.peek();
     await listTraces();
-    await trace.peek()?.load();
-    landed();
+    // Another one reads itself.
+    if (shown === trace.peek()) await shown?.load();
   } catch (error) {
     if (link.peek().state === "online") complain(error);
   }
 }
 
 export async function listTraces(): Promise<void> {
-  traces.value = await ask("traces", isTraceList);
-}
-
-/** A page that shows a file begins with its hits: nothing runs that a board could show. */
-let first = true;
-function landed(): void {
-  const nothing = (view.peek()?.services.length ?? 0) + (view.peek()?.hosts.length ?? 0) === 0;
-  if (first && nothing && location.hash === "" && traces.peek().length > 0) go({ view: "timeline" }, { instead: true });
-  first = false;
+  traces.value = await ask("traces", isTraceInfos);
 }
 
 function show(next: ApiView): void {
   const before = view.peek();
   view.value = next;
   const shown = trace.peek();
-  if (shown !== undefined && isLive(shown.id)) shown.sessions(next.sessions, Date.now());
   // Another recording has begun, or this one ended.
   if (before !== undefined && (before.trace !== next.trace || before.recording !== next.recording)) {
     const live = shown !== undefined && isLive(shown.id);

@@ -1,10 +1,9 @@
 // What the page keeps of the trace that it shows: the newest hits and HTTP requests, bounded, and when they changed.
 import { computed, signal } from "@preact/signals";
 import type { HitPage, HitRowView, HttpView } from "../protocol/api.ts";
-import type { SessionView } from "../protocol/control.ts";
 import type { Trigger } from "../protocol/trigger.ts";
 import { ask, refusalOf, type Refusal } from "./ask.ts";
-import { isHitPage, isHttpList } from "./model/check.ts";
+import { isHitPage, isHttpViews } from "../protocol/api-check.ts";
 import { Newest } from "./model/newest.ts";
 import { requestRows } from "./model/requests.ts";
 
@@ -22,7 +21,6 @@ export class TraceData {
   readonly id: string;
   readonly #hits = new Newest<HitRowView>(mostHits);
   readonly #https = new Newest<HttpView>(mostRequests);
-  readonly #open = new Map<number, HitRowView>();
   #triggers: readonly Trigger[] = [];
   /** The views are told soon. */
   #due = false;
@@ -53,15 +51,14 @@ export class TraceData {
           pages.push(await ask(`traces/${id}/hits?from=${from}&count=${page}`, isHitPage));
         }
       }
-      const https = await ask(`traces/${id}/http`, isHttpList).catch(() => []);
+      const https = await ask(`traces/${id}/http`, isHttpViews).catch(() => []);
       const later = this.#hits.values();
       const laterHttps = this.#https.values();
       this.#hits.clear();
       this.#https.clear();
-      this.#open.clear();
-      for (const { rows } of pages) for (const row of rows) this.#put(row);
+      for (const { rows } of pages) for (const row of rows) this.#hits.put(row.number, row);
       const last = pages.at(-1)?.rows.at(-1)?.number ?? 0;
-      for (const row of later) if (row.number > last) this.#put(row);
+      for (const row of later) if (row.number > last) this.#hits.put(row.number, row);
       for (const http of https) this.#https.put(http.id, http);
       for (const http of laterHttps) if (this.#https.get(http.id) === undefined) this.#https.put(http.id, http);
       this.#triggers = pages.at(-1)?.triggers ?? [];
@@ -75,38 +72,12 @@ export class TraceData {
 
   hit(row: HitRowView): void {
     if (this.#hits.get(row.number) === undefined) this.total.value++;
-    // Its thread stood at another line before.
-    for (const [number, open] of this.#open) {
-      if (number < row.number && open.session === row.session && open.thread === row.thread)
-        this.#end(number, open, row.at);
-    }
-    this.#put(row);
+    this.#hits.put(row.number, row);
     this.#changed();
   }
 
   http(http: HttpView): void {
     this.#https.put(http.id, http);
-    this.#changed();
-  }
-
-  /** Hits of sessions that run have ended. */
-  sessions(list: readonly SessionView[], at: number): void {
-    if (this.#open.size === 0) return;
-    const stopped = new Set(list.filter((session) => session.stopped !== undefined).map(({ name }) => name));
-    for (const [number, row] of this.#open) if (!stopped.has(row.session)) this.#end(number, row, at);
-  }
-
-  #put(row: HitRowView): void {
-    this.#hits.put(row.number, row);
-    if (row.end === undefined) this.#open.set(row.number, row);
-    else this.#open.delete(row.number);
-    if (this.#open.size > mostHits) this.#open.delete(this.#open.keys().next().value ?? 0);
-  }
-
-  #end(number: number, row: HitRowView, end: number): void {
-    this.#open.delete(number);
-    if (this.#hits.get(number) === undefined) return;
-    this.#hits.put(number, { ...row, end: Math.max(end, row.at) });
     this.#changed();
   }
 

@@ -7,9 +7,10 @@ interface Props {
   readonly label?: string;
   /** What is copied, for who does not see it: `the fix`. */
   readonly of: string;
+  readonly large?: boolean;
 }
 
-export function Copy({ text, label = "Copy", of }: Props) {
+export function Copy({ text, label = "Copy", of, large = false }: Props) {
   const [done, setDone] = useState(false);
   useEffect(() => {
     if (!done) return undefined;
@@ -26,7 +27,7 @@ export function Copy({ text, label = "Copy", of }: Props) {
     }
   };
   return (
-    <button type="button" class="small" aria-label={`Copy ${of}`} onClick={() => void copy()}>
+    <button type="button" class={large ? "" : "small"} aria-label={`Copy ${of}`} onClick={() => void copy()}>
       {done ? "Copied" : label}
     </button>
   );

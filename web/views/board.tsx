@@ -118,7 +118,7 @@ function SessionRow({ session }: { readonly session: SessionView }) {
       <td>{process !== undefined && <Shown text={process} limit={120} />}</td>
       <td>
         {clients.map((client) => (
-          <div key={client.id}>
+          <div key={client.id} class="driver">
             <Shown text={client.name} limit={60} />{" "}
             {client.drives ? <b>drives</b> : <span class="quiet">looks on</span>}
           </div>
@@ -154,7 +154,7 @@ function SessionRow({ session }: { readonly session: SessionView }) {
             aria-label={`Let ${client} drive ${name}`}
             onClick={() => void doing(`${client} drives ${name}`, "POST", `${path}/drive`, { client: String(id) })}
           >
-            Let {others.length > 1 ? <Shown text={client} limit={20} /> : "it"} drive
+            Let <Shown text={client} limit={20} brief /> drive
           </button>
         ))}
       </td>

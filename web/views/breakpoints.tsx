@@ -1,7 +1,7 @@
 // The breakpoints that debugtap holds itself: one a line, as `debugtap record --break` takes them.
 import { useState } from "preact/hooks";
 import { ask } from "../ask.ts";
-import { isBreakpoints } from "../model/check.ts";
+import { isBreakpointViews } from "../../protocol/api-check.ts";
 import { useLoaded } from "../parts/loaded.ts";
 import { Shown } from "../parts/shown.tsx";
 import { State, Table } from "../parts/table.tsx";
@@ -11,7 +11,7 @@ export function Breakpoints() {
   const [asked, setAsked] = useState(0);
   const [spec, setSpec] = useState("");
   const sessions = view.value?.sessions.length ?? 0;
-  const loaded = useLoaded(`${asked} ${sessions}`, () => ask("breakpoints", isBreakpoints));
+  const loaded = useLoaded(`${asked} ${sessions}`, () => ask("breakpoints", isBreakpointViews));
   const list = loaded.value;
   // An older debugtap, or one that only shows a file, has none.
   if (list === undefined) return null;

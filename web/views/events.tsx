@@ -58,5 +58,12 @@ function wordsOf(event: RelayEvent): { readonly who: string; readonly what: stri
       return { who: "trace", what: event.reason === undefined ? event.state : `${event.state}: ${event.reason.what}` };
     case "error":
       return { who: event.error.code, what: event.error.what };
+    default:
+      return unknownEvent(event);
   }
+}
+
+/** A newer debugtap may tell what is not known here. */
+function unknownEvent(event: { readonly type?: string }): { readonly who: string; readonly what: string } {
+  return { who: "debugtap", what: event.type ?? "" };
 }

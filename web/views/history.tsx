@@ -1,7 +1,7 @@
 // One variable over the hits of this line.
 import { useState } from "preact/hooks";
 import { ask } from "../ask.ts";
-import { isHistory } from "../model/check.ts";
+import { isHistory } from "../../protocol/api-check.ts";
 import { clock, counting } from "../model/format.ts";
 import { historyRows, sparkline } from "../model/history.ts";
 import { formatRoute } from "../model/route.ts";

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { HitDetail } from "../../protocol/api.ts";
 import { ask, sending } from "../ask.ts";
-import { isAddress, isHitDetail } from "../model/check.ts";
+import { isReplayAnswer, isHitDetail } from "../../protocol/api-check.ts";
 import { clock, dateTime, duration, fileName } from "../model/format.ts";
 import { hitText } from "../model/hit-text.ts";
 import { formatRoute } from "../model/route.ts";
@@ -121,7 +121,7 @@ function Loaded({ trace, detail, frame: at, busy, to }: LoadedProps) {
           >
             Line ›
           </button>
-          <Copy text={() => hitText(detail)} label="Copy as text" of="the hit as text" />
+          <Copy text={() => hitText(detail)} label="Copy as text" of="the hit as text" large />
           <Replay trace={trace} from={row.number} />
         </span>
       </div>
@@ -159,7 +159,7 @@ function Loaded({ trace, detail, frame: at, busy, to }: LoadedProps) {
             );
           }}
         />
-        {cut !== undefined && <p class="note">{cutWords(cut, frames.length)}</p>}
+        {cut !== undefined && <p class="note pad">{cutWords(cut, frames.length)}</p>}
       </section>
       {frame === undefined ? (
         <p class="pad quiet">The debuggee gave no frame at this stop.</p>
@@ -180,7 +180,7 @@ function Replay({ trace, from }: { readonly trace: string; readonly from: number
   const replay = async (): Promise<void> => {
     try {
       setAddress(
-        (await ask(`traces/${encodeURIComponent(trace)}/replay`, isAddress, sending("POST", { from }))).address,
+        (await ask(`traces/${encodeURIComponent(trace)}/replay`, isReplayAnswer, sending("POST", { from }))).address,
       );
     } catch (error) {
       complain(error);

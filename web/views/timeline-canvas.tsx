@@ -35,7 +35,8 @@ export function TimelineCanvas(props: Props) {
     undefined,
   );
   const [tick, setTick] = useState(0);
-  const height = Math.max(lanePlaces(layout).height, size.height);
+  const places = lanePlaces(layout, size.height);
+  const height = Math.max(places.height, size.height);
   const span = spanOf(layout);
   const whole = fit(span);
   const lastWidth = useRef(whole.width);
@@ -47,8 +48,8 @@ export function TimelineCanvas(props: Props) {
         : moved;
   lastWidth.current = window.width;
   // What handlers see that are made once.
-  const live = useRef({ window, span, layout, width: size.width });
-  live.current = { window, span, layout, width: size.width };
+  const live = useRef({ window, span, layout, places, width: size.width });
+  live.current = { window, span, layout, places, width: size.width };
   const move = (next: TimeWindow): void => {
     // Two wheel turns may come before the next frame.
     live.current.window = next;
@@ -89,6 +90,7 @@ export function TimelineCanvas(props: Props) {
       draw(
         context,
         layout,
+        places,
         window,
         { width: size.width, height },
         Date.now(),
@@ -109,7 +111,7 @@ export function TimelineCanvas(props: Props) {
     if (bar === undefined) return;
     const { window } = live.current;
     if (bar.start < window.start || bar.start > window.start + window.width) move(centre(window, bar.start));
-    const place = lanePlaces(layout).places[bar.lane];
+    const place = live.current.places.places[bar.lane];
     if (place !== undefined && box.current !== null && box.current.scrollHeight > box.current.clientHeight) {
       const { scrollTop, clientHeight } = box.current;
       if (place.top < scrollTop || place.top + place.height > scrollTop + clientHeight)
@@ -143,8 +145,8 @@ export function TimelineCanvas(props: Props) {
     const corner = canvas.current?.getBoundingClientRect();
     if (corner === undefined) return undefined;
     const [x, y] = [clientX - corner.left, clientY - corner.top];
-    const { layout, window, width } = live.current;
-    const bar = barUnder(layout, window, width, x, y);
+    const { layout, places, window, width } = live.current;
+    const bar = barUnder(layout, places, window, width, x, y);
     return bar === undefined ? undefined : { bar, x, y };
   };
 
@@ -334,6 +336,7 @@ function coloursOf(element: Element): Colours {
     arrow: of("arrow"),
     mark: of("accent"),
     onBar: of("on-bar"),
+    onStanding: of("on-accent"),
     font: of("sans"),
   };
 }

@@ -5,10 +5,11 @@ import { plainText } from "../model/visible-text.ts";
 
 export const axisHeight = 26;
 export const gutter = 132;
-const trackHeight = 16;
-const barHeight = 13;
+/** Pixels between the tops of two tracks: as many as there is room for. */
+const [leastTrack, mostTrack] = [16, 40];
 const lanePadding = 7;
 const leastBar = 3;
+const leastBend = 12;
 /** More arrows than this are a grey cloud: then only those of the chosen request are drawn. */
 const mostArrows = 1500;
 
@@ -28,6 +29,7 @@ export interface Colours {
   readonly arrow: string;
   readonly mark: string;
   readonly onBar: string;
+  readonly onStanding: string;
   readonly font: string;
 }
 
@@ -36,8 +38,18 @@ interface Place {
   readonly height: number;
 }
 
-/** Top and height of each lane, in pixels, and of all. */
-export function lanePlaces({ lanes }: Layout): { readonly places: readonly Place[]; readonly height: number } {
+export interface Places {
+  readonly places: readonly Place[];
+  /** Of all. */
+  readonly height: number;
+  readonly trackHeight: number;
+}
+
+/** Top and height of each lane, in pixels; `room` is what is seen at once. */
+export function lanePlaces({ lanes }: Layout, room: number): Places {
+  const tracks = lanes.reduce((sum, { tracks }) => sum + Math.max(tracks.length, 1), 0);
+  const free = (room - axisHeight - lanes.length * 2 * lanePadding) / Math.max(tracks, 1);
+  const trackHeight = Math.floor(Math.min(Math.max(free, leastTrack), mostTrack));
   let top = axisHeight;
   const places = lanes.map(({ tracks }) => {
     const height = Math.max(tracks.length, 1) * trackHeight + 2 * lanePadding;
@@ -45,12 +57,18 @@ export function lanePlaces({ lanes }: Layout): { readonly places: readonly Place
     top += height;
     return place;
   });
-  return { places, height: top };
+  return { places, height: top, trackHeight };
 }
 
 /** The bar under a point of the picture, give or take three pixels. */
-export function barUnder(layout: Layout, window: TimeWindow, width: number, x: number, y: number): Bar | undefined {
-  const { places } = lanePlaces(layout);
+export function barUnder(
+  layout: Layout,
+  { places, trackHeight }: Places,
+  window: TimeWindow,
+  width: number,
+  x: number,
+  y: number,
+): Bar | undefined {
   const lane = places.findIndex(({ top, height }) => y >= top && y < top + height);
   const place = places[lane];
   if (place === undefined || x < gutter) return undefined;
@@ -64,6 +82,7 @@ export function barUnder(layout: Layout, window: TimeWindow, width: number, x: n
 export function draw(
   context: CanvasRenderingContext2D,
   layout: Layout,
+  { places, trackHeight }: Places,
   window: TimeWindow,
   size: { readonly width: number; readonly height: number },
   now: number,
@@ -71,7 +90,7 @@ export function draw(
   colours: Colours,
 ): void {
   const { width, height } = size;
-  const { places } = lanePlaces(layout);
+  const barHeight = trackHeight - 3;
   const scale = (width - gutter) / window.width;
   const end = window.start + window.width;
   const xOf = (time: number): number =>
@@ -138,7 +157,8 @@ export function draw(
         context.fill();
       } else context.fillRect(from, top, Math.max(to - from, leastBar), barHeight);
       if (to - from > 46) {
-        context.fillStyle = bar.kind === "http" ? colours.text : colours.onBar;
+        context.fillStyle =
+          bar.kind === "http" ? colours.text : bar.end === Infinity ? colours.onStanding : colours.onBar;
         const letters = Math.floor((to - from - 10) / 6);
         const label = plainText(bar.label, 120);
         context.fillText(
@@ -164,13 +184,22 @@ export function draw(
       context.strokeStyle = context.fillStyle = chosen ? colours.mark : colours.arrow;
       context.globalAlpha = chosen || request === undefined ? 1 : 0.3;
       const heads: [number, number][] = [];
+      const dots: [number, number][] = [];
       context.beginPath();
       for (const { from, to } of shown) {
         if ((request !== undefined && to.request === request) !== chosen) continue;
-        const [x, y] = [xOf(Math.min(from.end, to.start)), topOf(from) + barHeight / 2];
-        const [toX, toY] = [xOf(to.start), topOf(to) + barHeight / 2];
+        const [x, toX] = [xOf(Math.min(from.end, to.start)), xOf(to.start)];
+        const [y, toY] = [topOf(from) + barHeight / 2, topOf(to) + barHeight / 2];
+        if (toX - x < leastBend) {
+          // Too near for a curve: from edge to edge.
+          const down = Math.sign(toY - y) * (barHeight / 2);
+          context.moveTo(x, y + down);
+          context.lineTo(toX + 1, toY - down);
+          dots.push([toX + 1, toY - down]);
+          continue;
+        }
+        const bend = Math.min(40, (toX - x) / 2);
         context.moveTo(x, y);
-        const bend = Math.max(8, Math.min(40, (toX - x) / 2));
         if (y === toY) context.lineTo(toX - 4, toY);
         else context.bezierCurveTo(x + bend, y, toX - bend, toY, toX - 4, toY);
         heads.push([toX, toY]);
@@ -179,9 +208,10 @@ export function draw(
       context.beginPath();
       for (const [x, y] of heads) {
         context.moveTo(x, y);
-        context.lineTo(x - 6, y - 3);
-        context.lineTo(x - 6, y + 3);
+        context.lineTo(x - 7, y - 4);
+        context.lineTo(x - 7, y + 4);
       }
+      for (const [x, y] of dots) context.rect(x - 1.5, y - 1.5, 3, 3);
       context.fill();
     }
     context.globalAlpha = 1;

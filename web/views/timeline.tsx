@@ -6,6 +6,7 @@ import { amount, clock, counting, duration, fileName } from "../model/format.ts"
 import type { RequestRow } from "../model/requests.ts";
 import { formatRoute } from "../model/route.ts";
 import { layOut, type Bar } from "../model/timeline-layout.ts";
+import { plainText } from "../model/visible-text.ts";
 import { LongList } from "../parts/long-list.tsx";
 import { Why } from "../parts/reason.tsx";
 import { Shown } from "../parts/shown.tsx";
@@ -170,7 +171,7 @@ function HitLine({ hit }: { readonly hit: HitRowView | undefined }) {
   );
 }
 
-const requestHeight = 62;
+const requestHeight = 76;
 
 function Requests({ data, chosen }: { readonly data: TraceData; readonly chosen?: number }) {
   const rows = data.requests.value;
@@ -232,7 +233,6 @@ function Request({
           )}
           {http === undefined && <Shown text={title} limit={80} />}
         </span>
-        <span class="quiet small-text">{clock(at, "s")}</span>
         {again !== undefined && (
           <button
             type="button"
@@ -244,12 +244,10 @@ function Request({
           </button>
         )}
       </div>
+      <div class="quiet small-text request-id">
+        {clock(at, "s")} {http !== undefined && <Shown text={title} limit={60} brief />}
+      </div>
       <div class="chips">
-        {http !== undefined && title !== "" && (
-          <span class="quiet small-text">
-            <Shown text={title} limit={14} />
-          </span>
-        )}
         {hits.length === 0 && <span class="quiet small-text">no hit</span>}
         {hits.slice(0, mostChips).map((hit) => (
           <a
@@ -258,12 +256,9 @@ function Request({
               hit.number === chosen ? "chip chosen" : hit.end === undefined && stands(hit) ? "chip stands" : "chip"
             }
             href={formatRoute({ view: "hit", trace: data.id, hit: hit.number, frame: 0 })}
-            title={`${hit.number}`}
+            title={plainText(`${hit.name} ${hit.function ?? hit.reason}`)}
           >
-            <Shown text={hit.service} limit={24} />{" "}
-            <span class="quiet">
-              {hit.line === undefined ? hit.number : <Shown text={`${hit.function ?? ""}:${hit.line}`} limit={32} />}
-            </span>
+            <Shown text={hit.service} limit={24} brief /> <span class="quiet">{hit.line ?? hit.number}</span>
           </a>
         ))}
         {hits.length > mostChips && <span class="quiet">and {counting(hits.length - mostChips, "more hit")}</span>}

@@ -1,7 +1,7 @@
 // Traces that are open, one more by its path, and what differs between two.
 import { useState } from "preact/hooks";
 import { ask, sending } from "../ask.ts";
-import { isDiff, isTrace } from "../model/check.ts";
+import { isDiffView, isTraceInfo } from "../../protocol/api-check.ts";
 import { amount, bytes, counting, dateTime } from "../model/format.ts";
 import { formatRoute } from "../model/route.ts";
 import { useLoaded } from "../parts/loaded.ts";
@@ -16,7 +16,7 @@ export function Traces({ a, b }: { readonly a?: string; readonly b?: string }) {
   const [dir, setDir] = useState("");
   const open = async (): Promise<void> => {
     try {
-      const opened = await ask("traces", isTrace, sending("POST", { dir: dir.trim() }));
+      const opened = await ask("traces", isTraceInfo, sending("POST", { dir: dir.trim() }));
       await listTraces();
       setDir("");
       say(`Opened ${opened.id}`);
@@ -100,7 +100,7 @@ const signs = {
 
 function Difference({ a, b }: { readonly a: string; readonly b: string }) {
   const loaded = useLoaded(`${a} ${b}`, () =>
-    ask(`diff?a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}`, isDiff),
+    ask(`diff?a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}`, isDiffView),
   );
   if (loaded.state === "failed") return <Why reason={loaded.reason} />;
   if (loaded.value === undefined) return <p class="pad quiet">Comparing …</p>;

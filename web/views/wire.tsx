@@ -1,12 +1,8 @@
 // The messages of a session as they crossed the wire, decoded, with a filter.
-//
-// Rules
-// - Messages are asked for in parts, as far as one scrolls, and kept without their details: those come when one is chosen.
-// - At most `mostKept` are kept; the list says when there are more, and a filter finds them.
-import { useEffect, useRef, useState } from "preact/hooks";
-import type { MessageView } from "../../protocol/api.ts";
-import { ask, refusalOf, type Refusal } from "../ask.ts";
-import { isMessagePage, isSessions } from "../model/check.ts";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { ask } from "../ask.ts";
+import { MessageList } from "../message-list.ts";
+import { isMessagePage, isTraceSessions } from "../../protocol/api-check.ts";
 import { amount, bytes, clock, counting } from "../model/format.ts";
 import { Copy } from "../parts/copy.tsx";
 import { useLoaded } from "../parts/loaded.ts";
@@ -15,9 +11,6 @@ import { Why } from "../parts/reason.tsx";
 import { Shown } from "../parts/shown.tsx";
 import { go, trace } from "../state.ts";
 
-const part = 1000;
-const mostKept = 200_000;
-const mostSummary = 400;
 /** Of the text of one message. */
 const mostDetail = 200_000;
 
@@ -25,7 +18,7 @@ export function Wire({ session }: { readonly session?: string }) {
   const id = trace.value?.id;
   const hits = trace.value?.total.value ?? 0;
   const loaded = useLoaded(id === undefined ? undefined : `${id} ${hits > 0 ? "some" : "none"} ${session ?? ""}`, () =>
-    ask(`traces/${encodeURIComponent(id ?? "")}/sessions`, isSessions),
+    ask(`traces/${encodeURIComponent(id ?? "")}/sessions`, isTraceSessions),
   );
   if (id === undefined)
     return <p class="pad quiet">No trace is open: what crosses the wire is read from its recording.</p>;
@@ -80,64 +73,25 @@ export function Wire({ session }: { readonly session?: string }) {
   );
 }
 
-interface Read {
-  readonly rows: MessageView[];
-  readonly total: number;
-  readonly next?: number;
-  readonly failed?: Refusal["reason"];
-}
-
 const sides = { all: "Both sides", client: "IDE →", debuggee: "← debuggee" } as const;
+type SideChoice = keyof typeof sides;
 
 function Messages({ trace, session }: { readonly trace: string; readonly session: string }) {
   const [typed, setTyped] = useState("");
   const [text, setText] = useState("");
-  const [side, setSide] = useState<keyof typeof sides>("all");
-  const [read, setRead] = useState<Read>({ rows: [], total: 0 });
+  const [side, setSide] = useState<SideChoice>("all");
   const [chosen, setChosen] = useState<number | undefined>(undefined);
   useEffect(() => {
     const timer = setTimeout(() => setText(typed.trim()), 250);
     return () => clearTimeout(timer);
   }, [typed]);
-
+  useEffect(() => setChosen(undefined), [text, side]);
   const path = `traces/${encodeURIComponent(trace)}/messages?session=${encodeURIComponent(session)}`;
-  const filter = text === "" ? "" : `&text=${encodeURIComponent(text)}`;
-  /** The filter that is asked for now, and whether an answer is on its way. */
-  const asking = useRef({ filter: "", busy: false });
-  const more = async (from: number | undefined, before: readonly MessageView[]): Promise<void> => {
-    asking.current = { filter, busy: true };
-    try {
-      const page = await ask(
-        `${path}${filter}&count=${part}${from === undefined ? "" : `&from=${from}`}`,
-        isMessagePage,
-      );
-      if (asking.current.filter !== filter) return;
-      const rows = before.slice();
-      for (const { ordinal, at, side, size, summary } of page.messages)
-        rows.push({ ordinal, at, side, size, summary: summary.slice(0, mostSummary) });
-      // An answer without progress would be asked for without end.
-      const next = page.messages.length === 0 || rows.length >= mostKept ? undefined : page.next;
-      setRead({ rows, total: page.total, ...(next === undefined ? {} : { next }) });
-    } catch (error) {
-      if (asking.current.filter === filter)
-        setRead({ rows: [...before], total: before.length, failed: refusalOf(error) });
-    } finally {
-      if (asking.current.filter === filter) asking.current.busy = false;
-    }
-  };
-  useEffect(() => {
-    setChosen(undefined);
-    void more(undefined, []);
-  }, [filter]);
-
-  const rows = side === "all" ? read.rows : read.rows.filter((row) => row.side === side);
-  // What is not read yet has its place, unless nobody knows how many of it are of this side.
-  const count = side === "all" && read.next !== undefined ? Math.min(read.total, mostKept) : rows.length;
-  const [end, setEnd] = useState(0);
-  useEffect(() => {
-    if (read.next !== undefined && !asking.current.busy && end + 100 > rows.length) void more(read.next, read.rows);
-  }, [end, read, rows.length]);
-  const row = chosen === undefined ? undefined : rows[chosen];
+  const list = useMemo(() => new MessageList(path, { text, side }), [path, text, side]);
+  // Drawn again by its changes.
+  void list.version.value;
+  const total = list.total.value;
+  const row = chosen === undefined ? undefined : list.row(chosen);
   return (
     <section class="messages" aria-label={`Messages of ${session}`}>
       <div class="line tools">
@@ -149,41 +103,34 @@ function Messages({ trace, session }: { readonly trace: string; readonly session
           onInput={({ currentTarget: { value } }) => setTyped(value)}
         />
         <span role="group" aria-label="Side">
-          {Object.entries(sides).map(([name, label]) => (
-            <button
-              key={name}
-              type="button"
-              class="small"
-              aria-pressed={side === name}
-              onClick={() => {
-                setChosen(undefined);
-                // oxlint-disable-next-line no-unsafe-type-assertion -- a key of `sides`
-                setSide(name as keyof typeof sides);
-              }}
-            >
-              {label}
+          {(["all", "client", "debuggee"] as const).map((name) => (
+            <button key={name} type="button" class="small" aria-pressed={side === name} onClick={() => setSide(name)}>
+              {sides[name]}
             </button>
           ))}
         </span>
         <span class="quiet" role="status">
-          {counting(read.total, "message")}
-          {read.next !== undefined && `, ${amount(read.rows.length)} read`}
-          {read.rows.length >= mostKept && `: the first ${amount(mostKept)} are here; a filter finds the others`}
+          {text === "" && side === "all" ? "" : `${amount(list.count)} found in `}
+          {total === undefined ? "reading …" : counting(total, "message")}
+          {list.searching && ", more when you scroll"}
+          {list.full && ": no more are listed, say more of what you look for"}
         </span>
       </div>
-      {read.failed !== undefined && <Why reason={read.failed} />}
+      {list.failed.value !== undefined && <Why reason={list.failed.value} />}
       <LongList
+        key={`${text} ${side}`}
         role="listbox"
         label={`Messages of ${session}`}
         class="wire-list"
-        count={count}
+        count={list.count}
         rowHeight={22}
         {...(chosen === undefined ? {} : { chosen })}
         onChoose={setChosen}
-        onVisible={(_, last) => setEnd(last)}
+        onVisible={(first, end) => list.look(first, end)}
         row={(at) => {
-          const one = rows[at];
+          const one = list.row(at);
           if (one === undefined) return <span class="quiet">…</span>;
+          if (one === "gone") return <span class="quiet">{at + 1} is not in the trace any more</span>;
           const client = one.side === "client";
           return (
             <>
@@ -193,12 +140,14 @@ function Messages({ trace, session }: { readonly trace: string; readonly session
                 {client ? "IDE →" : "← dbg"}
               </span>
               <span class="quiet size">{bytes(one.size)}</span>
-              <Shown class="mono" text={one.summary} limit={mostSummary} />
+              <Shown class="mono" text={one.summary} limit={400} />
             </>
           );
         }}
       />
-      {row !== undefined && <Detail key={row.ordinal} path={path} ordinal={row.ordinal} summary={row.summary} />}
+      {row !== undefined && row !== "gone" && (
+        <Detail key={row.ordinal} path={path} ordinal={row.ordinal} summary={row.summary} />
+      )}
     </section>
   );
 }
