@@ -166,7 +166,7 @@ export type RelayEvent = { readonly at: number } & (
   | { readonly type: "note"; readonly session: string; readonly kind: string; readonly detail: string }
   | { readonly type: "hit"; readonly session: string; readonly hit: HitSummary }
   | TraceEvents
-  /** The page is there; its address without the token. */
-  | { readonly type: "board"; readonly url: string }
+  /** The page is there; its address without the token. `taken`: the port that was wanted and is another debugtap's. */
+  | { readonly type: "board"; readonly url: string; readonly taken?: number }
   | { readonly type: "error"; readonly error: Reason }
 );

@@ -168,6 +168,26 @@ export class DapExchange implements Exchange {
     return this.#takeOver.by(client);
   }
 
+  /**
+   * Lets run what stands, as one more client would, once captures that go on have ended: this thread, or all. The clients are told. The
+   * threads that are let go by this.
+   */
+  resume(thread?: string): readonly string[] {
+    if (this.#ended !== undefined || this.#away.why !== undefined) return [];
+    const { standing } = this.#state;
+    const meant = standing.filter(({ stop }) => thread === undefined || String(stop.thread) === thread);
+    const whole = meant.findLast(({ all }) => all);
+    const run = (): void => {
+      const stand = this.#state.standing;
+      for (const each of whole === undefined ? meant : [whole])
+        if (stand.includes(each) && !this.#isGoing(each))
+          this.#ask("continue", { threadId: each.stop.thread }, () => undefined);
+    };
+    if (this.#hold.held) this.#hold.add(undefined, run);
+    else run();
+    return meant.map(({ stop }) => String(stop.thread));
+  }
+
   join(client: ClientId): void {
     this.#roster.join(client);
     const joined = this.#roster.get(client);

@@ -68,6 +68,8 @@ export class PydevdExchange implements Exchange {
   );
   /** Stops that the exchange itself has sent a 106 for. */
   readonly #resumed = new WeakSet<Stop>();
+  /** Stops that somebody wants to end, once captures that go on have ended. */
+  readonly #unwanted = new Set<Stop>();
   /** Undefined before the first frame. */
   #isDap: boolean | undefined;
   #dispatched = false;
@@ -123,6 +125,15 @@ export class PydevdExchange implements Exchange {
     if (this.#clients.size > 0 || this.running || this.#ended !== undefined) return;
     this.#settings.setVersion({ os: "UNIX", grammar: "ID" });
     this.#run(this.#send(101, ""));
+  }
+
+  /** As that of DAP: lets run what stands, this thread or all; the threads that are let go by this. */
+  resume(thread?: string): readonly string[] {
+    if (this.#ended !== undefined || this.#isPassedOn || !this.running) return [];
+    const meant = this.#threads.stops.filter((stop) => thread === undefined || stop.thread === thread);
+    for (const stop of meant) this.#unwanted.add(stop);
+    this.#resumeUnwanted();
+    return meant.map((stop) => String(stop.thread));
   }
 
   join(client: ClientId): void {
@@ -366,12 +377,14 @@ export class PydevdExchange implements Exchange {
     }
   }
 
-  /** Lets run what is stopped for nobody. */
+  /** Lets run what is stopped for nobody, and what somebody wants to run. */
   #resumeUnwanted(): void {
-    if (this.#clients.size > 0 || this.#hold.held || !this.running) return;
-    if (this.#left.size > 0 && this.#onLeave === "keep") return;
+    if (this.#hold.held || !this.running) return;
+    const keeps = this.#clients.size > 0 || (this.#left.size > 0 && this.#onLeave === "keep");
+    const wanted = new Set(this.#unwanted);
+    this.#unwanted.clear();
     for (const stop of this.#threads.stops) {
-      if (this.#resumed.has(stop)) continue;
+      if (this.#resumed.has(stop) || (keeps && !wanted.has(stop))) continue;
       this.#resumed.add(stop);
       this.#send(106, String(stop.thread));
     }

@@ -28,6 +28,7 @@ const sentences = {
   correlate: "correlate is a list of names such as `[context.request_id]`",
   evaluate: "evaluate is true or false",
   reattach: "reattach is true or false",
+  boardPort: "the port of the board is a whole number from 0 to 65535; 0: any",
   expose: "expose is the sentence `yes, beyond loopback`",
 } as const;
 
@@ -257,6 +258,20 @@ const clientsSchema = z
   )
   .describe("What several clients of one session may do");
 
+const boardSchema = z
+  .strictObject(
+    {
+      port: z
+        .int({ error: sentences.boardPort })
+        .min(0, { error: sentences.boardPort })
+        .max(65535, { error: sentences.boardPort })
+        .exactOptional()
+        .describe("Port of the page on this machine; default 5700, or the next one up that is free; 0: any"),
+    },
+    { error: "board is a map such as `{ port: 5700 }`" },
+  )
+  .describe("The page that shows what runs");
+
 export const configSchema = z
   .strictObject(
     {
@@ -275,13 +290,17 @@ export const configSchema = z
         .exactOptional()
         .describe("Whether `correlate` may run code in the debuggee where a captured value does not do; default false"),
       clients: clientsSchema.exactOptional(),
+      board: boardSchema.exactOptional(),
       on_leave: onLeave
         .exactOptional()
         .describe(
           "What happens to a program when its last IDE leaves: `resume` (default) lets it run, `keep` leaves it as it stands, `end` ends the session",
         ),
     },
-    { error: "the file is a map with the keys hosts, services, record, correlate, evaluate, clients and on_leave" },
+    {
+      error:
+        "the file is a map with the keys hosts, services, record, correlate, evaluate, clients, board and on_leave",
+    },
   )
   .describe("Configuration of debugtap");
 

@@ -115,11 +115,16 @@ export interface Config {
   readonly services: readonly ServiceConfig[];
   readonly record: RecordConfig;
   readonly clients: { readonly drive: Drive };
+  /** `port`: 0 is any. */
+  readonly board: { readonly port: number };
 }
 
 type ServiceInput = ConfigInput["services"][string];
 type SourceInput = ServiceInput["source"];
 type SecretsInput = NonNullable<NonNullable<ConfigInput["record"]>["secrets"]>;
+
+/** Where the board is unless told otherwise. */
+export const boardPort = 5700;
 
 /**
  * A trace has a bound unless told otherwise: a relay that runs for weeks must not fill the home directory. 10 GB is some 50 GB of
@@ -219,6 +224,7 @@ function resolveConfig(input: ConfigInput, file: string): Config {
       secrets: resolveSecrets(secrets),
     },
     clients: { drive: input.clients?.drive ?? "first" },
+    board: { port: input.board?.port ?? boardPort },
   };
 }
 

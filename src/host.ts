@@ -4,8 +4,10 @@
 // - Ports here are open from the start and stay open through an outage; a port on the VM comes back with the link.
 // - A service is `listening` when its port is open and its host is reachable, `waiting` while its host is not, `failed` when its
 //   port cannot be had.
+import type { Duplex } from "node:stream";
 import { asDebugtapError, type DebugtapError } from "../protocol/errors.ts";
 import type { HostConfig } from "./config.ts";
+import type { Peer } from "./duplex.ts";
 import type { SessionFacts } from "./observer.ts";
 import type { Port } from "./port.ts";
 import type { Registry } from "./registry.ts";
@@ -87,6 +89,11 @@ export class OpenHost {
 
   poke(why: string): void {
     this.#link?.poke(why);
+  }
+
+  /** As {@link Port.attach}, of one of its services. */
+  attach(name: string, stream: Duplex, peer: Peer): boolean {
+    return this.#ports.some((port) => port.attach(name, stream, peer));
   }
 
   async closePorts(): Promise<void> {

@@ -2,6 +2,7 @@
 //
 // Rules
 // - Called after the bytes were forwarded; an observer that throws is switched off and named once, the session goes on.
+// - They may come and go while sessions are on.
 // - No queue here: an observer that needs one (the recorder) bounds its own and says what it left out.
 import type { Side } from "../protocol/frame.ts";
 import type { Hit } from "../protocol/hit.ts";
@@ -15,6 +16,14 @@ export class Observers implements Observer {
   constructor(observers: readonly Observer[], onFailure: (observer: Observer, thrown: unknown) => void) {
     this.#live = [...observers];
     this.#onFailure = onFailure;
+  }
+
+  add(...observers: readonly Observer[]): void {
+    this.#live = [...this.#live, ...observers];
+  }
+
+  remove(...observers: readonly Observer[]): void {
+    this.#live = this.#live.filter((each) => !observers.includes(each));
   }
 
   sessionOpened(session: SessionFacts): void {

@@ -46,6 +46,13 @@ export class Port {
     else this.#listener = listener;
   }
 
+  /** Takes a stream that came another way, as if it had come to the port: of an IDE, to a service by its name. False for another's. */
+  attach(name: string, stream: Duplex, peer: Peer): boolean {
+    const service = this.#options.services.find(({ plan }) => plan.name === name && plan.comes === "client");
+    service?.accept(stream, peer);
+    return service !== undefined;
+  }
+
   /** Closes the port; sessions go on. */
   async close(): Promise<void> {
     this.#closed = true;

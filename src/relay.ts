@@ -3,6 +3,8 @@
 //
 // Order of a start: trace, then hosts and ports all at once. Order of a stop: ports, sessions, what is read of their files, links, trace, so
 // that the last byte of every session is in the trace.
+import { dirname, resolve } from "node:path";
+import type { Duplex } from "node:stream";
 import { asDebugtapError, DebugtapError } from "../protocol/errors.ts";
 import type { RelayEvent, RelayView } from "../protocol/control.ts";
 import { summarizeHit } from "../protocol/hit-summary.ts";
@@ -11,6 +13,7 @@ import { PathMap } from "../protocol/path-map.ts";
 import { Recorder } from "./addons/recorder.ts";
 import { Sources } from "./addons/sources.ts";
 import type { Config, HostConfig } from "./config.ts";
+import type { Peer } from "./duplex.ts";
 import { OpenHost } from "./host.ts";
 import { handOver, type HandedOver } from "./hand-over.ts";
 import type { Ide } from "./ide.ts";
@@ -43,21 +46,31 @@ export interface RelayOptions {
   readonly prompt?: (question: string, options: { secret: boolean }) => Promise<string | undefined>;
 }
 
+/** A trace that is written, and who writes it. */
+interface Recording {
+  readonly trace: TraceWriter;
+  readonly recorder: Recorder;
+  readonly sources: Sources;
+}
+
 export class Relay {
   readonly #options: RelayOptions;
   readonly #registry: Registry;
   readonly #started = Date.now();
   #hosts: OpenHost[] = [];
-  #observers: Observers;
-  #trace: TraceWriter | undefined;
-  #sources: Sources | undefined;
+  readonly #observers: Observers;
+  #recording: Recording | undefined;
+  /** The trace that is written, or was when the relay stopped. */
+  #dir: string | undefined;
+  /** Of a change from recording to not, or back: one at a time. */
+  #turning: Promise<void> = Promise.resolve();
   #removing: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
 
   constructor(options: RelayOptions) {
     this.#options = options;
     this.#registry = new Registry(options.onEvent);
-    this.#observers = this.#observe([]);
+    this.#observers = this.#observe();
   }
 
   /**
@@ -66,11 +79,7 @@ export class Relay {
    */
   async start(): Promise<void> {
     const { config } = this.#options;
-    if (config.record.enabled) {
-      const trace = await this.#openTrace(config);
-      this.#sources = this.#keepSources(trace, config);
-      this.#observers = this.#observe([new Recorder(trace), this.#sources]);
-    }
+    if (config.record.enabled) await this.#startRecording(this.#options.traceDir);
     const named = new Set(config.services.map((service) => service.host));
     this.#hosts = config.hosts.filter(({ name }) => named.has(name)).map((host) => this.#openHost(host));
     const errors = await Promise.all(this.#hosts.map((host) => host.settled()));
@@ -81,13 +90,13 @@ export class Relay {
 
   view(): RelayView {
     const { config, version } = this.#options;
-    const recorder = this.#trace?.trouble;
+    const recorder = this.#recording?.trace.trouble;
     return {
       pid: process.pid,
       started: this.#started,
       version,
       ...(config.file === undefined ? {} : { config: config.file }),
-      ...(this.#trace === undefined ? {} : { trace: this.#trace.dir }),
+      ...(this.#dir === undefined ? {} : { trace: this.#dir }),
       ...(recorder === undefined ? {} : { recorder }),
       ...this.#registry.views(),
     };
@@ -105,6 +114,60 @@ export class Relay {
    */
   drive(name: string, client: string): readonly HandedOver[] {
     return handOver(this.#named(name), client);
+  }
+
+  /**
+   * Lets stopped threads run on: one by its id on the wire, or all, of a session or of all of a service. The sessions in which some do;
+   * none where there is no such session.
+   */
+  resume(name: string, thread?: string): string[] {
+    const resumed = this.#named(name).filter((session) => session.resume(thread).length > 0);
+    return resumed.map(({ facts }) => facts.name);
+  }
+
+  /** Whether there is a session of this name, or one of a service of this name. */
+  knows(name: string): boolean {
+    return this.#named(name).length > 0;
+  }
+
+  /** Takes an IDE's stream as the port of a service does. Throws DT_SERVICE_UNKNOWN, or DT_BOARD_REFUSED where the IDE is dialled. */
+  attach(name: string, stream: Duplex, peer: Peer): void {
+    this.mayAttach(name);
+    const { host } = this.#options.config.services.find((each) => each.name === name) ?? {};
+    if (this.#hosts.find((each) => each.name === host)?.attach(name, stream, peer) !== true) stream.destroy();
+  }
+
+  /** Throws as {@link attach}. */
+  mayAttach(name: string): void {
+    const service = this.#options.config.services.find((each) => each.name === name);
+    if (service === undefined)
+      throw new DebugtapError("DT_SERVICE_UNKNOWN", `there is no service ${name}`, { fix: "debugtap ps" });
+    if (service.listens !== undefined) return;
+    throw new DebugtapError("DT_BOARD_REFUSED", `no IDE can attach to ${name}`, {
+      why: "it dials its IDE, which has to listen",
+      fix: `listen on ${addressesOf(service).ide}`,
+    });
+  }
+
+  /**
+   * Stops the recording, or begins a new trace, to which the sessions that are open belong from now on; nothing where it is so
+   * already. Rejects with DT_TRACE_DISK, or DT_BOARD_REFUSED where the configuration is against it.
+   */
+  record(on: boolean): Promise<void> {
+    const turned = this.#turning.then(async () => {
+      if (this.#stopping !== undefined || on === (this.#recording !== undefined)) return;
+      if (!on) {
+        this.#dir = undefined;
+        await this.#stopRecording();
+      } else if (this.#options.config.record.enabled) await this.#startRecording();
+      else
+        throw new DebugtapError("DT_BOARD_REFUSED", "nothing is recorded in this run", {
+          why: "--no-record, or `record: { enabled: false }`: its sessions are not captured",
+          fix: "debugtap up",
+        });
+    });
+    this.#turning = turned.catch(() => undefined);
+    return turned;
   }
 
   #named(name: string): Session[] {
@@ -131,7 +194,7 @@ export class Relay {
 
   /** A command that sets off what is recorded has begun, or has ended. */
   trigger(trigger: Trigger): void {
-    this.#trace?.trigger(trigger);
+    this.#recording?.trace.trigger(trigger);
   }
 
   /** Tries links that are down now, and sees whether the others are still there. */
@@ -148,14 +211,42 @@ export class Relay {
   async #stop(): Promise<void> {
     await Promise.all(this.#hosts.map((host) => host.closePorts()));
     await Promise.all(this.#registry.sessions().map((session) => session.stop()));
-    await this.#sources?.settle(settleWithin);
+    await this.#turning;
+    await this.#recording?.sources.settle(settleWithin);
     await this.#removing;
     await Promise.all(this.#hosts.map((host) => host.close()));
-    if (this.#trace !== undefined) {
-      const { dir, missed } = await this.#trace.close();
-      const complete = Object.values(missed).every((count) => count === 0);
-      this.#registry.tell({ type: "trace", state: "closed", dir, ...(complete ? {} : { missed }) });
+    await this.#stopRecording();
+  }
+
+  /** `dir`: the trace's own; the next ones lie beside it. */
+  async #startRecording(dir?: string): Promise<void> {
+    const trace = await this.#openTrace(this.#options.config, dir);
+    const sources = this.#keepSources(trace, this.#options.config);
+    const recorder = new Recorder(trace);
+    // What a session has said before is not here: its next message is looked for.
+    for (const { facts } of this.#registry.sessions()) {
+      for (const observer of [recorder, sources]) observer.sessionOpened(facts);
+      for (const side of ["client", "debuggee"] as const)
+        recorder.note(facts.id, { kind: "gap", side, detail: "the recording begins here" });
     }
+    this.#observers.add(recorder, sources);
+    this.#recording = { trace, recorder, sources };
+    this.#dir = trace.dir;
+    this.#registry.tell({ type: "trace", state: "open", dir: trace.dir });
+    if (this.#options.config.record.secrets === "keep")
+      this.#registry.tell({ type: "trace", state: "unmasked", dir: trace.dir, reason: unmasked(trace.dir).toJSON() });
+  }
+
+  async #stopRecording(): Promise<void> {
+    if (this.#recording === undefined) return;
+    const { trace, recorder, sources } = this.#recording;
+    this.#recording = undefined;
+    this.#observers.remove(recorder);
+    await sources.settle(settleWithin);
+    this.#observers.remove(sources);
+    const { dir, missed } = await trace.close();
+    const complete = Object.values(missed).every((count) => count === 0);
+    this.#registry.tell({ type: "trace", state: "closed", dir, ...(complete ? {} : { missed }) });
   }
 
   #openHost(host: HostConfig): OpenHost {
@@ -195,7 +286,7 @@ export class Relay {
   }
 
   /** The observers, and before them one that makes events of what the user should see. */
-  #observe(observers: readonly Observer[]): Observers {
+  #observe(): Observers {
     const names = new Map<number, string>();
     const teller: Observer = {
       name: "events",
@@ -206,7 +297,7 @@ export class Relay {
         this.#registry.tell({ type: "hit", session: names.get(id) ?? hit.session, hit: summarizeHit(hit) }),
       sessionClosed: (id) => names.delete(id),
     };
-    return new Observers([teller, ...observers, ...(this.#options.observers ?? [])], (observer, thrown) =>
+    return new Observers([teller, ...(this.#options.observers ?? [])], (observer, thrown) =>
       this.#registry.tell({ type: "error", error: switchedOff(observer, thrown).toJSON() }),
     );
   }
@@ -221,12 +312,13 @@ export class Relay {
     });
   }
 
-  async #openTrace(config: Config): Promise<TraceWriter> {
+  async #openTrace(config: Config, own: string | undefined): Promise<TraceWriter> {
     const { traceDir } = this.#options;
     const { dir, maxSize, maxAge, secrets } = config.record;
+    const parent = traceDir === undefined ? dir : dirname(resolve(traceDir));
     const trace = await TraceWriter.open({
-      ...(traceDir === undefined ? {} : { dir: traceDir }),
-      ...(dir === undefined ? {} : { parent: dir }),
+      ...(own === undefined ? {} : { dir: own }),
+      ...(parent === undefined ? {} : { parent }),
       secrets,
       facts: { version: this.#options.version, ...(config.file === undefined ? {} : { config: config.file }) },
       keep: { maxSize, maxAge },
@@ -240,11 +332,7 @@ export class Relay {
           ...("by" in event ? { by: event.by } : {}),
         }),
     });
-    this.#trace = trace;
-    this.#registry.tell({ type: "trace", state: "open", dir: trace.dir });
     if (maxAge < Infinity) this.#removing = this.#removeOld(dir ?? defaultParent(), maxAge, trace.dir);
-    if (secrets === "keep")
-      this.#registry.tell({ type: "trace", state: "unmasked", dir: trace.dir, reason: unmasked(trace.dir).toJSON() });
     return trace;
   }
 

@@ -107,6 +107,10 @@ export class DapSession extends Session {
     return this.#hub?.act(({ views }) => views) ?? [];
   }
 
+  override resume(thread?: string): readonly string[] {
+    return this.#hub?.act((exchange) => exchange.resume(thread)) ?? [];
+  }
+
   protected detach(): readonly Duplex[] {
     this.#hub?.detach("the relay stops");
     const clients = this.#hub === undefined ? [this.options.stream] : [...this.#clients.values()];

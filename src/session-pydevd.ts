@@ -71,6 +71,10 @@ export class PydevdSession extends Session {
     return !this.#running && this.#hold.release(why);
   }
 
+  override resume(thread?: string): readonly string[] {
+    return this.#hub.act((exchange) => exchange.resume(thread));
+  }
+
   protected detach(): readonly Duplex[] {
     const clients = this.#hub.clients;
     if (!this.#running) {

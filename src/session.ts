@@ -142,6 +142,11 @@ export abstract class Session {
     return false;
   }
 
+  /** Lets run what stands, this thread (by its id on the wire) or all; the threads that are let go. */
+  resume(_thread?: string): readonly string[] {
+    return [];
+  }
+
   /** Called by {@link stop} first: takes the streams off what joins them, a waiting debuggee is let go. Gives all that are open. */
   protected abstract detach(): readonly Duplex[];
 

@@ -9,7 +9,7 @@
 //
 // Rules
 // - Pure: the same view and moment give the same lines.
-// - No line is wider than `width`, but for a fix: it must stay one line to be pasted.
+// - No line is wider than `width`, but for a fix and the board's address: they must stay one line to be pasted.
 // - A reason is given once, in full, under the table, with the names of all that it stopped.
 import type {
   ClientView,
@@ -55,6 +55,7 @@ function header(view: RelayView, width: number, now: number, paint: Paint): stri
     ...(view.config === undefined ? [] : [clean(view.config)]),
   ];
   const lines = [`${paint.bold(title)}${paint.dim(clip(`${gap}${facts.join(gap)}`, width - title.length))}`];
+  if (view.board !== undefined) lines.push(paint.dim(`board  ${clean(view.board)}`));
   if (view.trace !== undefined) lines.push(paint.dim(clip(`trace  ${clean(view.trace)}`, width)));
   if (view.recorder !== undefined) lines.push(paint.red(clip(recorderText(view.recorder, now), width)));
   return [...lines, ...hosts(view.hosts, width, now, paint)];

@@ -32,9 +32,15 @@ function describe(event: RelayEvent): string | undefined {
       return `${clean(event.session)} ${hitText(event.hit)}`;
     case "trace":
       return `trace ${traceText(event)}${reasonText(event.reason)}`;
+    case "board":
+      return `board ${clean(event.url)} (\`debugtap open\` prints it with its token)${takenText(event.taken)}`;
     default:
       return reasonText(event.error).slice(2);
   }
+}
+
+function takenText(port: number | undefined): string {
+  return port === undefined ? "" : `: port ${port} is another debugtap's`;
 }
 
 function hostText({ name, target, state, rtt, retryAt, reason }: HostView): string | undefined {

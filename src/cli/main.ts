@@ -27,6 +27,7 @@ const verbs: readonly Verb[] = [
   ["paths", running, async () => (await import("./paths.ts")).pathsCommand()],
   ["retry", running, async () => (await import("./retry.ts")).retryCommand()],
   ["down", running, async () => (await import("./down.ts")).downCommand()],
+  ["open", reading, async () => (await import("./open.ts")).openCommand()],
   ["hits", reading, async () => (await import("./hits.ts")).hitsCommand()],
   ["show", reading, async () => (await import("./show.ts")).showCommand()],
   ["replay", reading, async () => (await import("./replay.ts")).replayCommand()],
@@ -44,6 +45,7 @@ Examples:
   $ debugtap up                      open every service of the nearest debugtap.yml
   $ debugtap relay --wire dap --listen 5711 --to 5678
   $ debugtap ps                      what runs, from another terminal
+  $ debugtap open                    the page of what runs; with a trace, that of the trace
   $ debugtap show latest             what was recorded
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 a connection, 4 a service.`;

@@ -4,7 +4,7 @@ import { parseConfig } from "../config.ts";
 import { keepSecretsOption, withSecrets } from "./keep-secrets.ts";
 import type { SecretFlags } from "./keep-secrets.ts";
 import { runRelay } from "./run.ts";
-import { endpoint } from "./services.ts";
+import { boardPortOf, endpoint } from "./services.ts";
 
 interface RelayFlags extends SecretFlags {
   readonly wire: "dap" | "pydevd" | "raw";
@@ -15,6 +15,7 @@ interface RelayFlags extends SecretFlags {
   readonly expose?: true;
   readonly trace?: string;
   readonly record: boolean;
+  readonly board?: string;
   readonly json?: true;
 }
 
@@ -38,6 +39,7 @@ export function relayCommand(): Command {
     .option("--expose", "allow --listen on an address that other machines reach; whoever reaches it can run code")
     .option("--trace <dir>", "record to this directory; default: a new one under ~/.local/state/debugtap/traces")
     .option("--no-record", "record nothing")
+    .option("--board <port>", "serve the page at this port, 0: any; default: no page")
     .addOption(keepSecretsOption())
     .option("--json", "one event a line as JSON")
     .addHelpText(
@@ -51,6 +53,7 @@ Examples:
     .action(async (flags: RelayFlags) => {
       const listen = endpoint("--listen", flags.listen, "relay");
       const to = endpoint("--to", flags.to, "relay");
+      const boardPort = boardPortOf(flags.board ?? false, 0);
       const comes = flags.wire === "pydevd";
       const service = {
         wire: flags.wire,
@@ -66,6 +69,7 @@ Examples:
       await runRelay({
         config: withSecrets(config, flags),
         json: flags.json === true,
+        ...(boardPort === undefined ? {} : { boardPort }),
         ...(flags.trace === undefined ? {} : { traceDir: flags.trace }),
       });
     });

@@ -4,12 +4,15 @@
 // - On a terminal the board is drawn live; otherwise one plain line an event; with --json one event a line.
 // - Ctrl-C, SIGTERM, `debugtap down` and a reader of stdout that has left all stop it in order: waiting debuggees are released,
 //   the trace is completed. A second signal ends it at once.
-// - A defect of ours is told, and the sessions go on.
+// - A defect of ours is told, and the sessions go on. So is a board that cannot be had.
+// - The board's token is shown on a terminal alone: what goes to a file or a pipe has its address without it.
 import { EventEmitter, once } from "node:events";
 import { asDebugtapError } from "../../protocol/errors.ts";
-import type { RelayEvent } from "../../protocol/control.ts";
+import type { RelayEvent, RelayView } from "../../protocol/control.ts";
 import type { Config } from "../config.ts";
+import { Board } from "../control/board-server.ts";
 import { startControl } from "../control/server.ts";
+import { shownRelay } from "../control/shown.ts";
 import { Relay } from "../relay.ts";
 import { keepCollectionsSmall } from "./collector.ts";
 import { eventLine } from "./event-line.ts";
@@ -24,15 +27,20 @@ export interface RunOptions {
   /** The trace's own directory; absent = a new one where the configuration says. */
   readonly traceDir?: string;
   readonly json: boolean;
+  /** Port of the board, 0: any; absent: there is none. */
+  readonly boardPort?: number;
 }
 
 /** Resolves when the relay has stopped; rejects with the error that kept it from starting. */
-export async function runRelay({ config, traceDir, json }: RunOptions): Promise<void> {
+export async function runRelay({ config, traceDir, json, boardPort }: RunOptions): Promise<void> {
+  const page = new Board();
+  const view = (board = page.at?.url): RelayView => ({ ...relay.view(), ...(board === undefined ? {} : { board }) });
   const board =
     process.stdout.isTTY && !json
-      ? new LiveBoard({ view: () => relay.view(), terminal: process.stdout, color: hasColor(process.stdout) })
+      ? new LiveBoard({ view: () => view(page.at?.address), terminal: process.stdout, color: hasColor(process.stdout) })
       : undefined;
   const tell = (event: RelayEvent): void => {
+    page.event(event);
     if (json) printJson(event);
     else if (board === undefined) printEvent(event, printLine);
     else {
@@ -48,6 +56,7 @@ export async function runRelay({ config, traceDir, json }: RunOptions): Promise<
     config,
     version: version(),
     onEvent: tell,
+    observers: boardPort === undefined ? [] : [page.hits],
     ...(traceDir === undefined ? {} : { traceDir }),
     ...(prompt === undefined ? {} : { prompt }),
   });
@@ -58,8 +67,9 @@ export async function runRelay({ config, traceDir, json }: RunOptions): Promise<
     await Promise.race([relay.start(), stop.requested]);
     keepCollectionsSmall();
     board?.start();
+    if (boardPort !== undefined) await openPage(page, relay, config, boardPort).then(tell, tellError);
     const control = await startControl({
-      view: () => relay.view(),
+      view,
       stop: stop.request,
       retry: () => relay.poke("asked for by hand"),
       release: (name) => relay.release(name),
@@ -68,13 +78,22 @@ export async function runRelay({ config, traceDir, json }: RunOptions): Promise<
     }).catch(tellError);
     await stop.requested;
     await control?.close();
+    await page.close();
   } finally {
     board?.stop();
     await relay.stop();
   }
 }
 
+async function openPage(page: Board, relay: Relay, config: Config, port: number): Promise<RelayEvent> {
+  const sources = config.services.flatMap(({ source }) => source);
+  const opened = await page.open({ port, shown: shownRelay(relay, sources) });
+  const taken = port !== 0 && opened.port !== port ? { taken: port } : {};
+  return { at: Date.now(), type: "board", url: opened.url, ...taken };
+}
+
 function isLoud(event: RelayEvent): boolean {
+  if (event.type === "board") return event.taken !== undefined;
   return event.type === "error" || event.type === "trace" || (event.type === "note" && event.kind === "opaque");
 }
 

@@ -22,6 +22,16 @@ export function selectServices(config: Config, names: readonly string[]): Config
   return { ...config, services: config.services.filter((service) => names.includes(service.name)) };
 }
 
+/** What --board says; undefined: there is to be none. Throws DT_USAGE. */
+export function boardPortOf(flag: string | boolean, usual: number): number | undefined {
+  if (typeof flag === "boolean") return flag ? usual : undefined;
+  if (/^\d{1,5}$/.test(flag) && Number(flag) <= 65_535) return Number(flag);
+  throw new DebugtapError("DT_USAGE", `--board ${flag} is not a port`, {
+    why: "it is a port from 1 to 65535, or 0 for any",
+    fix: "--board 5700",
+  });
+}
+
 /** `5678`, `host:5678` or `[::1]:5678`. */
 export function endpoint(flag: string, text: string, verb: string): { host: string; port: number } {
   const parts = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text);

@@ -4,6 +4,8 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import type { Dropped, IndexProgress, Trace, TraceMessage, TraceSession } from "../trace/index.ts";
 import { clean, painter, size, span } from "./paint.ts";
 
+export { parseCount, parseTime } from "../trace/hit-query.ts";
+
 /** One session, found by its name (`api#1`) or its id. Throws DT_USAGE with the names that there are. */
 export function findSession(trace: Trace, wanted: string): TraceSession {
   const sessions = trace.sessions();
@@ -107,27 +109,6 @@ export function messageJson(message: TraceMessage, raw = false): Record<string, 
       ? { base64: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64") }
       : {}),
   };
-}
-
-/** A time as options take it: `12.5s`, `3m` or `250ms` after the trace's start, or an ISO date. Throws DT_USAGE. */
-export function parseTime(text: string, started: number): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
-  const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-  if (match !== null) return started + Number(match[1]) * (units[match[2] ?? "s"] ?? 1000);
-  const date = Date.parse(text);
-  if (!Number.isNaN(date)) return date;
-  throw new DebugtapError("DT_USAGE", `${text} is no time`, {
-    why: "a time is 12.5s, 3m or 250ms after the start of the trace, or a date like 2026-11-24T11:22:33Z",
-    fix: "debugtap show latest --since 10s",
-  });
-}
-
-/** A whole number of at least `least`. Throws DT_USAGE. */
-export function parseCount(option: string, text: string, least: number): number {
-  if (/^\d{1,15}$/.test(text) && Number(text) >= least) return Number(text);
-  throw new DebugtapError("DT_USAGE", `${option} ${text} is no whole number from ${least} on`, {
-    fix: `${option} ${Math.max(least, 1)}`,
-  });
 }
 
 /** Says on stderr what of the trace was damaged, and that it has secrets where it has. */

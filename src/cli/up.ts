@@ -4,7 +4,14 @@ import { loadConfig } from "../config.ts";
 import { keepSecretsOption, withSecrets } from "./keep-secrets.ts";
 import type { SecretFlags } from "./keep-secrets.ts";
 import { runRelay } from "./run.ts";
-import { selectServices } from "./services.ts";
+import { boardPortOf, selectServices } from "./services.ts";
+
+interface UpFlags {
+  readonly config?: string;
+  /** False: --no-board. */
+  readonly board?: string | boolean;
+  readonly json?: true;
+}
 
 export function upCommand(): Command {
   return new Command("up")
@@ -19,6 +26,8 @@ export function upCommand(): Command {
       "configuration file; default: the nearest debugtap.yml in this directory and above it",
     )
     .addOption(keepSecretsOption())
+    .option("--board <port>", "port of the page, 0: any; default: `board.port` of the file, else 5700")
+    .option("--no-board", "serve no page")
     .option("--json", "one event a line as JSON")
     .addHelpText(
       "after",
@@ -26,10 +35,12 @@ export function upCommand(): Command {
 Examples:
   $ debugtap up                      # all services of ./debugtap.yml
   $ debugtap up cinder-api           # only this one
+  $ debugtap up --board 5800         # the page at http://127.0.0.1:5800; \`debugtap open\` prints it with its token
   $ debugtap up --json | jq .        # events, for scripts`,
     )
-    .action(async (names: string[], options: SecretFlags & { config?: string; json?: true }) => {
+    .action(async (names: string[], options: SecretFlags & UpFlags) => {
       const config = withSecrets(selectServices(await loadConfig(options.config), names), options);
-      await runRelay({ config, json: options.json === true });
+      const port = boardPortOf(options.board ?? true, config.board.port);
+      await runRelay({ config, json: options.json === true, ...(port === undefined ? {} : { boardPort: port }) });
     });
 }

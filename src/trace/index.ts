@@ -13,6 +13,7 @@ export { writeMcap } from "./merge.ts";
 export { openTrace } from "./reader.ts";
 export type { HitQuery, MessageQuery, Trace, TraceHit, TraceMessage, TraceSession } from "./reader.ts";
 export { recordedStops } from "./recorded-stops.ts";
+export { endsOfHits } from "./resumes.ts";
 export { recoverTrace } from "./recover.ts";
 export type { SourceFacts } from "./messages.ts";
 export { TraceWriter } from "./writer.ts";

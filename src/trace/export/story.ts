@@ -8,10 +8,10 @@
 // - Values are kept of the frame that the thread stopped in alone: a trace may have many hits.
 import type { Hit } from "../../../protocol/hit.ts";
 import { commandLine } from "../../../protocol/shell.ts";
-import { stopNames, Stops } from "../../../protocol/stops.ts";
 import type { Trigger } from "../../../protocol/trigger.ts";
 import type { SessionFacts } from "../../observer.ts";
 import type { Trace } from "../reader.ts";
+import { firstFrom, resumesOf } from "../resumes.ts";
 
 export interface StoryHit {
   /** As `debugtap hits` numbers it. */
@@ -118,7 +118,7 @@ async function endsOf(
   hits: readonly BareHit[],
   sessions: ReadonlySet<number> | undefined,
 ): Promise<readonly (number | undefined)[]> {
-  const resumed = await resumes(trace, sessions);
+  const resumed = await resumesOf(trace, sessions);
   const nextStop = new Map<string, number>();
   const ends: (number | undefined)[] = hits.map(() => undefined);
   for (let i = hits.length - 1; i >= 0; i--) {
@@ -131,56 +131,6 @@ async function endsOf(
     nextStop.set(key, hit.at);
   }
   return ends;
-}
-
-/** The first of rising times that is not before this one. */
-function firstFrom(times: readonly number[], from: number): number | undefined {
-  let [low, high] = [0, times.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((times[middle] ?? 0) < from) low = middle + 1;
-    else high = middle;
-  }
-  return times[low];
-}
-
-/** When threads ran on, by session and thread, in order. */
-async function resumes(
-  trace: Trace,
-  sessions: ReadonlySet<number> | undefined,
-): Promise<ReadonlyMap<string, readonly number[]>> {
-  const times = new Map<string, number[]>();
-  const stops = new Map<number, { readonly stops: Stops; now: number }>();
-  const names = new Set([...stopNames("dap"), ...stopNames("pydevd")]);
-  for await (const { session, side, time, frame } of trace.messages()) {
-    if (side !== "debuggee" || frame === undefined || sessions?.has(session.id) === false) continue;
-    if (session.wire === "raw" || !mayBe(frame.bytes, names)) continue;
-    let known = stops.get(session.id);
-    if (known === undefined) {
-      const made = {
-        now: time,
-        stops: new Stops((thread) => {
-          const key = `${session.id} ${thread}`;
-          const list = times.get(key);
-          if (list === undefined) times.set(key, [made.now]);
-          else list.push(made.now);
-        }),
-      };
-      stops.set(session.id, (known = made));
-    }
-    known.now = time;
-    known.stops.see(frame, time);
-  }
-  return times;
-}
-
-const decoder = new TextDecoder("latin1");
-
-/** Whether the beginning of a message has one of these names in it: the others change nothing. */
-function mayBe(bytes: Uint8Array, names: ReadonlySet<string>): boolean {
-  const head = decoder.decode(bytes.subarray(0, 400));
-  for (const name of names) if (head.includes(name)) return true;
-  return false;
 }
 
 function withTopValues(hit: Hit): Hit {
