@@ -2,7 +2,8 @@
 //
 // Rules
 // - A row's id is the way to it by places (`0/3/1`): names may repeat. What is open is kept by ids.
-// - A search finds names and values, without case, in the first 10,000 characters; what leads to a find is open, its siblings are not there.
+// - A search finds names and values, without case, in the first 10,000 characters; what leads to a find is open, with nothing else in
+//   it; a find that leads to no other is closed, and opens whole.
 // - Rows end at `mostRows`; the last one says so.
 import type { Cut, SnapshotFrame, SnapshotVariable } from "../../protocol/hit.ts";
 import { indexOf, unquoted } from "../../protocol/value-path.ts";
@@ -48,7 +49,8 @@ export function treeRows(frame: SnapshotFrame, opened: ReadonlySet<string>, sear
   const add = (variable: SnapshotVariable, id: string, level: number, path: string | undefined): void => {
     if (rows.length >= mostRows) return;
     const { name, type, value, children, cut } = variable;
-    const open = children === undefined || children.length === 0 ? undefined : opened.has(id) !== (word !== "");
+    const found = word === "" ? [] : (children ?? []).filter(finds);
+    const open = children === undefined || children.length === 0 ? undefined : opened.has(id) !== found.length > 0;
     rows.push({
       id,
       kind: "value",
@@ -63,15 +65,13 @@ export function treeRows(frame: SnapshotFrame, opened: ReadonlySet<string>, sear
     });
     if (open === true) {
       for (const [at, child] of (children ?? []).entries()) {
-        if (word === "" || finds(child) || matchesItself(variable))
-          add(child, `${id}/${at}`, level + 1, below(path, child.name));
+        if (found.length === 0 || finds(child)) add(child, `${id}/${at}`, level + 1, below(path, child.name));
       }
     }
     // A value that is cut itself says so beside it; that items are missing stands where they would.
     if (cut !== undefined && cut.by !== "string" && open !== false)
       note(`${id}/cut`, level + 1, cutWords(cut, children?.length ?? 0));
   };
-  const matchesItself = ({ name, value }: SnapshotVariable): boolean => has(name, word) || has(value, word);
 
   for (const [at, { name, variables, cut }] of (frame.scopes ?? []).entries()) {
     const id = String(at);
