@@ -76,10 +76,10 @@ export function App() {
           type="button"
           class="small"
           onClick={nextTheme}
-          aria-label={`Colours: ${theme.value}. Change`}
+          aria-label={`${themeName()} colours`}
           title="Colours (t)"
         >
-          {theme.value === "system" ? "Auto" : theme.value === "dark" ? "Dark" : "Light"}
+          {themeName()}
         </button>
         <button type="button" class="small" onClick={() => setHelp(true)} aria-label="Keys" title="Keys (?)">
           ?
@@ -95,6 +95,10 @@ export function App() {
       {help && <Help onClose={() => setHelp(false)} />}
     </>
   );
+}
+
+function themeName(): string {
+  return { system: "Auto", light: "Light", dark: "Dark" }[theme.value];
 }
 
 /** A view that fails is one view's failure. */

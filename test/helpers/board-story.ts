@@ -33,21 +33,18 @@ const source = (fn: string): string =>
 export function sessionView(name: string, more: Partial<SessionView> = {}): SessionView {
   const [service = "", ordinal = "1"] = name.split("#");
   return {
-    ...{
-      id: services.findIndex((other) => other === service) + 1,
-      service,
-      ordinal: Number(ordinal),
-      name,
-      wire: "pydevd",
-    },
-    ...{
-      debuggee: "devstack:40122",
-      client: "127.0.0.1:5711",
-      state: "open",
-      since: Date.now() - 60_000,
-      mode: "cut-through",
-    },
-    ...{ bytes: { client: 48_211, debuggee: 1_204_331 }, frames: { client: 310, debuggee: 1244 } },
+    id: services.findIndex((other) => other === service) + 1,
+    service,
+    ordinal: Number(ordinal),
+    name,
+    wire: "pydevd",
+    debuggee: "devstack:40122",
+    client: "127.0.0.1:5711",
+    state: "open",
+    since: Date.now() - 60_000,
+    mode: "cut-through",
+    bytes: { client: 48_211, debuggee: 1_204_331 },
+    frames: { client: 310, debuggee: 1244 },
     ...more,
   };
 }
@@ -55,20 +52,22 @@ export function sessionView(name: string, more: Partial<SessionView> = {}): Sess
 export function boardView(more: Partial<ApiView> = {}): ApiView {
   const now = Date.now();
   return {
-    ...{ pid: 4242, started: now - 600_000, version: "0.1.0", recording: true },
-    ...{
-      config: "/home/ada/src/openstack/debugtap.yml",
-      trace: "/home/ada/.local/state/debugtap/traces/20261129-101500",
-    },
+    pid: 4242,
+    started: now - 600_000,
+    version: "0.1.0",
+    recording: true,
+    config: "/home/ada/src/openstack/debugtap.yml",
+    trace: "/home/ada/.local/state/debugtap/traces/20261129-101500",
     hosts: [{ name: "devstack", target: "stack@192.168.56.101", state: "up", since: now - 600_000, rtt: 0.8 }],
     services: services.map((name, at) => ({
-      ...{
-        name,
-        wire: at === 2 ? ("dap" as const) : ("pydevd" as const),
-        host: "devstack",
-        state: "listening" as const,
-      },
-      ...{ since: now - 600_000, ide: `127.0.0.1:${5711 + at}`, vm: `127.0.0.1:${5678 + at}`, sessions: 1 },
+      name,
+      wire: at === 2 ? ("dap" as const) : ("pydevd" as const),
+      host: "devstack",
+      state: "listening" as const,
+      since: now - 600_000,
+      ide: `127.0.0.1:${5711 + at}`,
+      vm: `127.0.0.1:${5678 + at}`,
+      sessions: 1,
     })),
     sessions: [
       sessionView("cinder-api#1", {
@@ -81,7 +80,8 @@ export function boardView(more: Partial<ApiView> = {}): ApiView {
         reason: "no IDE listens on 127.0.0.1:5712",
       }),
       sessionView("cinder-volume#2", {
-        ...{ wire: "dap", process: "pid 4733 cinder-volume (devstack@c-vol)" },
+        wire: "dap",
+        process: "pid 4733 cinder-volume (devstack@c-vol)",
         clients: [
           { id: 1, name: "VS Code", drives: true },
           { id: 2, name: "Neovim", drives: false },
@@ -116,23 +116,31 @@ export function storyTrace(
       const start = at + 40 + place * 260;
       const session = place === 2 ? `${service}#2` : `${service}#1`;
       rows.push({
-        ...{
-          number,
-          name: `${session}:${nth + 1}`,
-          session,
-          service,
-          at: start,
-          thread: "MainThread",
-          reason: "breakpoint",
-        },
+        number,
+        name: `${session}:${nth + 1}`,
+        session,
+        service,
+        at: start,
+        thread: "MainThread",
+        reason: "breakpoint",
         ...(last && place === 2 ? {} : { end: start + 120 + ((nth * 7) % 90) }),
-        ...{ function: fn, file: path, line, request },
+        function: fn,
+        file: path,
+        line,
+        request,
       });
     }
     https.push({
-      ...{ id: nth + 1, through: "cinder", method: "POST", path: "/v3/volumes", status: last ? 0 : 202, at },
+      id: nth + 1,
+      through: "cinder",
+      method: "POST",
+      path: "/v3/volumes",
+      status: last ? 0 : 202,
+      at,
       ...(last ? {} : { end: at + 760 }),
-      ...{ request, hits: numbers, again: true },
+      request,
+      hits: numbers,
+      again: true,
     });
   }
   return {
@@ -149,12 +157,13 @@ export function storyTrace(
     hitOf: (row) => hitOf(row),
     https,
     sessions: services.map((service, at) => ({
-      ...{
-        name: at === 2 ? `${service}#2` : `${service}#1`,
-        service,
-        wire: at === 2 ? ("dap" as const) : ("pydevd" as const),
-      },
-      ...{ first: begin, last: begin + requests * 1000, messages: 900 + at, hits: requests },
+      name: at === 2 ? `${service}#2` : `${service}#1`,
+      service,
+      wire: at === 2 ? ("dap" as const) : ("pydevd" as const),
+      first: begin,
+      last: begin + requests * 1000,
+      messages: 900 + at,
+      hits: requests,
     })),
     messages: {
       count: 900,
@@ -205,13 +214,20 @@ export function hitOf(row: HitRowView, frames?: readonly SnapshotFrame[]): Hit {
     ],
   });
   return {
-    ...{ number: Number(row.name.split(":")[1] ?? 1), session: row.session, service: row.service, at: row.at },
-    ...{ thread: { id: 1, name: row.thread }, reason: row.reason },
+    number: Number(row.name.split(":").at(-1)),
+    session: row.session,
+    service: row.service,
+    at: row.at,
+    thread: { id: 1, name: row.thread },
+    reason: row.reason,
     snapshot: {
       took: 14,
       frames: frames ?? [
         {
-          ...{ name: fn, path, line, source: hash },
+          name: fn,
+          path,
+          line,
+          source: hash,
           scopes: [
             {
               name: "Locals",

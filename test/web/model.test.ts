@@ -22,7 +22,13 @@ import { plainText, visible } from "../../web/model/visible-text.ts";
 import { boardView, hitOf, storyTrace, variable } from "../helpers/board-story.ts";
 
 const row = (number: number, at: number, more: Partial<HitRowView> = {}): HitRowView => ({
-  ...{ number, name: `svc#1:${number}`, session: "svc#1", service: "svc", at, thread: "1", reason: "breakpoint" },
+  number,
+  name: `svc#1:${number}`,
+  session: "svc#1",
+  service: "svc",
+  at,
+  thread: "1",
+  reason: "breakpoint",
   ...more,
 });
 const shown = (text: string, limit = 1000): string =>
@@ -52,7 +58,15 @@ t.test("what a debuggee says is text that can be seen", async (t) => {
 
 t.test("amounts", async (t) => {
   t.strictSame([0, 340, 1240, 12_000, 247_000, 3_729_000, 273_600_000, -5, Number.NaN].map(duration), [
-    ...["0 ms", "340 ms", "1.2 s", "12 s", "4:07", "1:02:09", "3 d 4 h", "0 ms", "0 ms"],
+    "0 ms",
+    "340 ms",
+    "1.2 s",
+    "12 s",
+    "4:07",
+    "1:02:09",
+    "3 d 4 h",
+    "0 ms",
+    "0 ms",
   ]);
   t.strictSame([-1, 999, 1999, 59_999, 61_000].map(counted), ["0 s", "0 s", "1 s", "59 s", "1:01"]);
   t.strictSame([999, 1200, 999_600, 4_200_000, 1e12].map(bytes), ["999 B", "1.2 kB", "1.0 MB", "4.2 MB", "1.0 TB"]);
@@ -199,7 +213,14 @@ t.test("requests and what they caused", async (t) => {
     row(5, 9),
   ];
   const http = (id: number, more: Partial<HttpView> = {}): HttpView => ({
-    ...{ id, through: "api", method: "GET", path: "/", status: 200, at: 4 + id, hits: [], again: false },
+    id,
+    through: "api",
+    method: "GET",
+    path: "/",
+    status: 200,
+    at: 4 + id,
+    hits: [],
+    again: false,
     ...more,
   });
   const rows = requestRows(

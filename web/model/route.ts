@@ -16,8 +16,8 @@ export function parseRoute(hash: string): Route {
   const [view, first, second] = path.split("/").map(decoded);
   const asked = new Map(
     query.split("&").map((pair) => {
-      const [key = "", value = ""] = pair.split("=");
-      return [key, decoded(value)] as const;
+      const equals = pair.indexOf("=");
+      return [pair.slice(0, Math.max(equals, 0)), decoded(pair.slice(equals + 1))] as const;
     }),
   );
   const hit = count(asked.get("hit"));

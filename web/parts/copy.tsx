@@ -27,7 +27,12 @@ export function Copy({ text, label = "Copy", of, large = false }: Props) {
     }
   };
   return (
-    <button type="button" class={large ? "" : "small"} aria-label={`Copy ${of}`} onClick={() => void copy()}>
+    <button
+      type="button"
+      class={large ? "" : "small"}
+      aria-label={label === "Copy" ? `${done ? "Copied" : label} ${of}` : undefined}
+      onClick={() => void copy()}
+    >
       {done ? "Copied" : label}
     </button>
   );

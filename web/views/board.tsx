@@ -5,6 +5,7 @@ import { describeDifference } from "../../protocol/source-difference.ts";
 import { bytes, counted, counting, duration } from "../model/format.ts";
 import { problemsOf } from "../model/problems.ts";
 import { formatRoute } from "../model/route.ts";
+import { plainText } from "../model/visible-text.ts";
 import { useNow } from "../now.ts";
 import { Copy } from "../parts/copy.tsx";
 import { Why } from "../parts/reason.tsx";
@@ -132,7 +133,7 @@ function SessionRow({ session }: { readonly session: SessionView }) {
           <button
             type="button"
             class="main"
-            aria-label={`Resume ${name}`}
+            aria-label={`Resume ${plainText(name)}`}
             onClick={() => void doing(`${name} runs on`, "POST", `${path}/resume`)}
           >
             Resume
@@ -141,7 +142,7 @@ function SessionRow({ session }: { readonly session: SessionView }) {
         {state === "held" && (
           <button
             type="button"
-            aria-label={`Release ${name}`}
+            aria-label={`Release ${plainText(name)}`}
             onClick={() => void doing(`${name} runs on without an IDE`, "POST", `${path}/release`)}
           >
             Release
@@ -151,7 +152,7 @@ function SessionRow({ session }: { readonly session: SessionView }) {
           <button
             key={id}
             type="button"
-            aria-label={`Let ${client} drive ${name}`}
+            aria-label={`Let ${plainText(client)} drive ${plainText(name)}`}
             onClick={() => void doing(`${client} drives ${name}`, "POST", `${path}/drive`, { client: String(id) })}
           >
             Let <Shown text={client} limit={20} brief /> drive
@@ -195,9 +196,15 @@ function Services({ view }: { readonly view: ApiView }) {
             <State state={state} kind={state === "listening" ? "good" : state === "failed" ? "bad" : "busy"} />
           </td>
           <td>{wire}</td>
-          <td class="mono">{ide}</td>
-          <td class="mono">{vm}</td>
-          <td>{host}</td>
+          <td class="mono">
+            <Shown text={ide} limit={80} />
+          </td>
+          <td class="mono">
+            <Shown text={vm} limit={80} />
+          </td>
+          <td>
+            <Shown text={host} limit={80} />
+          </td>
           <td class="number">{sessions}</td>
         </tr>
       ))}
@@ -250,10 +257,15 @@ function Triggers({ view }: { readonly view: ApiView }) {
             <State state={state} kind={state === "listening" ? "good" : state === "failed" ? "bad" : "busy"} />
           </td>
           <td class="mono">
-            http://{listen} <Copy text={`http://${listen}`} of={`the address of ${name}`} />
+            <Shown text={`http://${listen}`} limit={80} />{" "}
+            <Copy text={`http://${listen}`} of={`the address of ${plainText(name)}`} />
           </td>
-          <td class="mono">{to}</td>
-          <td>{host}</td>
+          <td class="mono">
+            <Shown text={to} limit={80} />
+          </td>
+          <td>
+            <Shown text={host} limit={80} />
+          </td>
           <td class="number">{open === 0 ? <span class="quiet">0</span> : <b>{open}</b>}</td>
         </tr>
       ))}
@@ -303,7 +315,7 @@ function Recording({ view }: { readonly view: ApiView }) {
         </button>
       </p>
       <p class="quiet small-text">
-        debugtap {view.version}, process {view.pid}
+        debugtap <Shown text={view.version} limit={40} />, process {view.pid}
         {view.config !== undefined && (
           <>
             , <Shown text={view.config} />

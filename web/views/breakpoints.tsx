@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { ask } from "../ask.ts";
 import { isBreakpointViews } from "../../protocol/api-check.ts";
 import { useLoaded } from "../parts/loaded.ts";
+import { plainText } from "../model/visible-text.ts";
 import { Shown } from "../parts/shown.tsx";
 import { State, Table } from "../parts/table.tsx";
 import { doing, view } from "../state.ts";
@@ -45,7 +46,7 @@ export function Breakpoints() {
             <td class="actions">
               <button
                 type="button"
-                aria-label={`Clear ${spec}`}
+                aria-label={`Clear ${plainText(spec)}`}
                 onClick={() =>
                   void set(
                     specs.filter((other) => other !== spec),

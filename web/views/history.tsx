@@ -7,6 +7,7 @@ import { historyRows, sparkline } from "../model/history.ts";
 import { formatRoute } from "../model/route.ts";
 import { useLoaded } from "../parts/loaded.ts";
 import { LongList } from "../parts/long-list.tsx";
+import { plainText } from "../model/visible-text.ts";
 import { Shown } from "../parts/shown.tsx";
 
 const width = 180;
@@ -42,7 +43,7 @@ export function History({ trace, hit, path }: { readonly trace: string; readonly
             height={height + 4}
             viewBox={`-2 -2 ${width + 4} ${height + 4}`}
             role="img"
-            aria-label={`${path} over the hits, as a line`}
+            aria-label={`${plainText(path)} over the hits, as a line`}
           >
             <polyline points={points} />
           </svg>
@@ -50,7 +51,7 @@ export function History({ trace, hit, path }: { readonly trace: string; readonly
       </p>
       <LongList
         role="list"
-        label={`${path} at the hits of this line`}
+        label={`${plainText(path)} at the hits of this line`}
         class="framed"
         count={rows.length}
         rowHeight={21}

@@ -11,6 +11,7 @@ import { Copy } from "../parts/copy.tsx";
 import { useLoaded } from "../parts/loaded.ts";
 import { LongList } from "../parts/long-list.tsx";
 import { Why } from "../parts/reason.tsx";
+import { plainText } from "../model/visible-text.ts";
 import { Shown } from "../parts/shown.tsx";
 import { complain, doing, go, stands, stoppedSessions } from "../state.ts";
 import { Source } from "./source.tsx";
@@ -92,7 +93,7 @@ function Loaded({ trace, detail, frame: at, busy, to }: LoadedProps) {
             <button
               type="button"
               class="main"
-              aria-label={`Resume ${row.session}`}
+              aria-label={`Resume ${plainText(row.session)}`}
               onClick={() =>
                 void doing(`${row.session} runs on`, "POST", `sessions/${encodeURIComponent(row.session)}/resume`)
               }
@@ -107,7 +108,7 @@ function Loaded({ trace, detail, frame: at, busy, to }: LoadedProps) {
             type="button"
             disabled={previous === undefined}
             onClick={() => to(previous)}
-            aria-label="Previous hit of this line"
+            aria-label="‹ Line: the previous hit of this line"
             title="["
           >
             ‹ Line
@@ -116,7 +117,7 @@ function Loaded({ trace, detail, frame: at, busy, to }: LoadedProps) {
             type="button"
             disabled={next === undefined}
             onClick={() => to(next)}
-            aria-label="Next hit of this line"
+            aria-label="Line ›: the next hit of this line"
             title="]"
           >
             Line ›
@@ -147,7 +148,7 @@ function Loaded({ trace, detail, frame: at, busy, to }: LoadedProps) {
                 <div class="mono">
                   <Shown text={one.name} limit={80} />
                 </div>
-                <div class="quiet small-text" title={one.path?.slice(0, 500)}>
+                <div class="quiet small-text" title={plainText(one.path ?? "", 500)}>
                   {one.path === undefined ? (
                     "no file"
                   ) : (

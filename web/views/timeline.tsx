@@ -237,7 +237,7 @@ function Request({
           <button
             type="button"
             class="small"
-            aria-label={`Send ${http?.method ?? ""} ${http?.path.slice(0, 100) ?? ""} again`}
+            aria-label={plainText(`Again: ${http?.method ?? ""} ${http?.path ?? ""}`)}
             onClick={() => void doing("Sent again", "POST", `triggers/${again}/again`, { yes: true })}
           >
             Again

@@ -7,6 +7,7 @@ import { formatRoute } from "../model/route.ts";
 import { useLoaded } from "../parts/loaded.ts";
 import { LongList } from "../parts/long-list.tsx";
 import { Why } from "../parts/reason.tsx";
+import { plainText } from "../model/visible-text.ts";
 import { Shown } from "../parts/shown.tsx";
 import { State, Table } from "../parts/table.tsx";
 import { complain, go, listTraces, say, traces } from "../state.ts";
@@ -57,7 +58,7 @@ export function Traces({ a, b }: { readonly a?: string; readonly b?: string }) {
                     type="button"
                     class="small"
                     aria-pressed={(side === "a" ? a : b) === id}
-                    aria-label={`${id} as the ${side === "a" ? "first" : "second"} of the comparison`}
+                    aria-label={`${side.toUpperCase()}: ${plainText(id)} as the ${side === "a" ? "first" : "second"} of the comparison`}
                     onClick={() => choose(side, id)}
                   >
                     {side.toUpperCase()}

@@ -8,6 +8,7 @@ import { Copy } from "../parts/copy.tsx";
 import { useLoaded } from "../parts/loaded.ts";
 import { LongList } from "../parts/long-list.tsx";
 import { Why } from "../parts/reason.tsx";
+import { plainText } from "../model/visible-text.ts";
 import { Shown } from "../parts/shown.tsx";
 import { go, trace } from "../state.ts";
 
@@ -93,7 +94,7 @@ function Messages({ trace, session }: { readonly trace: string; readonly session
   const total = list.total.value;
   const row = chosen === undefined ? undefined : list.row(chosen);
   return (
-    <section class="messages" aria-label={`Messages of ${session}`}>
+    <section class="messages" aria-label={`Messages of ${plainText(session)}`}>
       <div class="line tools">
         <input
           type="search"
@@ -120,7 +121,7 @@ function Messages({ trace, session }: { readonly trace: string; readonly session
       <LongList
         key={`${text} ${side}`}
         role="listbox"
-        label={`Messages of ${session}`}
+        label={`Messages of ${plainText(session)}`}
         class="wire-list"
         count={list.count}
         rowHeight={22}
