@@ -14,7 +14,7 @@ module.exports = {
     only(
       "protocol-is-pure",
       "^protocol/",
-      ["^protocol/", "node_modules/saxes/", "node_modules/@vscode/debugprotocol/"],
+      ["^protocol/", "node_modules/(saxes|diff|@vscode/debugprotocol)/"],
       "protocol also runs in the page",
     ),
     only(
@@ -34,7 +34,7 @@ module.exports = {
       name: "relay-alone-builds",
       severity: "error",
       from: { path: "^src/(?!relay|host|plan|index)[^/]+\\.ts$" },
-      to: { path: "^src/(transport|addons|trace|control|cli|demo)/" },
+      to: { path: "^src/(transport|addons|trace|control|cli|demo|triggers)/" },
     },
     {
       name: "addons-stand-alone",
@@ -55,22 +55,28 @@ module.exports = {
       to: { path: [node("net", "tls", "dgram"), "node_modules/ssh2/"] },
     },
     {
-      name: "http-in-control",
+      name: "http-in-control-and-triggers",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/(control|demo)/" },
+      from: { path: "^src/", pathNot: "^src/(control|demo|triggers)/" },
       to: { path: [node("http", "https"), "node_modules/(ws|http-proxy)/"] },
+    },
+    {
+      name: "triggers-stand-on-the-core",
+      severity: "error",
+      from: { path: "^src/triggers/" },
+      to: { path: "^src/(transport|addons|control|cli|demo)/" },
     },
     {
       name: "transport-is-below",
       severity: "error",
       from: { path: "^src/transport/" },
-      to: { path: "^src/(addons|trace|control|cli|demo|relay|session|service|registry)" },
+      to: { path: "^src/(addons|trace|control|cli|demo|triggers|relay|session|service|registry)" },
     },
     {
       name: "trace-is-below",
       severity: "error",
       from: { path: "^src/trace/" },
-      to: { path: "^src/(addons|control|cli|demo|transport|relay|session|service|registry)" },
+      to: { path: "^src/(addons|control|cli|demo|triggers|transport|relay|session|service|registry)" },
     },
   ],
   options: {

@@ -66,8 +66,18 @@ const service = shape(
 );
 const session = shape(
   {
-    ...{ id: number, service: text, ordinal: number, name: text, wire: text, debuggee: text, client: text },
-    ...{ state: text, since: number, mode: text, bytes: counts, frames: counts },
+    id: number,
+    service: text,
+    ordinal: number,
+    name: text,
+    wire: text,
+    debuggee: text,
+    client: text,
+    state: text,
+    since: number,
+    mode: text,
+    bytes: counts,
+    frames: counts,
   },
   {
     process: text,
@@ -83,20 +93,37 @@ const trigger = shape(
 );
 const view = shape(
   {
-    ...{ pid: number, started: number, version: text, recording: flag },
-    ...{ hosts: listOf(host), services: listOf(service), sessions: listOf(session), triggers: listOf(trigger) },
+    pid: number,
+    started: number,
+    version: text,
+    recording: flag,
+    hosts: listOf(host),
+    services: listOf(service),
+    sessions: listOf(session),
+    triggers: listOf(trigger),
   },
   { config: text, trace: text, board: text, recorder: shape({ state: text, since: number, missed: isObject }) },
 );
 const trace = shape({
-  ...{ id: text, dir: text, started: number, live: flag },
-  ...{ hits: number, sessions: number, bytes: number },
+  id: text,
+  dir: text,
+  started: number,
+  live: flag,
+  hits: number,
+  sessions: number,
+  bytes: number,
 });
 const row = shape(
   { number, name: text, session: text, service: text, at: number, thread: text, reason: text },
   {
-    ...{ end: number, function: text, file: text, line: number, text },
-    ...{ breakpoint: text, trigger: number, request: text },
+    end: number,
+    function: text,
+    file: text,
+    line: number,
+    text,
+    breakpoint: text,
+    trigger: number,
+    request: text,
   },
 );
 const page = shape({
@@ -111,13 +138,22 @@ const variableShape = shape({ name: text, value: text }, { type: text, children:
 const frame = shape(
   { name: text },
   {
-    ...{ path: text, line: number, column: number, source: text, noSource: text, cut: isObject },
+    path: text,
+    line: number,
+    column: number,
+    source: text,
+    noSource: text,
+    cut: isObject,
     scopes: listOf(shape({ name: text, variables: listOf(variable) }, { cut: isObject })),
   },
 );
 const hit = shape(
   {
-    ...{ number, session: text, service: text, at: number, reason: text },
+    number,
+    session: text,
+    service: text,
+    at: number,
+    reason: text,
     thread: shape({ id: any }, { name: text }),
     snapshot: shape({ frames: listOf(frame), took: number }, { cut: isObject }),
   },
@@ -126,8 +162,13 @@ const hit = shape(
 const detail = shape({ row, hit }, { previous: number, next: number });
 const point = shape({ number, at: number }, { value: text });
 const traceSession = shape({
-  ...{ name: text, service: text, wire: oneOf("dap", "pydevd", "raw") },
-  ...{ first: number, last: number, messages: number, hits: number },
+  name: text,
+  service: text,
+  wire: oneOf("dap", "pydevd", "raw"),
+  first: number,
+  last: number,
+  messages: number,
+  hits: number,
 });
 const message = shape({ ordinal: number, at: number, side: oneOf("client", "debuggee"), size: number, summary: text });
 const messages = shape({ messages: listOf(message), total: number }, { next: number });

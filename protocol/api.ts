@@ -29,28 +29,16 @@
 // - A request has at most 64 KB. What acts answers `{}` with more in it only where it is said.
 // - Times are epoch milliseconds. Trace ids are names of directories, unique among those that are open; `live` is the one being recorded.
 // - Both sides check what they read: a page may be older than its debugtap, and a debuggee's values may be anything.
-import type { ClientView, Reason, RelayEvent, RelayView } from "./control.ts";
+import type { ClientView, HttpView, RelayEvent, RelayView, TriggerView } from "./control.ts";
 import type { Hit } from "./hit.ts";
 import type { Trigger } from "./trigger.ts";
+
+export type { HttpView, TriggerView };
 
 export interface ApiView extends RelayView {
   readonly triggers: readonly TriggerView[];
   /** False: nothing is recorded now. */
   readonly recording: boolean;
-}
-
-/** An HTTP port of a VM, at a port here. */
-export interface TriggerView {
-  readonly name: string;
-  readonly host: string;
-  /** `127.0.0.1:8776` on the host. */
-  readonly to: string;
-  /** `127.0.0.1:5780` here. */
-  readonly listen: string;
-  readonly state: "listening" | "waiting" | "failed";
-  /** Requests that are on their way. */
-  readonly open: number;
-  readonly reason?: Reason;
 }
 
 export interface TraceInfo {
@@ -153,23 +141,6 @@ export interface MessagePage {
   readonly total: number;
   /** Ordinal to go on with; absent: this was the last. */
   readonly next?: number;
-}
-
-/** One request, and the hits that it caused. */
-export interface HttpView {
-  readonly id: number;
-  /** The trigger, or the session. */
-  readonly through: string;
-  readonly method: string;
-  readonly path: string;
-  /** 0: no answer yet. */
-  readonly status: number;
-  readonly at: number;
-  readonly end?: number;
-  readonly request?: string;
-  readonly hits: readonly number[];
-  /** It can be sent again. */
-  readonly again: boolean;
 }
 
 /** Where an IDE attaches. */

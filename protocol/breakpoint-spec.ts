@@ -9,6 +9,7 @@
 //            log "x={x}"                     say it, and do not stop; `'` does as well as `"`
 //            max N                           then it is removed
 //            rate N/s    rate N/m            values are taken at most so often; other hits have their stack only
+//            deep                            more is taken at its hits: `deepLimits` in hit.ts
 //            in SERVICE                      of that service alone; else of all
 //            required                        it must be hit
 //            disabled
@@ -40,6 +41,7 @@ export interface BreakpointSpec {
   readonly max?: number;
   /** A second. */
   readonly rate?: number;
+  readonly deep?: boolean;
   readonly service?: string;
   readonly required?: boolean;
   readonly disabled?: boolean;
@@ -48,7 +50,7 @@ export interface BreakpointSpec {
 type Clauses = Omit<BreakpointSpec, "text" | "where">;
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-const names = ["if", "hits", "log", "max", "rate", "in", "required", "disabled"] as const;
+const names = ["if", "hits", "log", "max", "rate", "deep", "in", "required", "disabled"] as const;
 const maxCount = 1e9;
 
 /** The breakpoint that `text` says. Throws DT_SPEC with the place of what is wrong. */
@@ -59,7 +61,7 @@ export function parseSpec(text: string): BreakpointSpec {
 
 /** The SPEC that says the same as `spec`, whatever its text is: where, then the clauses, `if` last. */
 export function formatSpec(spec: Omit<BreakpointSpec, "text">): string {
-  const { where, service, hits, log, max, rate, required, disabled, condition } = spec;
+  const { where, service, hits, log, max, rate, deep, required, disabled, condition } = spec;
   return [
     formatWhere(where),
     ...(service === undefined ? [] : [`in ${service}`]),
@@ -67,6 +69,7 @@ export function formatSpec(spec: Omit<BreakpointSpec, "text">): string {
     ...(log === undefined ? [] : [`log "${log.replace(/[\\"\n\t]/g, (char) => written[char] ?? char)}"`]),
     ...(max === undefined ? [] : [`max ${max}`]),
     ...(rate === undefined ? [] : [`rate ${formatRate(rate)}`]),
+    ...(deep === true ? ["deep"] : []),
     ...(required === true ? ["required"] : []),
     ...(disabled === true ? ["disabled"] : []),
     ...(condition === undefined ? [] : [`if ${service === undefined ? plainCondition(condition) : condition}`]),

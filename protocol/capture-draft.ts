@@ -144,7 +144,9 @@ export class Draft implements Marked {
 
   /** To be called once, when the frame that the thread stopped in is known, or will not be. */
   refine(top: DraftFrame): void {
+    const before = this.limits.bytes;
     this.limits = this.#refine?.(top, this.limits) ?? this.limits;
+    this.#room += this.limits.bytes - before;
   }
 
   /** A scope of a frame, still empty; undefined when there is no room. */

@@ -86,6 +86,38 @@ export interface SessionView {
   readonly reason?: string;
 }
 
+/** An HTTP port of a VM, at a port here. */
+export interface TriggerView {
+  readonly name: string;
+  readonly host: string;
+  /** `127.0.0.1:8776` on the host. */
+  readonly to: string;
+  /** `127.0.0.1:5780` here. */
+  readonly listen: string;
+  readonly state: "listening" | "waiting" | "failed";
+  /** Requests that are on their way. */
+  readonly open: number;
+  readonly reason?: Reason;
+}
+
+/** One request, and the hits that it caused. */
+export interface HttpView {
+  /** Counts those that went through triggers, from 1; one of a session is negative. */
+  readonly id: number;
+  /** The trigger, or the session. */
+  readonly through: string;
+  readonly method: string;
+  readonly path: string;
+  /** 0: no answer yet. */
+  readonly status: number;
+  readonly at: number;
+  readonly end?: number;
+  readonly request?: string;
+  readonly hits: readonly number[];
+  /** It can be sent again by who is asked. */
+  readonly again: boolean;
+}
+
 /** What of the sessions is not in the trace. */
 export interface Missed {
   readonly chunks: number;
@@ -115,6 +147,8 @@ export interface RelayView {
   readonly hosts: readonly HostView[];
   readonly services: readonly ServiceView[];
   readonly sessions: readonly SessionView[];
+  /** Absent where none is configured. */
+  readonly triggers?: readonly TriggerView[];
 }
 
 export interface HitSummary {
@@ -165,6 +199,9 @@ export type RelayEvent = { readonly at: number } & (
   | { readonly type: "session"; readonly session: SessionView }
   | { readonly type: "note"; readonly session: string; readonly kind: string; readonly detail: string }
   | { readonly type: "hit"; readonly session: string; readonly hit: HitSummary }
+  | { readonly type: "trigger"; readonly trigger: TriggerView }
+  /** A request began, or has ended. */
+  | { readonly type: "http"; readonly http: HttpView }
   | TraceEvents
   /** The page is there; its address without the token. `taken`: the port that was wanted and is another debugtap's. */
   | { readonly type: "board"; readonly url: string; readonly taken?: number }

@@ -105,3 +105,28 @@ export const captureLimits: CaptureLimits = {
   bytes: 256 * 1024,
   time: 500,
 };
+
+/** Of breakpoints that are `deep`. A record of a trace holds 512 KiB: a snapshot of more bytes would be stored without its values. */
+export const deepLimits: CaptureLimits = {
+  frames: 100,
+  locals: 20,
+  depth: 6,
+  items: 500,
+  string: 16 * 1024,
+  bytes: 448 * 1024,
+  time: 5000,
+};
+
+/** Of each limit the higher one. */
+export function deeper(limits: CaptureLimits): CaptureLimits {
+  const most = (name: keyof CaptureLimits): number => Math.max(limits[name], deepLimits[name]);
+  return {
+    frames: most("frames"),
+    locals: most("locals"),
+    depth: most("depth"),
+    items: most("items"),
+    string: most("string"),
+    bytes: most("bytes"),
+    time: most("time"),
+  };
+}

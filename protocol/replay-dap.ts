@@ -33,7 +33,10 @@ const capabilities: DebugProtocol.Capabilities = {
   exceptionBreakpointFilters: [exceptionFilter],
 };
 
-const stepKinds: ReadonlySet<string> = new Set(["next", "stepIn", "stepOut", "stepBack"] satisfies StepKind[]);
+function isStep(command: string): command is StepKind {
+  return command === "next" || command === "stepIn" || command === "stepOut" || command === "stepBack";
+}
+
 const mostText = 1000;
 
 export class DapReplay {
@@ -159,8 +162,7 @@ export class DapReplay {
       case "pause":
         return this.#moved({ place: this.#walk.place, reason: "pause", note: "a recording stands still", logs: [] });
       default:
-        if (stepKinds.has(command))
-          return this.#moved(this.#walk.step(command as StepKind, threadOf(this.#recording, args["threadId"])));
+        if (isStep(command)) return this.#moved(this.#walk.step(command, threadOf(this.#recording, args["threadId"])));
         throw new Refused(`${command} is not possible in a replay: a recording cannot be changed`);
     }
   }

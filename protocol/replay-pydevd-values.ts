@@ -81,7 +81,7 @@ export class PydevdValues {
     const scopes = frame.scopes ?? [];
     const [first = "", ...rest] = fields.slice(3).map((name) => locatorQuoting.decode(name));
     const expression = this.#temporaries.get(first);
-    let path: readonly string[] = [scopes[0]?.name ?? "Locals", first];
+    const path = [scopes[0]?.name ?? "Locals", first];
     let value =
       expression === undefined
         ? scopes.flatMap(({ variables }) => variables).find(({ name }) => name === first)
@@ -90,7 +90,7 @@ export class PydevdValues {
       value =
         value &&
         contentOf({ frame: index, path, ...contentsOf(value) }, asked).variables.find((each) => each.name === name);
-      path = [...path, name];
+      path.push(name);
     }
     if (value === undefined) return { failed: `${[first, ...rest].join(".")} was not recorded` };
     const { variables, note } = contentOf({ frame: index, path, ...contentsOf(value) }, asked);

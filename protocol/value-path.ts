@@ -58,3 +58,11 @@ export function unescape(text: string): string {
     return code === undefined ? (escapes[char] ?? char) : String.fromCharCode(Number.parseInt(code, 16));
   });
 }
+
+/** The path of a value within another, as conditions take it: `volume['size']`, `items[0]`, `self.name`. */
+export function pathWithin(before: string, name: string): string {
+  if (before === "") return name;
+  if (/^\d+$/.test(name)) return `${before}[${Number(name)}]`;
+  if (name.startsWith("[")) return before + name;
+  return unquoted(name) === undefined ? `${before}.${name}` : `${before}[${name}]`;
+}

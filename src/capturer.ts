@@ -1,7 +1,7 @@
 // Captures every stop of one session, over its Exchange, and gives a Hit for each.
 //
 // Rules
-// - What a stop may cost is bounded: `limits.time` from the stop on, whatever the debuggee does. Until then the clients'
+// - What a stop may cost is bounded: `limits.time` from the stop on, whatever the debuggee does (a policy may give a breakpoint more). Until then the clients'
 //   execution requests are held; they are let go when all captures have ended, however they ended.
 // - Stops of several threads at once are captured one after the other, each within its own time: the last may get little.
 // - A thread that stops again while it is captured has run on in between: that capture is worth what it had, cut `gone`.
@@ -23,8 +23,8 @@ export type LogHit = Pick<Hit, "thread" | "reason" | "text" | "breakpoint" | "tr
 export interface StopPolicy {
   /** Id of the command that runs, or ran last. */
   readonly trigger: number | undefined;
-  /** What a stop of this service is captured within, before its place is known. */
-  readonly limits: (service: string, usual: CaptureLimits) => CaptureLimits;
+  /** Frames of a stack that are asked for at a stop of this service, before its place is known. */
+  readonly frames: (service: string, usual: CaptureLimits) => number;
   /** Called once for each stop whose stack came: its breakpoint, and the limits that it is to be captured within. */
   readonly place: (
     service: string,
@@ -62,6 +62,8 @@ interface Job {
   /** By the two clocks. */
   readonly at: number;
   readonly since: number;
+  /** When its capture is to end, by the clock of `since`. */
+  until: number;
   readonly trigger: number | undefined;
   readonly breakpoint: () => string | undefined;
   took: number;
@@ -88,18 +90,22 @@ export class Capturer {
   stopped(stop: Stop): void {
     if (this.#ended) return;
     const { clock, exchange, correlate: expressions, evaluate, policy, service } = this.#options;
-    const limits = policy?.limits(service, this.#options.limits) ?? this.#options.limits;
+    const usual = this.#options.limits;
+    const frames = policy?.frames(service, usual) ?? usual.frames;
     let breakpoint: string | undefined;
-    const asked = capture(stop, limits, evaluate === true ? expressions : [], (top, usual) => {
+    const refine = (top: Pick<SnapshotFrame, "path" | "line">): CaptureLimits => {
       const placed = policy?.place(service, top, usual);
       breakpoint = placed?.breakpoint;
+      if (placed !== undefined) this.#endsWithin(job, placed.limits.time);
       return placed?.limits ?? usual;
-    });
-    const job = {
+    };
+    const asked = capture(stop, { ...usual, frames }, evaluate === true ? expressions : [], refine);
+    const job: Job = {
       stop,
       capture: asked,
       at: clock.wall(),
       since: clock.now(),
+      until: 0,
       trigger: policy?.trigger,
       breakpoint: () => breakpoint,
       took: 0,
@@ -135,11 +141,19 @@ export class Capturer {
     }
     this.#job = job;
     const { clock, limits } = this.#options;
-    const left = job.since + limits.time - clock.now();
+    this.#endsWithin(job, limits.time);
     const first = job.capture.begin();
-    if (left <= 0) return this.#finish(job, "time");
-    this.#cancelDeadline = clock.after(left, () => this.#finish(job, "time"));
+    if (job.until <= clock.now()) return this.#finish(job, "time");
     this.#ask(job, first);
+  }
+
+  /** Its capture ends by this many milliseconds from its stop on. */
+  #endsWithin(job: Job, time: number): void {
+    const { clock } = this.#options;
+    job.until = job.since + time;
+    if (this.#job !== job) return;
+    this.#cancelDeadline();
+    this.#cancelDeadline = clock.after(Math.max(0, job.until - clock.now()), () => this.#finish(job, "time"));
   }
 
   /** Asks until an answer has to be waited for: what is answered at once must not deepen the stack. */

@@ -5,6 +5,9 @@ export const sizePattern = /^(?:none|[1-9]\d{4,8}KB|[1-9]\d{1,6}MB|[1-9]\d{0,4}G
 /** At least a minute. */
 export const agePattern = /^(?:none|(?:[6-9]\d|[1-9]\d{2,6})s|[1-9]\d{0,4}[mhd])$/;
 
+/** At most what a record of the trace takes of it. */
+export const bodyPattern = /^(?:none|[1-9]\d{0,2}KB)$/;
+
 const units: Readonly<Record<string, number>> = {
   KB: 1e3,
   MB: 1e6,
@@ -15,7 +18,7 @@ const units: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** Bytes or milliseconds of a text that one of the patterns matches; Infinity for `none`. */
+/** Bytes or milliseconds of a text that one of the patterns matches; Infinity for `none`, which `body` takes for 0. */
 export function parseAmount(text: string): number {
   const [, count, unit = ""] = /^(\d+)([A-Za-z]+)$/.exec(text) ?? [];
   return count === undefined ? Infinity : Number(count) * (units[unit] ?? NaN);

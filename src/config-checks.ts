@@ -11,6 +11,7 @@ import { suggest } from "./suggest.ts";
 
 type Hosts = NonNullable<ConfigInput["hosts"]>;
 type Service = ConfigInput["services"][string];
+type Trigger = NonNullable<ConfigInput["triggers"]>[string];
 type Locate = { offsetOf(path: Path): number; offsetOfKey(path: Path): number; lineAt(offset: number): number };
 
 /** The name of this machine as a host; it needs no entry under `hosts`. */
@@ -35,7 +36,14 @@ export function checkConfig(config: ConfigInput, at: Locate): Problem[] {
   return [
     ...checkHosts(hosts, at),
     ...Object.entries(config.services).flatMap(([name, service]) => checkService(name, service, hosts, at)),
-    ...checkPorts(Object.entries(config.services), at),
+    ...Object.entries(config.triggers ?? {}).flatMap(([name, trigger]) => checkTrigger(name, trigger, config, at)),
+    ...checkPorts(
+      [
+        ...Object.entries(config.services).flatMap(([name, service]) => portsOf(name, service)),
+        ...Object.entries(config.triggers ?? {}).flatMap(([name, trigger]) => portsOfTrigger(name, trigger)),
+      ],
+      at,
+    ),
   ];
 }
 
@@ -94,16 +102,8 @@ function checkService(name: string, service: Service, hosts: Hosts, at: Locate):
     problems.push(fix === undefined ? { offset, text } : { offset, text, fix });
   };
   const { host, wire, dials, listens } = service;
-
-  if (host !== undefined && host !== localHost && !Object.hasOwn(hosts, host)) {
-    const known = suggest(host, [...Object.keys(hosts), localHost]);
-    const meant = known === undefined ? "" : `, did you mean \`${known}\`?`;
-    report(
-      "host",
-      `there is no host \`${host}\`${meant}`,
-      known === undefined ? `add \`${host}: { ssh: user@${host} }\` under hosts` : `host: ${known}`,
-    );
-  }
+  const unknown = unknownHost(host, hosts);
+  if (unknown !== undefined) report("host", unknown.text, unknown.fix);
 
   if (wire === "pydevd" && listens !== undefined)
     report("listens", `\`${name}\` is pydevd, which dials: it takes \`dials\`, not \`listens\``, `dials: ${listens}`);
@@ -152,28 +152,84 @@ function checkService(name: string, service: Service, hosts: Hosts, at: Locate):
   return problems;
 }
 
-/** A port that one service needs on one machine. `shared`: several may wait on it, told apart by `match`. */
+/** What is wrong with the name of a host. */
+function unknownHost(
+  host: string | undefined,
+  hosts: Hosts,
+): { readonly text: string; readonly fix: string } | undefined {
+  if (host === undefined || host === localHost || Object.hasOwn(hosts, host)) return undefined;
+  const known = suggest(host, [...Object.keys(hosts), localHost]);
+  const meant = known === undefined ? "" : `, did you mean \`${known}\`?`;
+  return {
+    text: `there is no host \`${host}\`${meant}`,
+    fix: known === undefined ? `add \`${host}: { ssh: user@${host} }\` under hosts` : `host: ${known}`,
+  };
+}
+
+function checkTrigger(
+  name: string,
+  { host, to }: Trigger,
+  { hosts = {}, services }: ConfigInput,
+  at: Locate,
+): Problem[] {
+  const problems: Problem[] = [];
+  const path = ["triggers", name];
+  const unknown = unknownHost(host, hosts);
+  if (unknown !== undefined) problems.push({ offset: at.offsetOf([...path, "host"]), ...unknown });
+  const { port } = parseTo(to);
+  if (port < 1 || port > 65535)
+    problems.push({
+      offset: at.offsetOf([...path, "to"]),
+      text: `${port} is no port: a port is a whole number from 1 to 65535`,
+    });
+  if (Object.hasOwn(services, name))
+    problems.push({
+      offset: at.offsetOfKey(path),
+      text: `\`${name}\` is a service too (line ${at.lineAt(at.offsetOfKey(["services", name]))}); names are one's alone`,
+      fix: `${name}-http`,
+    });
+  return problems;
+}
+
+/** `8776`, `127.0.0.1:8776`, `[::1]:8776`. */
+export function parseTo(to: Trigger["to"]): { readonly host: string; readonly port: number } {
+  const [, bracketed, host, port] = /^(?:(?:\[(.+)\]|([^:]+)):)?(\d+)$/.exec(String(to)) ?? [];
+  return { host: bracketed ?? host ?? loopback, port: Number(port) };
+}
+
+/** A port that one service or trigger needs on one machine. `shared`: several may wait on it, told apart by `match`. */
 interface PortUse {
-  readonly service: string;
-  readonly key: "ide" | "dials" | "listens";
+  readonly under: "services" | "triggers";
+  readonly name: string;
+  readonly key: "ide" | "dials" | "listens" | "listen" | "to";
   readonly host: string;
   readonly address: string;
   readonly port: number;
   readonly shared: boolean;
 }
 
-function checkPorts(services: readonly (readonly [string, Service])[], at: Locate): Problem[] {
-  const uses = services.flatMap(
-    ([service, { host = localHost, ide, bind, address = loopback, dials, listens, match }]) => {
-      const all: PortUse[] = [
-        { service, key: "ide", host: localHost, address: bind ?? loopback, port: ide, shared: false },
-      ];
-      const shared = match !== undefined;
-      if (dials !== undefined) all.push({ service, key: "dials", host, address, port: dials, shared });
-      if (listens !== undefined) all.push({ service, key: "listens", host, address, port: listens, shared: false });
-      return all;
-    },
-  );
+function portsOf(
+  name: string,
+  { host = localHost, ide, bind, address = loopback, dials, listens, match }: Service,
+): PortUse[] {
+  const of = { under: "services", name } as const;
+  const all: PortUse[] = [{ ...of, key: "ide", host: localHost, address: bind ?? loopback, port: ide, shared: false }];
+  const shared = match !== undefined;
+  if (dials !== undefined) all.push({ ...of, key: "dials", host, address, port: dials, shared });
+  if (listens !== undefined) all.push({ ...of, key: "listens", host, address, port: listens, shared: false });
+  return all;
+}
+
+/** What a trigger leads to may be led to by others too: only its own port must not be that. */
+function portsOfTrigger(name: string, { host = localHost, to, listen }: Trigger): PortUse[] {
+  const of = { under: "triggers", name, shared: false } as const;
+  const there = parseTo(to);
+  const own: PortUse = { ...of, key: "listen", host: localHost, address: loopback, port: listen };
+  const dialsItself = host === localHost && there.port === listen && overlap(there.host, loopback);
+  return dialsItself ? [{ ...of, key: "to", host, address: there.host, port: there.port }, own] : [own];
+}
+
+function checkPorts(uses: readonly PortUse[], at: Locate): Problem[] {
   const seen = new Map<number, PortUse[]>();
   const problems: Problem[] = [];
   for (const use of uses) {
@@ -194,27 +250,27 @@ function clash(a: PortUse, b: PortUse): boolean {
 }
 
 function portProblem(other: PortUse, use: PortUse, at: Locate): Problem {
-  const path = ["services", use.service, use.key];
-  const line = at.lineAt(at.offsetOf(["services", other.service, other.key]));
+  const path = [use.under, use.name, use.key];
+  const line = at.lineAt(at.offsetOf([other.under, other.name, other.key]));
   const offset = at.offsetOf(path);
-  if (other.service === use.service)
+  if (other.under === use.under && other.name === use.name)
     return {
       offset,
-      text: `\`${use.service}\` has ${use.port} as \`${other.key}\` and as \`${use.key}\` on this machine; debugtap would dial itself`,
+      text: `\`${use.name}\` has ${use.port} as \`${other.key}\` and as \`${use.key}\` on this machine; debugtap would dial itself`,
       fix: `${other.key}: another port`,
     };
   if (use.key === "dials" && other.key === "dials") {
-    const bare = [other, use].filter((one) => !one.shared).map((one) => `\`${one.service}\``);
+    const bare = [other, use].filter((one) => !one.shared).map((one) => `\`${one.name}\``);
     return {
       offset,
-      text: `\`${use.service}\` and \`${other.service}\` (line ${line}) both dial ${use.port} on \`${use.host}\`; ${bare.join(" and ")} must say by \`match\` which processes are meant`,
-      fix: `match: { argv: ${use.service} }`,
+      text: `\`${use.name}\` and \`${other.name}\` (line ${line}) both dial ${use.port} on \`${use.host}\`; ${bare.join(" and ")} must say by \`match\` which processes are meant`,
+      fix: `match: { argv: ${use.name} }`,
     };
   }
   const where = use.host === localHost ? "this machine" : `\`${use.host}\``;
   return {
     offset,
-    text: `\`${use.service}\` (${use.key}) and \`${other.service}\` (${other.key}, line ${line}) both need port ${use.port} on ${where}`,
-    fix: `${use.key}: another port for \`${use.service}\``,
+    text: `\`${use.name}\` (${use.key}) and \`${other.name}\` (${other.key}, line ${line}) both need port ${use.port} on ${where}`,
+    fix: `${use.key}: another port for \`${use.name}\``,
   };
 }

@@ -5,7 +5,7 @@
 // - Nothing is transformed: the schema says what may be written, config.ts says what it means.
 // - Every key has a description, and every value says in one sentence what it must be; that sentence is the error.
 import { z } from "zod";
-import { agePattern, sizePattern } from "./config-amounts.ts";
+import { agePattern, bodyPattern, sizePattern } from "./config-amounts.ts";
 
 /** Sessions are called `cinder-api#1`: a name has no space, no `#` and does not look like an option. */
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -29,6 +29,10 @@ const sentences = {
   evaluate: "evaluate is true or false",
   reattach: "reattach is true or false",
   boardPort: "the port of the board is a whole number from 0 to 65535; 0: any",
+  to: "to is the service's port on the host: `127.0.0.1:8776`, or `8776` alone",
+  timeout: "timeout is `none` or a time with its unit: `30s`, `5m`",
+  body: "body is `none` or a size in KB, at most 999KB: `64KB`",
+  requestIds: "request_id_headers is a list of headers such as `[X-Request-Id]`",
   expose: "expose is the sentence `yes, beyond loopback`",
 } as const;
 
@@ -158,6 +162,54 @@ const serviceSchema = z
   )
   .describe("One thing to debug");
 
+const requestIdHeaders = z
+  .array(
+    z
+      .string({ error: "an entry of request_id_headers is text" })
+      .regex(/^[\w!#$%&'*+.^`|~-]{1,100}$/, { error: "an entry of request_id_headers is the name of a header" }),
+    { error: sentences.requestIds },
+  )
+  .max(20, { error: "request_id_headers is a list of at most 20 headers" });
+
+const triggerSchema = z
+  .strictObject(
+    {
+      host: z
+        .string({ error: "host is the name of an entry under `hosts`" })
+        .exactOptional()
+        .describe("Host that the HTTP service runs on; absent = this machine"),
+      to: z
+        .union(
+          [
+            port,
+            z
+              .string()
+              .regex(/^(?:(?:\[[0-9A-Fa-f:.]+\]|[^\s:/?#@[\]-][^\s:/?#@[\]]*):)?\d{1,5}$/, { error: sentences.to }),
+          ],
+          { error: sentences.to },
+        )
+        .describe("Where it listens on its host, in plain HTTP: `127.0.0.1:8776`; a port alone is one of 127.0.0.1"),
+      listen: port.describe("Port on this machine, of 127.0.0.1: your client, or your browser, goes there"),
+      request_id_headers: requestIdHeaders.exactOptional().describe("As at the top level, for this trigger alone"),
+      timeout: z
+        .string({ error: sentences.timeout })
+        .regex(/^(?:none|[1-9]\d{0,5}(?:ms|s|m|h))$/, { error: sentences.timeout })
+        .exactOptional()
+        .describe(
+          "How long an answer may take to begin, before the client gets 504; it counts only while nothing is stopped at a breakpoint; default `none`",
+        ),
+      body: z
+        .string({ error: sentences.body })
+        .regex(bodyPattern, { error: sentences.body })
+        .exactOptional()
+        .describe("How much of each body is recorded; default `64KB`; `none`: nothing of it"),
+    },
+    { error: "a trigger is a map such as `{ host: devstack, to: 127.0.0.1:8776, listen: 5780 }`" },
+  )
+  .describe(
+    "An HTTP port of a host (a REST API, Horizon; websockets and server-sent events too) at a port here, through SSH; each request is recorded, with the hits that it caused",
+  );
+
 const secretNames = (what: string) =>
   z
     .array(text(`an entry of ${what}`, 100), { error: `${what} is a list of names such as \`[tenant_pin]\`` })
@@ -282,6 +334,15 @@ export const configSchema = z
       services: z
         .record(name, serviceSchema, { error: "services is a map of names to services" })
         .describe("What to debug; sessions get these names"),
+      triggers: z
+        .record(name, triggerSchema, { error: "triggers is a map of names to triggers" })
+        .exactOptional()
+        .describe("HTTP ports of hosts at ports here: what sets off the hits"),
+      request_id_headers: requestIdHeaders
+        .exactOptional()
+        .describe(
+          "Headers of a trigger's requests and answers that say which request it is; default `[X-OpenStack-Request-Id, X-Request-Id, traceparent]`",
+        ),
       record: recordSchema.exactOptional(),
       correlate: correlate
         .exactOptional()
@@ -299,7 +360,7 @@ export const configSchema = z
     },
     {
       error:
-        "the file is a map with the keys hosts, services, record, correlate, evaluate, clients, board and on_leave",
+        "the file is a map with the keys hosts, services, triggers, request_id_headers, record, correlate, evaluate, clients, board and on_leave",
     },
   )
   .describe("Configuration of debugtap");

@@ -37,12 +37,12 @@ export class ConfigSource {
   /** By map and key: the parser's own search for keys, and for doubled ones, is linear in each. */
   readonly #entries = new WeakMap<YAMLMap, Map<string, Entry>>();
 
-  /** Throws `code` for what is not YAML and DT_CONFIG_INVALID for what is too large. */
-  constructor(text: string, file: string, code: ErrorCode = "DT_CONFIG_SYNTAX") {
+  /** Throws `code` for what is not YAML and DT_CONFIG_INVALID for what has more than `most` characters. */
+  constructor(text: string, file: string, code: ErrorCode = "DT_CONFIG_SYNTAX", most = maxConfigBytes) {
     this.file = file;
     this.#text = text;
     this.#lines = new LineCounter();
-    if (text.length > maxConfigBytes) throw tooLarge(file);
+    if (text.length > most) throw tooLarge(file);
     try {
       this.#document = parseDocument(text, {
         lineCounter: this.#lines,

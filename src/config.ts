@@ -10,10 +10,11 @@ import { dirname, join, relative, resolve } from "node:path";
 import { DebugtapError } from "../protocol/errors.ts";
 import { captureLimits } from "../protocol/hit.ts";
 import type { CaptureLimits } from "../protocol/hit.ts";
+import { defaultRequestIdHeaders } from "../protocol/http.ts";
 import { isWindowsPath } from "../protocol/path-map.ts";
 import { defaultSecretRules } from "../protocol/redact.ts";
 import type { SecretRules } from "../protocol/redact.ts";
-import { checkConfig, localHost, loopback } from "./config-checks.ts";
+import { checkConfig, localHost, loopback, parseTo } from "./config-checks.ts";
 import { parseAmount } from "./config-amounts.ts";
 import { configSchema, durationPattern } from "./config-schema.ts";
 import type { ConfigInput } from "./config-schema.ts";
@@ -93,6 +94,20 @@ interface ListeningService extends AnyService {
 
 export type ServiceConfig = DialingService | ListeningService;
 
+/** An HTTP port of a host at a port of 127.0.0.1 here. */
+export interface TriggerConfig {
+  readonly name: string;
+  readonly host: string;
+  /** On the host. */
+  readonly to: { readonly host: string; readonly port: number };
+  readonly listen: number;
+  readonly requestIdHeaders: readonly string[];
+  /** Milliseconds; Infinity: as long as it takes. */
+  readonly timeout: number;
+  /** Bytes of each body that are recorded. */
+  readonly body: number;
+}
+
 interface RecordConfig extends CaptureLimits {
   readonly enabled: boolean;
   /** Absolute; each run of the relay makes one trace directory in it. Absent: where the recorder keeps them. */
@@ -113,6 +128,7 @@ export interface Config {
   /** In the order of the file; `local` is among them if a service runs on it. */
   readonly hosts: readonly HostConfig[];
   readonly services: readonly ServiceConfig[];
+  readonly triggers: readonly TriggerConfig[];
   readonly record: RecordConfig;
   readonly clients: { readonly drive: Drive };
   /** `port`: 0 is any. */
@@ -206,14 +222,16 @@ function resolveConfig(input: ConfigInput, file: string): Config {
     const host = hosts.find((host) => host.name === (service.host ?? localHost));
     return resolveService(name, service, [...sources(service.source), ...(host?.source ?? [])], input);
   });
+  const triggers = Object.entries(input.triggers ?? {}).map(([name, trigger]) => resolveTrigger(name, trigger, input));
   const needed =
-    services.some((service) => service.host === localHost) && !hosts.some((host) => host.name === localHost);
+    [...services, ...triggers].some(({ host }) => host === localHost) && !hosts.some((host) => host.name === localHost);
   if (needed) hosts.push({ name: localHost, source: [] });
   const { dir, time, max_size, max_age, secrets, ...record } = input.record ?? {};
   return {
     file,
     hosts,
     services,
+    triggers,
     record: {
       ...recordDefaults,
       ...record,
@@ -225,6 +243,25 @@ function resolveConfig(input: ConfigInput, file: string): Config {
     },
     clients: { drive: input.clients?.drive ?? "first" },
     board: { port: input.board?.port ?? boardPort },
+  };
+}
+
+const bodyDefault = 64_000;
+
+function resolveTrigger(
+  name: string,
+  trigger: NonNullable<ConfigInput["triggers"]>[string],
+  top: ConfigInput,
+): TriggerConfig {
+  const { host = localHost, to, listen, timeout = "none", body } = trigger;
+  return {
+    name,
+    host,
+    to: parseTo(to),
+    listen,
+    requestIdHeaders: trigger.request_id_headers ?? top.request_id_headers ?? defaultRequestIdHeaders,
+    timeout: timeout === "none" ? Infinity : parseHold(timeout),
+    body: body === undefined ? bodyDefault : body === "none" ? 0 : parseAmount(body),
   };
 }
 

@@ -9,8 +9,7 @@ import { asDebugtapError, type DebugtapError } from "../protocol/errors.ts";
 import type { HostConfig } from "./config.ts";
 import type { Peer } from "./duplex.ts";
 import type { SessionFacts } from "./observer.ts";
-import type { Port } from "./port.ts";
-import type { Registry } from "./registry.ts";
+import type { Registry, ShownTrigger } from "./registry.ts";
 import type { ServicePlan } from "./service.ts";
 import { runLocal } from "./transport/local-exec.ts";
 import type { Run } from "./transport/process-lookup.ts";
@@ -20,25 +19,37 @@ import { hostPort } from "./transport/tcp.ts";
 
 type Shown = Pick<ServicePlan, "name" | "wire" | "host" | "ide" | "vm">;
 
+/** A port: of services, or of a trigger, whose names are one's alone. */
+export interface Openable {
+  readonly names: readonly string[];
+  readonly isOpen: boolean;
+  /** Rejects with a DebugtapError. */
+  open(): Promise<void>;
+  close(): Promise<void>;
+  /** Takes the stream of an IDE that came another way; false where it is not for the service of this name. */
+  attach?(name: string, stream: Duplex, peer: Peer): boolean;
+}
+
 export interface OpenHostOptions {
   readonly host: HostConfig;
   readonly services: readonly Shown[];
+  readonly triggers: readonly ShownTrigger[];
   readonly registry: Registry;
   /** Absent: this machine. */
   readonly connect: ((told: LinkEvents) => HostLink) | undefined;
-  readonly ports: (link: HostLink | undefined) => readonly Port[];
+  readonly ports: (link: HostLink | undefined) => readonly Openable[];
 }
 
 export type LinkEvents = Pick<SupervisorOptions, "onState" | "onForward">;
 
-/** What is known of a service's port. */
+/** What is known of a port, of a service or a trigger. */
 type PortState = "opening" | "open" | DebugtapError;
 
 export class OpenHost {
   readonly name: string;
   readonly #options: OpenHostOptions;
   readonly #link: HostLink | undefined;
-  readonly #ports: readonly Port[];
+  readonly #ports: readonly Openable[];
   readonly #portStates = new Map<string, PortState>();
   readonly #told = new Map<string, string>();
   #state: LinkState | undefined;
@@ -48,8 +59,8 @@ export class OpenHost {
   constructor(options: OpenHostOptions) {
     this.#options = options;
     this.name = options.host.name;
-    const { host, services, registry, connect, ports } = options;
-    for (const { name } of services) this.#portStates.set(name, "opening");
+    const { host, services, triggers, registry, connect, ports } = options;
+    for (const { name } of [...services, ...triggers]) this.#portStates.set(name, "opening");
     if (connect === undefined) registry.host({ name: host.name, target: "local", state: "local" });
     this.#tellServices();
     this.#link = connect?.({
@@ -93,7 +104,7 @@ export class OpenHost {
 
   /** As {@link Port.attach}, of one of its services. */
   attach(name: string, stream: Duplex, peer: Peer): boolean {
-    return this.#ports.some((port) => port.attach(name, stream, peer));
+    return this.#ports.some((port) => port.attach?.(name, stream, peer) === true);
   }
 
   async closePorts(): Promise<void> {
@@ -110,10 +121,9 @@ export class OpenHost {
     return this.#state?.state === "down" || ![...this.#portStates.values()].includes("opening");
   }
 
-  async #open(port: Port): Promise<void> {
-    const names = port.services.map(({ plan }) => plan.name);
+  async #open(port: Openable): Promise<void> {
     const become = (state: PortState): void => {
-      for (const name of names) this.#portStates.set(name, state);
+      for (const name of port.names) this.#portStates.set(name, state);
       this.#changed();
     };
     try {
@@ -149,8 +159,8 @@ export class OpenHost {
     this.#changed();
   }
 
-  #hasFailed(port: Port): boolean {
-    return port.services.some(({ plan }) => typeof this.#portStates.get(plan.name) !== "string");
+  #hasFailed(port: Openable): boolean {
+    return port.names.some((name) => typeof this.#portStates.get(name) !== "string");
   }
 
   #changed(): void {
@@ -163,12 +173,21 @@ export class OpenHost {
   #tellServices(): void {
     const { services, registry } = this.#options;
     for (const service of services) {
-      const { state, reason } = this.#serviceState(service.name);
-      const told = `${state} ${reason?.code} ${reason?.message}`;
-      if (this.#told.get(service.name) === told) continue;
-      this.#told.set(service.name, told);
-      registry.service({ ...service, state, ...(reason === undefined ? {} : { reason: reason.toJSON() }) });
+      const { state, reason, isNew } = this.#news(service.name);
+      if (isNew) registry.service({ ...service, state, ...reason });
     }
+    for (const trigger of this.#options.triggers) {
+      const { state, reason, isNew } = this.#news(trigger.name);
+      if (isNew) registry.trigger({ ...trigger, state: state === "starting" ? "waiting" : state, ...reason });
+    }
+  }
+
+  #news(name: string) {
+    const { state, reason } = this.#serviceState(name);
+    const told = `${state} ${reason?.code} ${reason?.message}`;
+    const isNew = this.#told.get(name) !== told;
+    this.#told.set(name, told);
+    return { state, reason: reason === undefined ? {} : { reason: reason.toJSON() }, isNew };
   }
 
   #serviceState(name: string): { state: "starting" | "listening" | "waiting" | "failed"; reason?: DebugtapError } {

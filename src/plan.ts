@@ -4,13 +4,16 @@
 //   listens   a port for the IDE is opened here; the VM's port is dialled (ssh -L, or directly)
 import { DebugtapError } from "../protocol/errors.ts";
 import { childConnectNames, childConnectRewrite } from "../protocol/dap-endpoint.ts";
-import type { Config, ServiceConfig } from "./config.ts";
+import type { Config, ServiceConfig, TriggerConfig } from "./config.ts";
+import type { Clock } from "./clock.ts";
+import { loopback } from "./config-checks.ts";
 import { Dispatcher } from "./dispatch.ts";
+import type { Dial, Listen } from "./duplex.ts";
 import type { Ide } from "./ide.ts";
 import type { Observers } from "./observers.ts";
 import { Port } from "./port.ts";
 import { matchedVariables } from "./process.ts";
-import type { Registry } from "./registry.ts";
+import type { Registry, ShownTrigger } from "./registry.ts";
 import { Service, type ServicePlan } from "./service.ts";
 import { systemClock } from "./transport/clock.ts";
 import { lookupPid, lookupProcess, type Run } from "./transport/process-lookup.ts";
@@ -18,6 +21,21 @@ import { localFiles, type RemoteFiles } from "./transport/remote-files.ts";
 import { realPathHere, sourceComparer } from "./transport/source-compare.ts";
 import type { HostLink } from "./transport/host-link.ts";
 import { dialTcp, hostPort, listenTcp } from "./transport/tcp.ts";
+
+/** A trigger with its two ends as functions. */
+export interface TriggerPlan {
+  readonly name: string;
+  readonly host: string;
+  /** For people: `127.0.0.1:8776`. */
+  readonly to: string;
+  readonly listen: Listen;
+  readonly dial: Dial;
+  readonly timeout: number;
+  readonly clock: Clock;
+  readonly requestIds: readonly string[];
+  /** Bytes kept of each body. */
+  readonly body: number;
+}
 
 export interface PlanOptions {
   readonly services: readonly ServiceConfig[];
@@ -41,6 +59,27 @@ export function planPorts(options: PlanOptions): Port[] {
     shared.set(key, [...(shared.get(key) ?? []), service]);
   }
   return Array.from(shared.values(), (services) => portOf(services, options));
+}
+
+/** `link`: of its host; undefined: it is this machine's. */
+export function planTrigger(config: TriggerConfig, link: HostLink | undefined): TriggerPlan {
+  const { name, host, to, listen, timeout, requestIdHeaders, body } = config;
+  return {
+    name,
+    host,
+    to: hostPort(to.host, to.port),
+    listen: listenTcp({ host: loopback, port: listen }),
+    dial: link === undefined ? dialTcp(to) : link.dial(to),
+    timeout,
+    clock: systemClock,
+    requestIds: requestIdHeaders,
+    body,
+  };
+}
+
+/** How a trigger is shown. */
+export function shownTrigger({ name, host, to, listen }: TriggerConfig): ShownTrigger {
+  return { name, host, to: hostPort(to.host, to.port), listen: hostPort(loopback, listen) };
 }
 
 /** How a service is shown. */

@@ -25,8 +25,8 @@ export class Port {
     this.#options = options;
   }
 
-  get services(): readonly Service[] {
-    return this.#options.services;
+  get names(): readonly string[] {
+    return this.#options.services.map(({ plan }) => plan.name);
   }
 
   /** It has its listener, whose forward on the VM may be lost for now: the link brings that back. */

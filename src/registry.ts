@@ -4,8 +4,10 @@
 // - The registry is the only source of `up`, `ps` and the page: a view is made on demand, an event on each change.
 // - Sessions of one service count up from 1 for the life of the relay: `cinder-api#1`, `#2`… a number is never used again.
 // - A closed session leaves the registry; its last event says how it ended.
-import type { HostView, RelayEvent, ServiceView, SessionView } from "../protocol/control.ts";
+import type { HostView, RelayEvent, ServiceView, SessionView, TriggerView } from "../protocol/control.ts";
 import type { Session } from "./session.ts";
+
+export type ShownTrigger = Pick<TriggerView, "name" | "host" | "to" | "listen">;
 
 // A distributive Omit: RelayEvent is a union.
 type Untimed<Event> = Event extends unknown ? Omit<Event, "at"> : never;
@@ -14,6 +16,9 @@ export class Registry {
   readonly #hosts = new Map<string, HostView>();
   readonly #services = new Map<string, ServiceView>();
   readonly #sessions = new Map<number, Session>();
+  readonly #triggers = new Map<string, Omit<TriggerView, "open">>();
+  /** Requests on their way, by trigger. */
+  readonly #open = new Map<string, number>();
   readonly #ordinals = new Map<string, number>();
   readonly #onEvent: (event: RelayEvent) => void;
   #lastId = 0;
@@ -32,6 +37,16 @@ export class Registry {
     const service = { ...view, since: Date.now(), sessions: this.#count(view.name) };
     this.#services.set(service.name, service);
     this.tell({ type: "service", service });
+  }
+
+  trigger(view: Omit<TriggerView, "open">): void {
+    this.#triggers.set(view.name, view);
+    this.tell({ type: "trigger", trigger: this.#counted(view) });
+  }
+
+  /** So many requests of a trigger are on their way; that is told with each of them. */
+  requests(trigger: string, open: number): void {
+    this.#open.set(trigger, open);
   }
 
   /** The identity of the next session of a service. */
@@ -58,13 +73,20 @@ export class Registry {
     return service === undefined ? all : all.filter((session) => session.facts.service === service);
   }
 
-  views(): { hosts: HostView[]; services: ServiceView[]; sessions: SessionView[] } {
+  views(): { hosts: HostView[]; services: ServiceView[]; sessions: SessionView[]; triggers?: TriggerView[] } {
     const counted = (service: ServiceView): ServiceView => ({ ...service, sessions: this.#count(service.name) });
     return {
       hosts: [...this.#hosts.values()],
       services: Array.from(this.#services.values(), counted),
       sessions: this.sessions().map((session) => session.view()),
+      ...(this.#triggers.size === 0
+        ? {}
+        : { triggers: Array.from(this.#triggers.values(), (view) => this.#counted(view)) }),
     };
+  }
+
+  #counted(view: Omit<TriggerView, "open">): TriggerView {
+    return { ...view, open: this.#open.get(view.name) ?? 0 };
   }
 
   #count(service: string): number {

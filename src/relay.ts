@@ -6,7 +6,7 @@
 import { dirname, resolve } from "node:path";
 import type { Duplex } from "node:stream";
 import { asDebugtapError, DebugtapError } from "../protocol/errors.ts";
-import type { RelayEvent, RelayView } from "../protocol/control.ts";
+import type { HttpView, RelayEvent, RelayView } from "../protocol/control.ts";
 import { summarizeHit } from "../protocol/hit-summary.ts";
 import type { Trigger } from "../protocol/trigger.ts";
 import { PathMap } from "../protocol/path-map.ts";
@@ -19,9 +19,10 @@ import { handOver, type HandedOver } from "./hand-over.ts";
 import type { Ide } from "./ide.ts";
 import type { Observer } from "./observer.ts";
 import { Observers } from "./observers.ts";
-import { addressesOf, planPorts } from "./plan.ts";
+import { addressesOf, planPorts, planTrigger, shownTrigger } from "./plan.ts";
 import { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
+import type { Triggers } from "./triggers/triggers.ts";
 // Not by way of the index: that has the reader as well, some 10 MB of it.
 import { defaultParent } from "./trace/files.ts";
 import { TraceWriter } from "./trace/writer.ts";
@@ -64,6 +65,7 @@ export class Relay {
   #dir: string | undefined;
   /** Of a change from recording to not, or back: one at a time. */
   #turning: Promise<void> = Promise.resolve();
+  #triggers: Triggers | undefined;
   #removing: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
 
@@ -80,12 +82,16 @@ export class Relay {
   async start(): Promise<void> {
     const { config } = this.#options;
     if (config.record.enabled) await this.#startRecording(this.#options.traceDir);
-    const named = new Set(config.services.map((service) => service.host));
+    if (config.triggers.length > 0) {
+      this.#triggers = await this.#makeTriggers();
+      this.#observers.add(this.#triggers.observer);
+    }
+    const named = new Set([...config.services, ...config.triggers].map(({ host }) => host));
     this.#hosts = config.hosts.filter(({ name }) => named.has(name)).map((host) => this.#openHost(host));
     const errors = await Promise.all(this.#hosts.map((host) => host.settled()));
     const [first] = errors;
     if (first !== undefined && errors.every((error) => error !== undefined)) throw first;
-    if (this.#hosts.length === 0) throw new DebugtapError("DT_CONFIG_INVALID", "there is no service");
+    if (this.#hosts.length === 0) throw new DebugtapError("DT_CONFIG_INVALID", "there is no service and no trigger");
   }
 
   view(): RelayView {
@@ -154,20 +160,22 @@ export class Relay {
    * already. Rejects with DT_TRACE_DISK, or DT_BOARD_REFUSED where the configuration is against it.
    */
   record(on: boolean): Promise<void> {
-    const turned = this.#turning.then(async () => {
-      if (this.#stopping !== undefined || on === (this.#recording !== undefined)) return;
-      if (!on) {
-        this.#dir = undefined;
-        await this.#stopRecording();
-      } else if (this.#options.config.record.enabled) await this.#startRecording();
-      else
-        throw new DebugtapError("DT_BOARD_REFUSED", "nothing is recorded in this run", {
-          why: "--no-record, or `record: { enabled: false }`: its sessions are not captured",
-          fix: "debugtap up",
-        });
-    });
+    const turned = this.#turning.then(() => this.#turn(on));
     this.#turning = turned.catch(() => undefined);
     return turned;
+  }
+
+  async #turn(on: boolean): Promise<void> {
+    if (this.#stopping !== undefined || on === (this.#recording !== undefined)) return;
+    if (!on) {
+      this.#dir = undefined;
+      await this.#stopRecording();
+    } else if (this.#options.config.record.enabled) await this.#startRecording();
+    else
+      throw new DebugtapError("DT_BOARD_REFUSED", "nothing is recorded in this run", {
+        why: "--no-record, or `record: { enabled: false }`: its sessions are not captured",
+        fix: "debugtap up",
+      });
   }
 
   #named(name: string): Session[] {
@@ -195,6 +203,24 @@ export class Relay {
   /** A command that sets off what is recorded has begun, or has ended. */
   trigger(trigger: Trigger): void {
     this.#recording?.trace.trigger(trigger);
+  }
+
+  /** A client of a trigger, in memory. Throws DT_SERVICE_UNKNOWN. */
+  connect(trigger: string): Duplex {
+    return this.#withTriggers().connect(trigger);
+  }
+
+  /**
+   * Sends a request again that went through a trigger, as it was, and resolves with the number of the new one. `yes`: also where it may
+   * change something. Rejects with DT_NOTHING_TO_SEND or DT_UNSAFE.
+   */
+  async again(id: number, yes: boolean): Promise<number> {
+    return await this.#withTriggers().again(id, yes);
+  }
+
+  /** The requests of late that went through triggers, as they began. */
+  http(): readonly HttpView[] {
+    return this.#triggers?.views() ?? [];
   }
 
   /** Tries links that are down now, and sees whether the others are still there. */
@@ -230,6 +256,7 @@ export class Relay {
         recorder.note(facts.id, { kind: "gap", side, detail: "the recording begins here" });
     }
     this.#observers.add(recorder, sources);
+    this.#triggers?.begin();
     this.#recording = { trace, recorder, sources };
     this.#dir = trace.dir;
     this.#registry.tell({ type: "trace", state: "open", dir: trace.dir });
@@ -249,15 +276,36 @@ export class Relay {
     this.#registry.tell({ type: "trace", state: "closed", dir, ...(complete ? {} : { missed }) });
   }
 
+  #withTriggers(): Triggers {
+    if (this.#triggers !== undefined) return this.#triggers;
+    throw new DebugtapError("DT_SERVICE_UNKNOWN", "there is no trigger", {
+      why: "none is configured",
+      fix: "triggers: { api: { to: 127.0.0.1:8776, listen: 5780 } }",
+    });
+  }
+
+  /** Its packages are needed by nobody else. */
+  async #makeTriggers(): Promise<Triggers> {
+    const { Triggers } = await import("./triggers/triggers.ts");
+    return new Triggers({
+      record: (call) => this.#recording?.trace.http(call),
+      tell: (http) => this.#registry.tell({ type: "http", http }),
+      stopped: () => this.#registry.sessions().some((session) => session.view().stopped !== undefined),
+      requests: (trigger, open) => this.#registry.requests(trigger, open),
+    });
+  }
+
   #openHost(host: HostConfig): OpenHost {
     const { prompt } = this.#options;
     const services = this.#options.config.services.filter((service) => service.host === host.name);
+    const triggers = this.#options.config.triggers.filter((trigger) => trigger.host === host.name);
     const live = (): boolean =>
       this.#registry.sessions().some(({ facts }) => services.some(({ name }) => name === facts.service));
     const { ssh } = host;
     return new OpenHost({
       host,
       services: services.map((service) => addressesOf(service)),
+      triggers: triggers.map((trigger) => shownTrigger(trigger)),
       registry: this.#registry,
       connect:
         ssh === undefined
@@ -271,8 +319,9 @@ export class Relay {
                 },
                 { ...told, busy: live, ...(prompt === undefined ? {} : { prompt }) },
               ),
-      ports: (link) =>
-        planPorts({
+      ports: (link) => [
+        ...triggers.flatMap((trigger) => this.#triggers?.add(planTrigger(trigger, link)) ?? []),
+        ...planPorts({
           services,
           record: this.#options.config.record,
           clients: this.#options.config.clients,
@@ -282,6 +331,7 @@ export class Relay {
           observers: this.#observers,
           ide: this.#options.ide,
         }),
+      ],
     });
   }
 

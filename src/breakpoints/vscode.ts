@@ -13,13 +13,14 @@
 // Rules
 // - A `start` is { line, character }, counted from 0; a line that is a number counts from 1.
 // - Comments and trailing commas are allowed, as VS Code allows them.
-// - `hitCondition` is what debugpy takes: `N` and `== N`, `> N`, `>= N`, `% N`; `< N` and `<= N` become `max`.
+// - `hitCondition`: see protocol/hit-condition.ts.
 // - A function breakpoint has no module, and exceptions and data have no line: those are refused, not left out. Disabled ones stay
 //   disabled; of those only what can be said is kept.
 import { posix } from "node:path";
 import { formatSpec, parseSpec } from "../../protocol/breakpoint-spec.ts";
 import type { BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { hitConditionClauses } from "../../protocol/hit-condition.ts";
 import { member } from "../../protocol/json.ts";
 import { plainPath } from "../../protocol/path-map.ts";
 import { oneLine } from "../../protocol/spec-error.ts";
@@ -76,7 +77,7 @@ function specOf(entry: unknown, root: string | undefined): BreakpointSpec {
     formatSpec({
       where: { kind: "line", path, line },
       ...(condition === undefined ? {} : { condition }),
-      ...(hitCondition === undefined ? {} : hitsOf(hitCondition)),
+      ...(hitCondition === undefined ? {} : hitConditionClauses(hitCondition)),
       ...(log === undefined ? {} : { log }),
       ...(member(entry, "enabled") === false ? { disabled: true } : {}),
     }),
@@ -118,21 +119,6 @@ function startOf(value: unknown): number | undefined {
   const start: unknown = Array.isArray(value) ? value[0] : (member(value, "start") ?? value);
   const line = member(start, "line") ?? member(start, "_line");
   return typeof line === "number" ? line : undefined;
-}
-
-function hitsOf(written: string): Pick<BreakpointSpec, "hits" | "max"> {
-  const [, op = "==", digits = ""] = /^(==?|>=?|<=?|%)?\s*(\d{1,9})$/.exec(written) ?? [];
-  const count = Number(digits);
-  if (digits === "" || count === 0 || (op === "<" && count === 1)) {
-    throw new DebugtapError(
-      "DT_SPEC",
-      `hitCondition \`${written}\` is none of \`N\`, \`== N\`, \`> N\`, \`>= N\`, \`< N\`, \`<= N\`, \`% N\``,
-    );
-  }
-  if (op === "%") return { hits: { op, count } };
-  if (op.startsWith(">")) return { hits: { op: ">=", count: op === ">" ? count + 1 : count } };
-  if (op.startsWith("<")) return { max: op === "<" ? count - 1 : count };
-  return { hits: { op: "==", count } };
 }
 
 /** JSON with comments and tabs as spaces, so that all else stays at its offset. */

@@ -8,6 +8,7 @@
 //       hits: ">= 10"
 //       log: "size={size}"
 //       rate: 5/s
+//       deep: true
 //       in: cinder-api
 //       require: true
 //       disabled: true
@@ -36,6 +37,7 @@ const mapSchema = z.strictObject(
     log: text("log is text with `{expressions}`").optional(),
     max: z.int({ error: "max is a whole number" }).optional(),
     rate: text("rate is `10/s` or `10/m`").optional(),
+    deep: flag("deep"),
     in: text("in is the name of a service").optional(),
     require: flag("require"),
     disabled: flag("disabled"),
@@ -98,7 +100,7 @@ function fixOf(error: unknown): { fix?: string } {
 }
 
 function merge(entry: Entry, path: Path, source: ConfigSource, problems: Problem[]): BreakpointSpec | undefined {
-  const { if: condition, hits, log, max, rate, in: service, require, disabled } = entry;
+  const { if: condition, hits, log, max, rate, deep, in: service, require, disabled } = entry;
   const before = problems.length;
   const base = read(entry.at, [...path, "at"], source, problems);
   const where = base?.where ?? { kind: "line", path: "x", line: 1 };
@@ -122,6 +124,7 @@ function merge(entry: Entry, path: Path, source: ConfigSource, problems: Problem
     ...(service === undefined ? {} : clause("in", "service", `${at} in ${service}`)),
     // With a service before it, `in` is Python's: in a key of its own nothing else can be meant.
     ...(condition === undefined ? {} : clause("if", "condition", formatSpec({ where, service: "x", condition }))),
+    ...(deep === true ? { deep } : {}),
     ...(require === true ? { required: true } : {}),
     ...(disabled === true ? { disabled: true } : {}),
   };

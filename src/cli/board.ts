@@ -22,6 +22,7 @@ import type {
   SessionView,
 } from "../../protocol/control.ts";
 import { describeDifference, type DifferingSource } from "../../protocol/source-difference.ts";
+import { triggerLines } from "./board-triggers.ts";
 import { clean, clip, fit, missedText, painter, size, span, wrap, type Paint } from "./paint.ts";
 
 export interface BoardOptions {
@@ -44,7 +45,13 @@ export function renderBoard(view: RelayView, options: BoardOptions): string[] {
   const width = Math.max(smallest, options.width);
   const paint = painter(options.color);
   const { now } = options;
-  return [...header(view, width, now, paint), "", ...services(view, width, now, paint), ...reasons(view, width, paint)];
+  return [
+    ...header(view, width, now, paint),
+    "",
+    ...services(view, width, now, paint),
+    ...triggerLines(view.triggers ?? [], width, paint),
+    ...reasons(view, width, paint),
+  ];
 }
 
 function header(view: RelayView, width: number, now: number, paint: Paint): string[] {
@@ -181,7 +188,7 @@ function sessionLines(session: SessionView, width: number, now: number, paint: P
 /** Each reason once, with everything that has it. */
 function reasons(view: RelayView, width: number, paint: Paint): string[] {
   const all = new Map<string, { names: string[]; reason: Reason }>();
-  for (const { name, reason } of [...view.hosts, ...view.services]) {
+  for (const { name, reason } of [...view.hosts, ...view.services, ...(view.triggers ?? [])]) {
     if (reason === undefined) continue;
     const key = `${reason.code} ${reason.what}`;
     const known = all.get(key);

@@ -3,7 +3,16 @@
 // Rules
 // - What a person waits for or must act on is told; steps that pass by themselves (a service starting, a dial) are not.
 // - What a session's own state says is not told again by its notes.
-import type { HitSummary, HostView, Reason, RelayEvent, ServiceView, SessionView } from "../../protocol/control.ts";
+import type {
+  HitSummary,
+  HostView,
+  HttpView,
+  Reason,
+  RelayEvent,
+  ServiceView,
+  SessionView,
+  TriggerView,
+} from "../../protocol/control.ts";
 import { clean, missedText, size } from "./paint.ts";
 
 type TraceEvent = Extract<RelayEvent, { type: "trace" }>;
@@ -30,6 +39,10 @@ function describe(event: RelayEvent): string | undefined {
         : `${clean(event.session)} ${clean(event.kind)}: ${clean(event.detail)}`;
     case "hit":
       return `${clean(event.session)} ${hitText(event.hit)}`;
+    case "trigger":
+      return triggerText(event.trigger);
+    case "http":
+      return httpText(event.http);
     case "trace":
       return `trace ${traceText(event)}${reasonText(event.reason)}`;
     case "board":
@@ -67,6 +80,20 @@ function serviceText(service: ServiceView): string | undefined {
     default:
       return `${name} ${service.state}${reasonText(service.reason)}`;
   }
+}
+
+function triggerText({ name, host, to, listen, state, reason }: TriggerView): string {
+  const what = `trigger ${clean(name)}`;
+  if (state === "listening") return `${what} ready: http://${clean(listen)} is ${clean(to)} on ${clean(host)}`;
+  return `${what} ${state}${reasonText(reason)}`;
+}
+
+/** Once it has ended: that it began says nothing that its end does not. */
+function httpText({ method, path, through, status, at, end, hits }: HttpView): string | undefined {
+  if (end === undefined) return undefined;
+  const answer = status === 0 ? "no answer" : `${status}`;
+  const count = hits.length === 0 ? "" : `, ${hits.length} hit${hits.length === 1 ? "" : "s"}`;
+  return `${clean(method)} ${clean(path)} (${clean(through)}) ${answer} after ${((end - at) / 1000).toFixed(1)} s${count}`;
 }
 
 function sessionText(session: SessionView): string | undefined {

@@ -15,7 +15,7 @@
 // - With `find` only paths that have it in them, each in a line of its own: `volume['size']: int = 10`.
 import { whereOf } from "../../protocol/hit-summary.ts";
 import type { Hit, SnapshotFrame, SnapshotVariable } from "../../protocol/hit.ts";
-import { unquoted } from "../../protocol/value-path.ts";
+import { pathWithin } from "../../protocol/value-path.ts";
 import { cutLine, saidLines, textLines, variableLine, type TextOf } from "./hit-lines.ts";
 import { clean, painter, type Paint } from "./paint.ts";
 
@@ -73,15 +73,7 @@ function tree(variable: SnapshotVariable, depth: number, paint: Paint): string[]
 }
 
 function found(variable: SnapshotVariable, before: string, wanted: string, paint: Paint): string[] {
-  const path = pathOf(variable.name, before);
+  const path = pathWithin(before, variable.name);
   const own = path.toLowerCase().includes(wanted) ? [`  ${variableLine({ ...variable, name: path }, paint)}`] : [];
   return [...own, ...(variable.children ?? []).flatMap((child) => found(child, path, wanted, paint))];
-}
-
-/** As `--where` takes it: `volume['size']`, `items[0]`, `self.name`. */
-function pathOf(name: string, before: string): string {
-  if (before === "") return name;
-  if (/^\d+$/.test(name)) return `${before}[${Number(name)}]`;
-  if (name.startsWith("[")) return before + name;
-  return unquoted(name) === undefined ? `${before}.${name}` : `${before}[${name}]`;
 }

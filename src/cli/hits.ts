@@ -15,7 +15,8 @@ Examples:
   $ debugtap hits latest --follow --json | jq .name            those that come, as they come
   $ debugtap show latest 42                                    the stack and values of one
 
-Hits of one request stand together: those with the same first value of \`correlate\`; else those of one trigger. --where compares the
+Hits of one request stand together: those with the same first value of \`correlate\`; else those of one HTTP request
+through a trigger; else those of one command. --where compares the
 values of the innermost frame as they were captured, as Python would: == != < > in, and or not, len(x), a.b, a['b'], a[0]; nothing is
 run. Times count from the start of the trace. docs/hits.md has the keys of --json.`;
 

@@ -4,12 +4,14 @@
 // - What lists say comes from the index; only --where reads the values, block by block, and none of them stays in memory.
 // - stdout has hits and nothing else; how to go on, and what could not be judged, is said on stderr.
 import { hasWords } from "../../protocol/hit-words.ts";
+import type { HttpCall } from "../../protocol/http.ts";
+import { HttpJoin, joinedCall } from "../../protocol/http-join.ts";
 import type { Hit } from "../../protocol/hit.ts";
 import type { Trigger } from "../../protocol/trigger.ts";
 import { meets } from "../../protocol/where.ts";
 import type { Condition } from "../../protocol/where-parse.ts";
-import { HitGroups, HitIndex, isWanted, laterRecords, rowOf, rowTests } from "../trace/index.ts";
-import type { HitFilter, HitRow, Trace } from "../trace/index.ts";
+import { callsOfHits, HitGroups, HitIndex, isWanted, laterRecords, rowOf, rowTests } from "../trace/index.ts";
+import type { CallsOfHits, HitFilter, HitRow, Trace } from "../trace/index.ts";
 import { groupLine, hitLine, hitName, rowJson } from "./hit-row-lines.ts";
 import { pageOf, wantedOf, type HitsOptions } from "./hit-options.ts";
 import { printJson, printLine } from "./output.ts";
@@ -36,6 +38,8 @@ class HitList {
   readonly #where: Condition | undefined;
   readonly #color = hasColor(process.stdout);
   #triggers = new Map<number, Trigger>();
+  #calls = new Map<number, HttpCall>();
+  #callOf: CallsOfHits = new Map();
   /** What the last line stands under. */
   #head = "";
   #width = 0;
@@ -53,8 +57,11 @@ class HitList {
   async run(page: ReturnType<typeof pageOf>): Promise<void> {
     const { json, follow } = this.#options;
     if (!json) this.#triggers = new Map((await this.#trace.triggers()).map((each) => [each.id, each]));
+    const calls = await this.#trace.http();
+    this.#calls = new Map(calls.map((call) => [call.id, call]));
+    this.#callOf = callsOfHits(this.#index, calls);
     const numbers = await this.#meeting(await this.#index.find(this.#filter));
-    const groups = new HitGroups(this.#index, numbers);
+    const groups = new HitGroups(this.#index, numbers, this.#callOf);
     const to = Math.min(page.to, numbers.length);
     const some = groups.order.subarray(page.from, Math.min(to, page.from + 1000));
     this.#width = some.reduce((width, number) => Math.max(width, hitName(this.#index.row(number)).length), 0);
@@ -62,7 +69,7 @@ class HitList {
       const row = this.#index.row(groups.order[place] ?? 0);
       const group = groups.groupAt(place);
       const goesOn = place === page.from && place > 0 && groups.groupAt(place - 1).number === group.number;
-      await this.#print(row, group, goesOn);
+      await this.#print(row, group, this.#callOf.get(row.number), goesOn);
     }
     if (follow) await this.#follow();
     this.#tell(page, to, numbers.length);
@@ -89,6 +96,7 @@ class HitList {
     const tests = rowTests(this.#filter);
     const { words = [] } = this.#filter;
     const opened = new Set<number>();
+    const join = this.#joinOfOpen();
     let number = this.#index.size;
     for await (const record of laterRecords(this.#trace)) {
       if ("lost" in record) continue;
@@ -97,24 +105,47 @@ class HitList {
         continue;
       }
       if (record.kind === "trigger") this.#triggers.set(record.trigger.id, record.trigger);
+      if (record.kind === "http") {
+        const { http } = record;
+        this.#calls.set(http.id, http);
+        if (http.ended === undefined) join.began(joinedCall(http));
+        else join.ended(joinedCall(http));
+      }
       if (record.kind === "open" || record.kind === "chunk") opened.add(record.session.id);
       // As in the index: what is not known has no number.
       if (record.kind !== "hit" || (!opened.has(record.session) && this.#trace.facts(record.session) === undefined))
         continue;
       const row = rowOf(++number, record.hit);
+      const values = Object.values(record.hit.correlated ?? {});
+      const call = join.of({ at: row.at, thread: `${record.session} ${row.threadId}`, values });
       if (!isWanted(row, this.#filter, tests) || !hasWords(record.hit, words) || !this.#isMet(record.hit)) continue;
       const [expression, value] = row.correlated;
       const request = expression === undefined || value === undefined ? {} : { request: { expression, value } };
-      const trigger = row.trigger === undefined || "request" in request ? request : { trigger: row.trigger };
-      await this.#print(row, trigger);
+      const cause = call !== undefined ? { call } : row.trigger === undefined ? {} : { trigger: row.trigger };
+      await this.#print(row, "request" in request ? request : cause, call);
     }
   }
 
-  async #print(row: HitRow, group: Parameters<typeof groupLine>[0], goesOn = false): Promise<void> {
+  /** As it stands at the end of what is recorded by now. */
+  #joinOfOpen(): HttpJoin {
+    const join = new HttpJoin();
+    for (const call of this.#calls.values()) {
+      if (call.ended === undefined) join.began(joinedCall(call));
+      else join.learn(joinedCall(call));
+    }
+    return join;
+  }
+
+  async #print(
+    row: HitRow,
+    group: Parameters<typeof groupLine>[0],
+    call: number | undefined,
+    goesOn = false,
+  ): Promise<void> {
     const { started } = this.#trace;
-    if (this.#options.json) printJson(rowJson(row, started));
+    if (this.#options.json) printJson(rowJson(row, started, this.#calls.get(call ?? 0)));
     else {
-      const head = groupLine(group, this.#triggers, this.#color);
+      const head = groupLine(group, { triggers: this.#triggers, calls: this.#calls }, this.#color);
       if (head !== this.#head) printLine(goesOn ? `${head}  …` : head);
       this.#head = head;
       printLine(hitLine(row, { started, width: this.#width, color: this.#color }));

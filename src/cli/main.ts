@@ -21,6 +21,7 @@ const verbs: readonly Verb[] = [
   ["up", running, () => forwarding(async () => (await import("./up.ts")).upCommand())],
   ["relay", running, () => forwarding(async () => (await import("./relay.ts")).relayCommand())],
   ["record", running, () => forwarding(async () => (await import("./record.ts")).recordCommand())],
+  ["again", running, () => forwarding(async () => (await import("./again.ts")).againCommand())],
   ["ps", running, async () => (await import("./ps.ts")).psCommand()],
   ["release", running, async () => (await import("./release.ts")).releaseCommand()],
   ["drive", running, async () => (await import("./drive.ts")).driveCommand()],
@@ -31,6 +32,8 @@ const verbs: readonly Verb[] = [
   ["hits", reading, async () => (await import("./hits.ts")).hitsCommand()],
   ["show", reading, async () => (await import("./show.ts")).showCommand()],
   ["replay", reading, async () => (await import("./replay.ts")).replayCommand()],
+  ["diff", reading, async () => (await import("./diff.ts")).diffCommand()],
+  ["check", reading, async () => (await import("./check.ts")).checkCommand()],
   ["export", reading, async () => (await import("./export.ts")).exportCommand()],
 ];
 

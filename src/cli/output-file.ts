@@ -1,9 +1,9 @@
 // What a verb writes with `-o FILE`, or to stdout where none is named.
 //
 // Rules
-// - A file is its owner's alone (0600), and never written over another.
+// - A file is its owner's alone (0600), and never written over another, unless it is made anew each time: a report, an expectation.
 // - A file stands there whole or not at all: it is written beside its name, which it gets at the end. What was begun goes with an error or Ctrl-C.
-import { link, open, rm } from "node:fs/promises";
+import { link, open, rename, rm } from "node:fs/promises";
 import { rmSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { DebugtapError } from "../../protocol/errors.ts";
@@ -25,10 +25,19 @@ export async function writeOutput(path: string | undefined, parts: Parts): Promi
   });
 }
 
-/** Throws DT_USAGE for a file that cannot be created. */
-export async function writeFile(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+/** In place of what was there. Throws DT_USAGE for a file that cannot be created. */
+export async function replaceOutput(path: string, text: string): Promise<void> {
+  await writeFile(path, async (file) => void (await file.write(Buffer.from(text))), rename);
+}
+
+/** `name` gives the file its name at the end. Throws DT_USAGE for a file that cannot be created. */
+export async function writeFile(
+  path: string,
+  write: (file: FileHandle) => Promise<void>,
+  name: typeof link = link,
+): Promise<void> {
   const begun = `${path}.${process.pid}.part`;
-  const file = await create(path, begun);
+  const file = await create(path, begun, name === link);
   const interrupted = (signal: NodeJS.Signals): void => {
     rmSync(begun, { force: true });
     process.exit(signal === "SIGINT" ? 130 : 143);
@@ -41,17 +50,17 @@ export async function writeFile(path: string, write: (file: FileHandle) => Promi
       await file.close();
     }
     // Unlike a rename, a link fails where a file has come in the meantime.
-    await link(begun, path).catch((error: unknown) => refuse(path, error));
+    await name(begun, path).catch((error: unknown) => refuse(path, error));
   } finally {
     process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
     await rm(begun, { force: true });
   }
 }
 
-async function create(path: string, begun: string): Promise<FileHandle> {
+async function create(path: string, begun: string, isNew: boolean): Promise<FileHandle> {
   const there = await open(path, "r").catch(() => undefined);
   await there?.close();
-  if (there !== undefined) refuse(path, Object.assign(new Error(), { code: "EEXIST" }));
+  if (there !== undefined && isNew) refuse(path, Object.assign(new Error(), { code: "EEXIST" }));
   return open(begun, "wx", 0o600).catch((error: unknown) => refuse(path, error));
 }
 

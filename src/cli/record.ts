@@ -1,27 +1,24 @@
 // debugtap record: breakpoints in all services, every hit captured, no IDE.
 import { Command, Option } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
-import { parseSpec, type BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
+import { formatSpec, parseSpec, type BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
 import { readBreakpoints } from "../breakpoints/file.ts";
-import { loadConfig, parseConfig, parseHold, type Config } from "../config.ts";
 import { record } from "../headless/recording.ts";
 import { keepSecretsOption, withSecrets } from "./keep-secrets.ts";
 import type { SecretFlags } from "./keep-secrets.ts";
-import { printError, printJson, printLine, whenOutputCloses } from "./output.ts";
+import { printError, printJson, printLine } from "./output.ts";
 import { hasColor } from "./paint.ts";
 import { promptOnTerminal } from "./prompt.ts";
 import { eventText, resultLines } from "./record-lines.ts";
-import { endpoint, selectServices } from "./services.ts";
+import { servicesOf, time, type ServiceFlags } from "./record-services.ts";
+import { stopSignal } from "./stop-signal.ts";
 import { version } from "./version.ts";
 
-interface Flags extends SecretFlags {
+interface Flags extends SecretFlags, ServiceFlags {
   readonly at?: readonly string[];
   readonly require?: readonly string[];
+  readonly deep?: readonly string[];
   readonly breakpoints?: readonly string[];
-  readonly service?: readonly string[];
-  readonly config?: string;
-  readonly attach?: string;
-  readonly wire?: "dap" | "pydevd";
   readonly output?: string;
   readonly for?: string;
   readonly hits?: string;
@@ -36,12 +33,13 @@ const examples = `
 Examples:
   $ debugtap record --at cinder/volume/api.py:240 --at 'cinder.volume.manager:VolumeManager.create_volume'
   $ debugtap record --at 'app.py:/total =/ if total > 100' --for 30s
+  $ debugtap record --deep app.py:12 --at app.py:20      far more of the values at the first: 100 frames, 6 levels
   $ debugtap record --breakpoints .idea/workspace.xml --for 5m
   $ debugtap record --require app.py:12 -- curl -sS http://127.0.0.1:8776/v3/volumes
   $ debugtap record --attach 127.0.0.1:5678 --wire dap --at app.py:12 --hits 10 -o trace
   $ debugtap hits latest                              what was hit
 
-A breakpoint is PATH:LINE, PATH:/TEXT/ or MODULE:FUNCTION, with \`hits >= N\`, \`log "x={x}"\`, \`max N\`, \`rate N/s\`, \`in SERVICE\` and
+A breakpoint is PATH:LINE, PATH:/TEXT/ or MODULE:FUNCTION, with \`hits >= N\`, \`log "x={x}"\`, \`max N\`, \`rate N/s\`, \`deep\`, \`in SERVICE\` and
 \`if EXPR\` in any order, but \`in\` right behind EXPR is Python's. It is set in every service, in every process and in their children.
 
 Exit codes: 0 done, 1 a required breakpoint was never hit, 2 usage, 3 a connection, 4 a service could not be driven.`;
@@ -58,6 +56,7 @@ export function recordCommand(): Command {
     .argument("[command...]", "behind `--`: what sets it off, such as a curl")
     .option("--at <spec>", "a breakpoint; may be given several times", many)
     .option("--require <spec>", "as --at, and it must be hit", many)
+    .option("--deep <spec>", "as --at, and more is taken at its hits; the clause `deep` says the same", many)
     .option(
       "--breakpoints <file>",
       "breakpoints of a file: debugtap's own YAML, PyCharm's .idea/workspace.xml, VS Code's state.vscdb or an export of an extension",
@@ -92,21 +91,14 @@ export function recordCommand(): Command {
 
 async function run(command: readonly string[], flags: Flags): Promise<void> {
   const specs = await specsOf(flags);
-  const read = withSecrets(await configOf(flags), flags);
+  const read = withSecrets(await servicesOf(flags, "record"), flags);
   const config = {
     ...read,
+    services: read.services.filter(({ wire }) => wire !== "raw"),
     record: { ...read.record, enabled: true, capture: true, time: time("--time", flags.time) },
   };
   const json = flags.json === true;
   const color = hasColor(process.stdout);
-  const stop = new AbortController();
-  let asked = 0;
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.on(signal, () => {
-      if (++asked > 1) process.exit(130);
-      stop.abort();
-    });
-  whenOutputCloses(() => stop.abort());
   const prompt = promptOnTerminal();
   const result = await record({
     config,
@@ -119,7 +111,7 @@ async function run(command: readonly string[], flags: Flags): Promise<void> {
     settle: time("--settle", flags.settle),
     readyWithin: time("--ready", flags.ready),
     capture: flags.capture,
-    stop: stop.signal,
+    stop: stopSignal(),
     on: (event) => {
       if (json) printJson({ at: Date.now(), ...event });
       else for (const text of eventText(event, color)) printLine(text);
@@ -133,12 +125,13 @@ async function run(command: readonly string[], flags: Flags): Promise<void> {
   if (error !== undefined) printError(error, { json });
 }
 
-async function specsOf({ at = [], require = [], breakpoints = [] }: Flags): Promise<BreakpointSpec[]> {
+async function specsOf({ at = [], require = [], deep = [], breakpoints = [] }: Flags): Promise<BreakpointSpec[]> {
   const files = await Promise.all(breakpoints.map((file) => readBreakpoints(file)));
   const specs = [
     ...files.flat(),
     ...at.map((text) => parseSpec(text)),
     ...require.map((text) => ({ ...parseSpec(text), required: true })),
+    ...deep.map((text) => deepSpec(text)),
   ];
   const wanted = specs.filter(({ disabled }) => disabled !== true);
   if (wanted.length > 0) return wanted;
@@ -148,33 +141,10 @@ async function specsOf({ at = [], require = [], breakpoints = [] }: Flags): Prom
   });
 }
 
-async function configOf({ attach, wire, config, service = [] }: Flags): Promise<Config> {
-  if (attach === undefined) {
-    const read = selectServices(await loadConfig(config), service);
-    return { ...read, services: read.services.filter((each) => each.wire !== "raw") };
-  }
-  if (wire === undefined)
-    throw new DebugtapError("DT_USAGE", "--attach needs --wire", {
-      fix: `debugtap record --attach ${attach} --wire dap`,
-    });
-  const { host, port } = endpoint("--attach", attach, "record");
-  // The port of an IDE is not opened: there is none.
-  const at = {
-    address: host,
-    ide: port === 1 ? 2 : port - 1,
-    ...(wire === "dap" ? { listens: port } : { dials: port }),
-  };
-  const { file: _, ...made } = parseConfig(
-    JSON.stringify({ services: { service: { wire, ...at } } }),
-    "the command line",
-  );
-  return made;
-}
-
-function time(flag: string, text: string): number {
-  const ms = /^\d/.test(text) ? parseHold(text) : Number.NaN;
-  if (Number.isFinite(ms)) return ms;
-  throw new DebugtapError("DT_USAGE", `${flag} ${text} is no time`, { fix: `${flag} 30s` });
+/** Its name says that it is deep: who reads the trace is to know. */
+function deepSpec(text: string): BreakpointSpec {
+  const spec = parseSpec(text);
+  return spec.deep === true ? spec : parseSpec(formatSpec({ ...spec, deep: true }));
 }
 
 function count(flag: string, text: string): number {

@@ -95,10 +95,12 @@ async function run(recording: Recording, options: Options): Promise<void> {
   const serve = (one: Served, who: string): void => {
     served.add(one);
     say(options, { type: "client", from: who }, `the IDE at ${who} has the replay`);
-    void one.ended.then(() => {
-      served.delete(one);
-      say(options, { type: "left", from: who }, `the IDE at ${who} has left`);
-    });
+    void forget(one, who);
+  };
+  const forget = async (one: Served, who: string): Promise<void> => {
+    await one.ended;
+    served.delete(one);
+    say(options, { type: "left", from: who }, `the IDE at ${who} has left`);
   };
   const over = new AbortController();
   const close = await (options.ide === undefined

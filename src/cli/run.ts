@@ -67,7 +67,6 @@ export async function runRelay({ config, traceDir, json, boardPort }: RunOptions
     await Promise.race([relay.start(), stop.requested]);
     keepCollectionsSmall();
     board?.start();
-    if (boardPort !== undefined) await openPage(page, relay, config, boardPort).then(tell, tellError);
     const control = await startControl({
       view,
       stop: stop.request,
@@ -76,6 +75,7 @@ export async function runRelay({ config, traceDir, json, boardPort }: RunOptions
       drive: (name, client) => relay.drive(name, client),
       sources: async (service, asked) => await relay.sources(service, asked),
     }).catch(tellError);
+    if (boardPort !== undefined) await openPage(page, relay, config, boardPort).then(tell, tellError);
     await stop.requested;
     await control?.close();
     await page.close();
@@ -106,7 +106,9 @@ function printEvent(event: RelayEvent, write: (text: string) => void): void {
   const [time = ""] = line.split(" ", 1);
   const text = line.slice(time.length);
   const about = "session" in event && typeof event.session !== "string" ? event.session.name : undefined;
-  const subject = about ?? ("service" in event ? event.service.name : "host" in event ? event.host.name : undefined);
+  const named = "trigger" in event ? event.trigger.name : undefined;
+  const subject =
+    about ?? named ?? ("service" in event ? event.service.name : "host" in event ? event.host.name : undefined);
   if (subject !== undefined) {
     const key = `${event.type} ${subject}`;
     if (said.get(key) === text) return;

@@ -3,9 +3,12 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import type { Config } from "../config.ts";
 import { suggest } from "../suggest.ts";
 
-/** The configuration with only the named services, all when none is named; DT_SERVICE_UNKNOWN for a name that it does not have. */
+/**
+ * The configuration with only the named services and triggers, all when none is named. Where no trigger is named, those stay whose host
+ * runs one of the services. DT_SERVICE_UNKNOWN for a name that it does not have.
+ */
 export function selectServices(config: Config, names: readonly string[]): Config {
-  const known = config.services.map((service) => service.name);
+  const known = [...config.services, ...config.triggers].map(({ name }) => name);
   for (const name of names) {
     if (known.includes(name)) continue;
     const meant = suggest(name, known);
@@ -13,13 +16,16 @@ export function selectServices(config: Config, names: readonly string[]): Config
       "DT_SERVICE_UNKNOWN",
       `there is no service ${name} in ${config.file ?? "the configuration"}`,
       {
-        why: `its services are ${known.join(", ")}`,
+        why: `its services${config.triggers.length > 0 ? " and triggers" : ""} are ${known.join(", ")}`,
         fix: meant === undefined ? "debugtap up" : `debugtap up ${meant}`,
       },
     );
   }
   if (names.length === 0) return config;
-  return { ...config, services: config.services.filter((service) => names.includes(service.name)) };
+  const services = config.services.filter(({ name }) => names.includes(name));
+  const named = config.triggers.filter(({ name }) => names.includes(name));
+  const beside = config.triggers.filter(({ host }) => services.some((service) => service.host === host));
+  return { ...config, services, triggers: named.length > 0 ? named : beside };
 }
 
 /** What --board says; undefined: there is to be none. Throws DT_USAGE. */

@@ -3,6 +3,7 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import { HitIndex } from "../trace/index.ts";
 import type { HitRow, Trace, TraceHit } from "../trace/index.ts";
 import { hitName, rowJson } from "./hit-row-lines.ts";
+import { hitNumber } from "./hit-number.ts";
 import { pageOf } from "./hit-options.ts";
 import { treeLines } from "./hit-tree.ts";
 import { printJson, printLine } from "./output.ts";
@@ -31,7 +32,7 @@ const none = new Uint32Array(0);
 export async function showHit(trace: Trace, name: string, options: HitOptions): Promise<void> {
   const index = await HitIndex.open(trace, tellIndexing());
   try {
-    const row = index.row(numberOf(index, name, trace.dir));
+    const row = index.row(hitNumber(index, name, trace.dir));
     const hit = await read(trace, index, row);
     const [previous, next] = await neighbours(index, row);
     if (options.json) printJson({ ...rowJson(row, trace.started), hit: hit.hit, previous, next });
@@ -39,16 +40,6 @@ export async function showHit(trace: Trace, name: string, options: HitOptions): 
   } finally {
     index.close();
   }
-}
-
-function numberOf(index: HitIndex, name: string, dir: string): number {
-  const [, session, ordinal] = /^(.+):(\d+)$/.exec(name) ?? [];
-  const number = session === undefined ? Number(name) : index.numberOf(session, Number(ordinal));
-  if (number !== undefined && number >= index.first && number <= index.size) return number;
-  throw new DebugtapError("DT_USAGE", `the trace has no hit ${name}`, {
-    why: index.size < index.first ? "it has no hits" : `it has ${index.first} to ${index.size}`,
-    fix: `debugtap hits ${dir}`,
-  });
 }
 
 async function read(trace: Trace, index: HitIndex, row: HitRow): Promise<TraceHit> {

@@ -8,7 +8,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { rm } from "node:fs/promises";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
-import type { HttpView } from "../../protocol/api.ts";
 import type { RelayEvent } from "../../protocol/control.ts";
 import { asDebugtapError, DebugtapError } from "../../protocol/errors.ts";
 import { portOwner } from "../transport/port-owner.ts";
@@ -142,16 +141,6 @@ export class Board {
     // Who looks at it goes on with it.
     if (this.#open !== undefined && event.type === "trace" && event.state === "closed")
       void this.traces.open(event.dir).catch(() => undefined);
-  }
-
-  /** A request began or ended. */
-  http(http: HttpView): void {
-    this.#open?.live.http(http);
-  }
-
-  /** The view is another, by what no event says. */
-  changed(): void {
-    this.#open?.live.changed();
   }
 
   /** IDEs that came over a WebSocket stay: they are their sessions'. */

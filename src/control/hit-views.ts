@@ -5,11 +5,12 @@
 import type { HistoryPoint, HitDetail, HitPage, HitQuery } from "../../protocol/api.ts";
 import { correlate, isCorrelatePath } from "../../protocol/correlate.ts";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { callName, type HttpCall } from "../../protocol/http.ts";
 import { commandLine } from "../../protocol/shell.ts";
 import { meets } from "../../protocol/where.ts";
 import type { Condition } from "../../protocol/where-parse.ts";
 import type { Trigger } from "../../protocol/trigger.ts";
-import { HitGroups, type HitRow } from "../trace/index.ts";
+import { callsOfHits, HitGroups, type HitRow } from "../trace/index.ts";
 import { parseCount, wantedOf } from "../trace/hit-query.ts";
 import type { OpenTrace } from "./open-traces.ts";
 import { rowView } from "./row-view.ts";
@@ -26,11 +27,11 @@ export async function hitPage({ trace, index, endOf }: OpenTrace, query: HitQuer
   const found = await index.find(filter);
   const numbers = where === undefined ? found : await meeting(index, found, where);
   const shown = numbers.subarray(from, from + count);
-  const triggers = await trace.triggers();
+  const [triggers, calls] = [await trace.triggers(), await trace.http()];
   return {
     rows: Array.from(shown, (number) => rowView(index.row(number), endOf(number))),
     total: numbers.length,
-    requests: requestsOf(index, shown, triggers),
+    requests: requestsOf(index, shown, triggers, calls),
     triggers,
   };
 }
@@ -47,21 +48,22 @@ function requestsOf(
   index: OpenTrace["index"],
   numbers: Uint32Array,
   triggers: readonly Trigger[],
+  calls: readonly HttpCall[],
 ): HitPage["requests"] {
-  const groups = new HitGroups(index, numbers);
+  const groups = new HitGroups(index, numbers, callsOfHits(index, calls));
   const requests: { name: string; expression?: string; hits: number[] }[] = [];
   let last = -1;
   for (let place = 0; place < groups.order.length; place++) {
-    const { number, request, trigger } = groups.groupAt(place);
-    if (request === undefined && trigger === undefined) continue;
-    if (number !== last) {
+    const group = groups.groupAt(place);
+    if (group.number !== last) {
+      const { request, trigger } = group;
+      const call = calls.find(({ id }) => id === group.call);
       const argv = triggers.find(({ id }) => id === trigger)?.argv;
-      requests.push(
-        request === undefined
-          ? { name: argv === undefined ? `trigger ${trigger}` : commandLine(argv), hits: [] }
-          : { name: request.value, expression: request.expression, hits: [] },
-      );
-      last = number;
+      if (request !== undefined) requests.push({ name: request.value, expression: request.expression, hits: [] });
+      else if (call !== undefined) requests.push({ name: callName(call), hits: [] });
+      else if (trigger === undefined) continue;
+      else requests.push({ name: argv === undefined ? `trigger ${trigger}` : commandLine(argv), hits: [] });
+      last = group.number;
     }
     requests.at(-1)?.hits.push(groups.order[place] ?? 0);
   }

@@ -6,7 +6,7 @@
 // - A client that does not read is left behind, never waited for: above 1 MB unread its messages are dropped and counted, and told when it
 //   reads again, with the view. One that takes nothing for 30 s is cut off, and so is one that does not answer pings.
 import type { WebSocket } from "ws";
-import type { ApiView, HitRowView, HttpView, LiveMessage } from "../../protocol/api.ts";
+import type { ApiView, HitRowView, LiveMessage } from "../../protocol/api.ts";
 import type { RelayEvent } from "../../protocol/control.ts";
 
 const viewEvery = 100;
@@ -63,20 +63,19 @@ export class Live {
   /** Something happened, by which the view may be another. */
   event(event: RelayEvent): void {
     if (this.#clients.size === 0) return;
-    this.#tell({ type: "event", event });
-    this.changed();
+    if (event.type === "http") this.#tell({ type: "http", http: event.http });
+    else {
+      this.#tell({ type: "event", event });
+      this.#changed();
+    }
   }
 
   hit(row: HitRowView): void {
     if (this.#clients.size > 0) this.#tell({ type: "hit", row });
   }
 
-  http(http: HttpView): void {
-    if (this.#clients.size > 0) this.#tell({ type: "http", http });
-  }
-
   /** The view is another. */
-  changed(): void {
+  #changed(): void {
     if (this.#clients.size === 0 || this.#waiting !== undefined) return;
     const wait = Math.max(0, this.#lastView + viewEvery - performance.now());
     this.#waiting = setTimeout(() => this.#tellView(), wait).unref();

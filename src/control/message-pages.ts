@@ -47,8 +47,13 @@ export async function messagePage({ trace }: OpenTrace, ask: MessageAsk): Promis
 
 export function sessionViews({ trace }: OpenTrace): TraceSessionView[] {
   return trace.sessions().map(({ facts: { name, service, wire }, first, last, messages, hits }) => ({
-    ...{ name, service, wire },
-    ...{ first, last, messages, hits },
+    name,
+    service,
+    wire,
+    first,
+    last,
+    messages,
+    hits,
   }));
 }
 

@@ -14,10 +14,13 @@ import {
   isResumeAsk,
 } from "../../protocol/api-check.ts";
 import { asDebugtapError, DebugtapError } from "../../protocol/errors.ts";
+import { compareTraces } from "../trace/index.ts";
 import { refused, type ApiAnswer } from "./answers.ts";
+import { diffView } from "./diff-view.ts";
 import { hitDetail, hitPage, history } from "./hit-views.ts";
+import { httpViews } from "./http-views.ts";
 import { messagePage, sessionViews } from "./message-pages.ts";
-import type { OpenTraces } from "./open-traces.ts";
+import { liveId, type OpenTraces } from "./open-traces.ts";
 import type { Replays } from "./replays.ts";
 import type { Shown } from "./shown.ts";
 
@@ -61,11 +64,17 @@ const routes: readonly (readonly [method: string, path: RegExp, handler: Handler
     traces.use(id, (open) => messagePage(open, texts(query, ["session", "from", "count", "text"]))),
   ),
   route("GET", "/api/traces/*/http", ({ traces, shown }, [id = ""]) =>
-    traces.use(id, ({ trace }) => shown.http(trace)),
+    traces.use(id, (open) => httpViews(open, id === liveId ? shown.http() : [])),
   ),
-  route("POST", "/api/traces/*/replay", async ({ traces, replays }, [id = ""], { body }) => ({
-    address: await replays.start(traces.dirOf(id), asked(isReplayAsk, body ?? {}, "{ service?, request?, from? }")),
-  })),
+  route("POST", "/api/traces/*/replay", async ({ traces, replays }, [id = ""], { body }) => {
+    const ask = asked(isReplayAsk, body ?? {}, "{ service?, request?, from? }");
+    return { address: await replays.start(traces.dirOf(id), ask) };
+  }),
+  route("GET", "/api/diff", ({ traces }, _, { query }) =>
+    traces.use(query.get("a") ?? "", (a) =>
+      traces.use(query.get("b") ?? "", async (b) => diffView(await compareTraces(a.trace, b.trace))),
+    ),
+  ),
   route("POST", "/api/sessions/*/release", ({ shown }, [name = ""]) => {
     const released = shown.release(known(shown, name));
     if (released.length > 0) return { released };

@@ -6,7 +6,6 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import type { SourceMapping } from "../../protocol/path-map.ts";
 import type { Peer } from "../duplex.ts";
 import type { Relay } from "../relay.ts";
-import type { Trace } from "../trace/index.ts";
 
 /** What throws does so with a DebugtapError that says why not. */
 export interface Shown {
@@ -25,8 +24,8 @@ export interface Shown {
   readonly attach: (service: string, stream: Duplex, peer: Peer) => void;
   readonly breakpoints: () => readonly BreakpointView[];
   readonly setBreakpoints: (specs: readonly string[]) => Promise<readonly BreakpointView[]>;
-  /** The requests that a trace has. */
-  readonly http: (trace: Trace) => Promise<readonly HttpView[]>;
+  /** The requests of late: which of them can be sent again. */
+  readonly http: () => readonly HttpView[];
   /** Sends a recorded request again; the id of the new one. */
   readonly again: (id: number, yes: boolean) => Promise<number>;
 }
@@ -35,7 +34,7 @@ export function shownRelay(relay: Relay, sources: readonly SourceMapping[]): Sho
   return {
     view: () => {
       const view = relay.view();
-      return { ...view, triggers: [], recording: view.trace !== undefined };
+      return { ...view, triggers: view.triggers ?? [], recording: view.trace !== undefined };
     },
     sources,
     knows: (name) => relay.knows(name),
@@ -52,10 +51,8 @@ export function shownRelay(relay: Relay, sources: readonly SourceMapping[]): Sho
         fix: "debugtap record --break app.py:12",
       });
     },
-    http: async () => [],
-    again: async (id) => {
-      throw new DebugtapError("DT_BOARD_MISSING", `there is no request ${id}`);
-    },
+    http: () => relay.http(),
+    again: (id, yes) => relay.again(id, yes),
   };
 }
 
@@ -78,7 +75,7 @@ export function shownFiles(about: Pick<RelayView, "pid" | "started" | "version">
     attach: nothingRuns,
     breakpoints: () => [],
     setBreakpoints: async () => nothingRuns(),
-    http: async () => [],
+    http: () => [],
     again: async () => nothingRuns(),
   };
 }

@@ -13,13 +13,28 @@ import { freePorts } from "./ports.ts";
 import { RelayState } from "./relay-state.ts";
 import { cli, sources, startServices, type Outcome, type Tell } from "./scenario.ts";
 import { configText, planServices, type DemoService } from "./services.ts";
-import type { Stage } from "./stage.ts";
+import type { Child, Stage } from "./stage.ts";
 import { Vm } from "./vm.ts";
 
 const correlated = "context['request_id']";
 
+/** What is there before anything is recorded: the VM, its services (not started yet), the configuration that names them, the request. */
+export interface HeadlessScene {
+  readonly vm: Vm;
+  readonly services: readonly DemoService[];
+  /** debugtap.yml */
+  readonly config: string;
+  readonly request: readonly string[];
+  /** The secret in it. */
+  readonly token: string;
+}
+
 /** Plays the scenario; `stage` holds what must be ended afterwards. Traces go to `traces`. */
 export async function playHeadless(stage: Stage, traces: string, tell: Tell): Promise<Outcome> {
+  return await recordScene(stage, await setScene(stage, traces, tell), tell);
+}
+
+export async function setScene(stage: Stage, traces: string, tell: Tell): Promise<HeadlessScene> {
   const [busPort = 0, apiPort = 0, ...ports] = await freePorts(8);
   const services = await planServices(sources, ports);
   const vm = await Vm.start(stage, sources, [busPort, apiPort]);
@@ -29,11 +44,20 @@ export async function playHeadless(stage: Stage, traces: string, tell: Tell): Pr
 
   const dir = await mkdtemp(join(tmpdir(), "debugtap-demo-"));
   stage.deferRemoval(dir);
-  const file = join(dir, "debugtap.yml");
-  await writeFile(file, configText(services, vm.sshd.sshConfig, traces));
+  const config = join(dir, "debugtap.yml");
+  await writeFile(config, configText(services, vm.sshd.sshConfig, traces));
   const url = `http://127.0.0.1:${apiPort}/v3/volumes`;
   const token = randomBytes(16).toString("hex");
   const request = ["curl", "-sS", "-H", `X-Auth-Token: ${token}`, url, "-d", '{"volume":{"name":"demo","size":1}}'];
+  return { vm, services, config, request, token };
+}
+
+/** Records the request; `running`: the services by name, which run on. */
+export async function recordScene(
+  stage: Stage,
+  { vm, services, config, request }: HeadlessScene,
+  tell: Tell,
+): Promise<Outcome & { readonly running: ReadonlyMap<string, Child> }> {
   const required = services.flatMap((service) => ["--require", specOf(service, vm.dir)]);
   const relay = new RelayState();
   const hits: Hit[] = [];
@@ -41,7 +65,7 @@ export async function playHeadless(stage: Stage, traces: string, tell: Tell): Pr
   const recorder = stage.start({
     name: "debugtap record",
     command: process.execPath,
-    args: [cli, "record", "--config", file, ...required, "--json", "--", ...request],
+    args: [cli, "record", "--config", config, ...required, "--json", "--", ...request],
     onLine: (line) => {
       const said: Said = JSON.parse(line);
       if (said.type === "relay") relay.read(JSON.stringify(said.event));
@@ -57,10 +81,10 @@ export async function playHeadless(stage: Stage, traces: string, tell: Tell): Pr
     return services.every(({ name }) => relay.services.get(name)?.state === "listening") || undefined;
   });
   tell("The recorder: `debugtap record` reaches the VM over SSH and is the IDE of all three. No IDE is here.", [
-    `$ debugtap record ${required.map((word) => (word.includes(" ") ? `'${word}'` : word)).join(" ")} -- curl -sS … ${url}`,
+    `$ debugtap record ${required.map((word) => (word.includes(" ") ? `'${word}'` : word)).join(" ")} -- curl -sS … ${request.find((word) => word.startsWith("http"))}`,
   ]);
 
-  await startServices(stage, vm, services);
+  const running = await startServices(stage, vm, services);
   tell("The services: started on the VM by ssh; each has its breakpoint before its first request.");
 
   await recorder.finished(stage);
@@ -79,6 +103,7 @@ export async function playHeadless(stage: Stage, traces: string, tell: Tell): Pr
     services: services.map(({ name }) => ({ name, hits: hits.filter((hit) => hit.service === name).length })),
     seen: [],
     trace: done.result.trace,
+    running,
     missed: missed.length > 0 || isOne ? missed : [`the hits have ${ids.size} request ids`],
   };
 }

@@ -151,7 +151,7 @@ function startIde(stage: Stage, service: DemoService, dir: string, onHit: (hit: 
   });
 }
 
-/** Starts the queue, then the services all at once, and waits until they are ready. Gives them by name. */
+/** Starts the queue, then the services all at once, and waits until they are ready. Gives them by name, the queue as `queue`. */
 export async function startServices(
   stage: Stage,
   vm: Vm,
@@ -161,7 +161,7 @@ export async function startServices(
   await stage.until("the queue was ready", () => every([queue], (child) => child.said("ready:")));
   const children = new Map(services.map((service) => [service.name, vm.start(service)]));
   await stage.until("the services were ready", () => every([...children.values()], (child) => child.said("ready:")));
-  return children;
+  return children.set("queue", queue);
 }
 
 /** A line a service, once all sessions of all services are joined with an IDE. */

@@ -17,7 +17,7 @@ import type { Ide } from "../ide.ts";
 import { pause } from "../pause.ts";
 import { DapDriver } from "./dap-driver.ts";
 import type { Driver } from "./driver.ts";
-import { streamPair } from "./pair.ts";
+import { streamPair } from "../pair.ts";
 import type { Placed } from "./placed.ts";
 import { PydevdDriver } from "./pydevd-driver.ts";
 import type { Tally } from "./tally.ts";
@@ -30,6 +30,7 @@ const longestAgain = 2000;
 const childrenWithin = 2000;
 
 export interface HeadlessOptions {
+  /** Those that are driven: of wires that are debugged by. */
   readonly services: readonly ServiceConfig[];
   readonly tally: Tally;
   /** Where the breakpoints stand in a service; asked for at each session. */
@@ -77,7 +78,7 @@ export class HeadlessIde implements Ide {
     (service: string): Listen =>
     (onStream) => {
       this.#accept.set(service, onStream);
-      void this.#keepAttached(service);
+      if (this.#options.services.some(({ name }) => name === service)) void this.#keepAttached(service);
       const close = (): Promise<void> => {
         this.#accept.delete(service);
         return Promise.resolve();
@@ -108,6 +109,15 @@ export class HeadlessIde implements Ide {
     };
   };
 
+  /** A client of a service that is not driven. */
+  connect(service: string): Duplex {
+    const [near, far] = streamPair();
+    const accept = this.#accept.get(service);
+    if (accept === undefined) near.destroy();
+    else accept(far, { address: "headless", port: ++this.#connections });
+    return near;
+  }
+
   /** Services that were never driven. */
   get missing(): readonly string[] {
     return this.#options.services.map(({ name }) => name).filter((name) => !this.#ready.has(name));
@@ -120,13 +130,18 @@ export class HeadlessIde implements Ide {
 
   /** Resolves when every service was driven, or the time is over, ms; true in the first case. */
   async ready(within: number, signal: AbortSignal): Promise<boolean> {
-    const timer = AbortSignal.any([AbortSignal.timeout(within), signal]);
-    while (this.missing.length > 0 && !timer.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#onChange = resolve;
-        timer.addEventListener("abort", () => resolve(), { once: true });
-      });
-    }
+    // Not AbortSignal.any with a timeout: nothing holds that one, and once it is collected it never fires.
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, within);
+      const look = (): void => {
+        if (this.missing.length > 0 && !signal.aborted) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#onChange = look;
+      signal.addEventListener("abort", look, { once: true });
+      look();
+    });
     return this.missing.length === 0;
   }
 

@@ -5,9 +5,11 @@
 // Rules
 // - The command runs only when every DAP service is driven: what it sets off is to be seen. A pydevd service may be one that dials
 //   only when it is used: it is waited for as long, and then the command runs all the same.
+// - In place of a command something may be sent to a service of wire `raw`, as its client.
 // - A command has ended when its hits have settled: nothing stands, and nothing was hit for `settle`. Required breakpoints that
 //   were not hit are waited for a little longer.
 // - What was not driven, or not hit though required, is the recording's result; the trace is complete all the same.
+import type { Duplex } from "node:stream";
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
 import type { RelayEvent } from "../../protocol/control.ts";
@@ -26,12 +28,22 @@ const requiredWithin = 10_000;
 const lookEvery = 50;
 const longestFile = 4 * 1024 * 1024;
 
+/** The name of one of them. */
+export interface Through {
+  readonly service?: string;
+  readonly trigger?: string;
+}
+
 export interface RecordingOptions {
   readonly config: Config;
   readonly version: string;
   readonly specs: readonly BreakpointSpec[];
   readonly traceDir?: string;
   readonly command?: readonly string[];
+  /** In place of a command: what sets it off goes through the relay to services of wire `raw`, or to triggers. */
+  readonly send?: (connect: (to: Through) => Duplex, signal: AbortSignal) => Promise<void>;
+  /** How long the first hit is waited for after the command's end, the second after the first, and so on, ms; then it is over all the same. */
+  readonly patience?: readonly number[];
   /** Milliseconds from when the services are driven. */
   readonly duration?: number;
   /** Ends the recording. */
@@ -90,7 +102,7 @@ class Recording {
     });
     const named = new Map(config.services.map((service) => [service.name, service]));
     this.#ide = new HeadlessIde({
-      services: config.services,
+      services: config.services.filter(({ wire }) => wire !== "raw"),
       tally: this.#tally,
       placed: async (name) => {
         const service = named.get(name);
@@ -129,7 +141,7 @@ class Recording {
       const undriven = missing.filter((name) =>
         config.services.some((each) => each.name === name && each.wire === "dap"),
       );
-      if (undriven.length === 0 || this.#options.command === undefined) await this.#record();
+      if (undriven.length === 0 || this.#setsOff === undefined) await this.#record();
       error = this.#failure();
     } finally {
       await this.#ide.stop();
@@ -147,18 +159,34 @@ class Recording {
 
   /** Until it is over. */
   async #record(): Promise<void> {
-    const { command, duration, hits, stop } = this.#options;
+    const { duration, hits, stop } = this.#options;
     const over = new AbortController();
     const end = (): void => over.abort();
     stop.addEventListener("abort", end, { once: true });
     if (stop.aborted) end();
     const timer = duration === undefined ? undefined : setTimeout(end, duration);
-    const running = command === undefined ? undefined : this.#run(command, over.signal).then(end);
+    const running = this.#setsOff?.(over.signal).finally(end);
+    running?.catch(() => undefined); // it is awaited below
     const isEnough = (): boolean => hits !== undefined && this.#tally.hits >= hits;
     while (!over.signal.aborted && !isEnough()) await pause(lookEvery, over.signal);
     end();
     clearTimeout(timer);
     await running;
+  }
+
+  /** What sets off the hits, until they have settled. */
+  get #setsOff(): ((signal: AbortSignal) => Promise<void>) | undefined {
+    const { command, send } = this.#options;
+    if (command === undefined && send === undefined) return undefined;
+    return async (signal) => {
+      if (command !== undefined) await this.#run(command, signal);
+      await send?.(
+        ({ service = "", trigger }) =>
+          trigger === undefined ? this.#ide.connect(service) : this.#relay.connect(trigger),
+        signal,
+      );
+      await this.#settled(Date.now(), signal);
+    };
   }
 
   async #run(argv: readonly string[], signal: AbortSignal): Promise<void> {
@@ -168,18 +196,17 @@ class Recording {
     this.#trigger = await runCommand({ id, argv, signal, onOutput: this.#options.onOutput });
     this.#relay.trigger(this.#trigger);
     this.#options.on({ type: "trigger", trigger: this.#trigger });
-    await this.#settled(Date.now(), signal);
   }
 
   /** Nothing stands, and nothing has happened for a while. */
   async #settled(ended: number, signal: AbortSignal): Promise<void> {
-    const { settle } = this.#options;
+    const { settle, patience = [] } = this.#options;
     while (!signal.aborted) {
       const now = Date.now();
-      const isQuiet = now - Math.max(this.#lastHit, ended) >= settle;
+      const quiet = now - Math.max(this.#lastHit, ended);
       const stands = this.#relay.view().sessions.some(({ stopped }) => stopped !== undefined);
       const waits = this.#unhit.length > 0 && now - ended < requiredWithin;
-      if (isQuiet && !stands && !waits) return;
+      if (quiet >= Math.max(settle, patience[this.#tally.hits] ?? 0) && !stands && !waits) return;
       await pause(lookEvery, signal);
     }
   }

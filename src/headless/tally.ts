@@ -4,9 +4,10 @@
 // - A stop is a breakpoint's when it is at its line, or at the line that the debuggee moved it to, of a file whose path ends like its
 //   own: the two sides may name a file differently. Of several the one whose path agrees longest.
 // - Over `rate` a hit has its stack, and no values. At `max` the breakpoint is taken away; what was on its way by then still counts.
+// - A breakpoint that is deep is captured within higher limits; the other ones of its service as ever.
 // - Where nothing is captured, and only one breakpoint could have been hit, no stack is asked for.
 import type { BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
-import type { CaptureLimits, Hit, SnapshotFrame } from "../../protocol/hit.ts";
+import { deeper, type CaptureLimits, type Hit, type SnapshotFrame } from "../../protocol/hit.ts";
 import type { LogHit, StopPolicy } from "../capturer.ts";
 import type { Observer } from "../observer.ts";
 import type { Bound } from "./driver.ts";
@@ -110,16 +111,19 @@ export class Tally implements StopPolicy, Observer {
     this.#entries[spec]?.unbound.set(service, why);
   }
 
-  limits(service: string, usual: CaptureLimits): CaptureLimits {
-    if (this.#options.capture) return usual;
-    return { ...usual, frames: this.#only(service) === undefined ? 1 : 0, locals: 0 };
+  frames(service: string, usual: CaptureLimits): number {
+    if (!this.#options.capture) return this.#only(service) === undefined ? 1 : 0;
+    const isDeep = this.#placed.get(service)?.some(({ spec }) => this.#entries[spec]?.spec.deep === true);
+    return (isDeep === true ? deeper(usual) : usual).frames;
   }
 
   place(
     service: string,
     top: Pick<SnapshotFrame, "path" | "line">,
-    limits: CaptureLimits,
+    usual: CaptureLimits,
   ): { readonly breakpoint?: string; readonly limits: CaptureLimits } {
+    const { capture } = this.#options;
+    const limits = capture ? usual : { ...usual, frames: this.frames(service, usual), locals: 0 };
     const found = top.path === undefined ? this.#only(service) : this.#at(service, top.path, top.line);
     const entry = found === undefined ? undefined : this.#entries[found.spec];
     if (entry === undefined || found === undefined) return { limits };
@@ -127,7 +131,8 @@ export class Tally implements StopPolicy, Observer {
     entry.placed++;
     if (spec.max !== undefined && entry.placed === spec.max) this.#options.spent(found.spec);
     const isOver = spec.rate !== undefined && !this.#takesValues(entry, spec.rate);
-    return { breakpoint: spec.text, limits: isOver ? { ...limits, locals: 0 } : limits };
+    const wanted = capture && spec.deep === true ? deeper(limits) : limits;
+    return { breakpoint: spec.text, limits: isOver ? { ...wanted, locals: 0 } : wanted };
   }
 
   logged(service: string, { mark, text }: { readonly mark: number; readonly text: string }): LogHit | undefined {

@@ -66,14 +66,19 @@ function serve({ readable, writable, finish }: Connection, player: Player): Serv
   const write = (messages: readonly Uint8Array[]): void => {
     for (const message of messages) if (writable.writable) writable.write(message);
   };
-  const inTurn = (next: () => Promise<void>): Promise<void> => {
+  const inTurn = (run: () => Promise<void>): Promise<void> => {
     if (++waiting === mostWaiting) readable.pause();
-    turn = turn.then(next).catch(() => {
-      readable.destroy();
-    });
-    return turn.then(() => {
+    const before = turn;
+    turn = (async () => {
+      await before;
+      try {
+        await run();
+      } catch {
+        readable.destroy();
+      }
       if (waiting-- === mostWaiting) readable.resume();
-    });
+    })();
+    return turn;
   };
   const answer = async (frame: Frame): Promise<void> => {
     write(await player.handle(frame));

@@ -5,8 +5,8 @@
 //        4      4  session
 //        8      8  f64: performance.now() of the forwarding thread, milliseconds
 //       16      1  kind: 0 client bytes, 1 debuggee bytes, 2 session opened, 3 note, 4 session ended, 5 gap, 6 hit,
-//                   7 source, 8 trigger
-//       17      …  payload: bytes (0, 1) or JSON (2-8)
+//                   7 source, 8 trigger, 9 http
+//       17      …  payload: bytes (0, 1) or JSON (2-9)
 //
 // This runs once per chunk on the thread that forwards: no allocation, no BigInt, no hrtime.bigint.
 const headLength = 17;
@@ -24,6 +24,7 @@ export const kinds = {
   hit: 6,
   source: 7,
   trigger: 8,
+  http: 9,
 } as const;
 export type Kind = (typeof kinds)[keyof typeof kinds];
 

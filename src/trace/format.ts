@@ -1,6 +1,7 @@
 // The names and shapes of docs/trace-format.md, which is the specification. Nothing here touches a file.
 import type { Side, Wire } from "../../protocol/frame.ts";
 import type { Hit } from "../../protocol/hit.ts";
+import type { HttpCall } from "../../protocol/http.ts";
 import { isObject } from "../../protocol/json.ts";
 import type { Trigger } from "../../protocol/trigger.ts";
 import type { SessionEnd, SessionFacts, SessionNote } from "../observer.ts";
@@ -15,6 +16,7 @@ export const topics = {
   gap: "/relay/gap",
   source: "/relay/source",
   trigger: "/relay/trigger",
+  http: "/relay/http",
   commit: "/relay/commit",
 } as const;
 
@@ -185,6 +187,8 @@ export type TraceRecord = { readonly stored: StoredMessage; readonly time: numbe
   | { readonly kind: "source"; readonly session: number; readonly source: SourceVersion }
   /** Of no session: `session` is 0. */
   | { readonly kind: "trigger"; readonly session: number; readonly trigger: Trigger }
+  /** As a trigger's. */
+  | { readonly kind: "http"; readonly session: number; readonly http: HttpCall }
   | { readonly kind: "other" }
 );
 

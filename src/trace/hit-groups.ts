@@ -1,4 +1,4 @@
-// Hits that belong together: those of one request, else those that one trigger set off, else the rest.
+// Hits that belong together: those of one request id, else those that one HTTP request caused, else those that one command set off, else the rest.
 //
 // Rules
 // - A request is the first value that was correlated at a hit, whatever expression gave it: services name theirs differently.
@@ -6,25 +6,31 @@
 // - What a group is called is looked up when it is asked for: a page needs few of very many.
 import type { HitIndex } from "./hit-index.ts";
 
-/** Exactly one of `request` and `trigger` (its id) is there, or none. */
+/** Exactly one of `request`, `call` and `trigger` (their ids) is there, or none. */
 export interface HitGroup {
   /** Counts the groups from 0. */
   readonly number: number;
   readonly request?: { readonly expression: string; readonly value: string };
+  readonly call?: number;
   readonly trigger?: number;
 }
+
+/** By a hit's number, the id of the call that caused it. */
+export type CallsOfHits = ReadonlyMap<number, number>;
 
 export class HitGroups {
   /** Numbers of hits, group by group. */
   readonly order: Uint32Array;
   readonly #index: HitIndex;
+  readonly #calls: CallsOfHits;
   /** By group: where it begins in `order`. */
   readonly #starts: Uint32Array;
 
   /** `numbers` rise, as find() gives them. */
-  constructor(index: HitIndex, numbers: Uint32Array) {
+  constructor(index: HitIndex, numbers: Uint32Array, calls: CallsOfHits = new Map()) {
     this.#index = index;
-    const { times, keys, count } = keysOf(index.segments, numbers);
+    this.#calls = calls;
+    const { times, keys, count } = keysOf(index.segments, numbers, calls);
     const stops = inOrder(times);
     // Keys are numbered as their hits were captured, groups as they stopped.
     const groupOf = new Uint32Array(count);
@@ -62,17 +68,20 @@ export class HitGroups {
     const { columns, place: at } = this.#index.at(this.order[place] ?? 0);
     const [expression, value] = columns.correlatedAt(at);
     if (expression !== undefined && value !== undefined) return { number, request: { expression, value } };
+    const call = this.#calls.get(this.order[place] ?? 0);
+    if (call !== undefined) return { number, call };
     const trigger = columns.numbers("trigger")[at] ?? 0;
     return trigger === 0 ? { number } : { number, trigger };
   }
 }
 
 /** Of each hit when it stopped, and a number that those of one group share; `count` of these. Plain loops: iterators cost more. */
-function keysOf(segments: HitIndex["segments"], numbers: Uint32Array) {
+function keysOf(segments: HitIndex["segments"], numbers: Uint32Array, calls: CallsOfHits) {
   const times = new Float64Array(numbers.length);
   const keys = new Uint32Array(numbers.length);
   const byRequest = new Map<string, number>();
   const byTrigger = new Map<number, number>();
+  const byCall = new Map<number, number>();
   const alone = segments.length === 1;
   let [i, count] = [0, 0];
   for (const { columns, before, count: hits, places } of segments) {
@@ -88,9 +97,11 @@ function keysOf(segments: HitIndex["segments"], numbers: Uint32Array) {
       times[i] = at[place] ?? 0;
       let key: number | undefined;
       if (expressions[place] === 0) {
-        const trigger = triggers[place] ?? 0;
-        key = byTrigger.get(trigger);
-        if (key === undefined) byTrigger.set(trigger, (key = count++));
+        const call = calls.size === 0 ? undefined : calls.get(numbers[i] ?? 0);
+        const cause = call ?? triggers[place] ?? 0;
+        const known = call === undefined ? byTrigger : byCall;
+        key = known.get(cause);
+        if (key === undefined) known.set(cause, (key = count++));
       } else {
         const text = requests[place] ?? 0;
         const known = ofText[text] ?? 0;

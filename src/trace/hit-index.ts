@@ -16,6 +16,9 @@ import type { Trace, TraceHit } from "./reader.ts";
 import { chunksReadable } from "./sealed-file.ts";
 import type { Segment } from "./segment.ts";
 
+/** Blocks of hits that are held while hits are read: each is a megabyte or so. */
+const mostBlocks = 4;
+
 /** How far the indexing of a segment is. */
 export type IndexProgress = (file: string, done: number, blocks: number) => void;
 
@@ -145,19 +148,24 @@ export class HitIndex {
     return { columns: entry.index.columns, place };
   }
 
-  /** Hits by their numbers, which are in order, without sources; `hit` is absent where it cannot be read any more. */
+  /**
+   * Hits by their numbers, without sources; `hit` is absent where it cannot be read any more. Numbers that are about in order, as those of
+   * hits that came at once, are read from the blocks that were used last.
+   */
   async *read(numbers: Iterable<number>): AsyncGenerator<{ readonly number: number; readonly hit?: TraceHit }> {
     await chunksReadable;
-    let [segment, block]: (number | undefined)[] = [];
-    let read: ReturnType<Trace["blockHits"]>["hits"] = [];
+    const recent = new Map<string, ReturnType<Trace["blockHits"]>["hits"]>();
     for (const number of numbers) {
       const { entry, place } = this.#locate(number);
       const blocks = entry.index.columns.numbers("block");
-      if (segment !== entry.segment || block !== blocks[place]) {
-        [segment, block] = [entry.segment, blocks[place] ?? 0];
-        read = this.#trace.blockHits(segment, block).hits;
-      }
-      const stored = read[place - firstOf(blocks, blocks[place] ?? 0)];
+      const block = blocks[place] ?? 0;
+      const key = `${entry.segment} ${block}`;
+      const read = recent.get(key) ?? this.#trace.blockHits(entry.segment, block).hits;
+      recent.delete(key);
+      recent.set(key, read);
+      const [oldest] = recent.keys();
+      if (recent.size > mostBlocks && oldest !== undefined) recent.delete(oldest);
+      const stored = read[place - firstOf(blocks, block)];
       const hit = stored && this.#trace.traceHit(stored);
       yield hit === undefined ? { number } : { number, hit };
     }

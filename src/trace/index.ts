@@ -1,7 +1,10 @@
+export { compareTraces } from "./compare.ts";
+export type { ChangedHit, CompareOptions, Comparison } from "./compare.ts";
 export type { Dropped } from "./format.ts";
 export { follow, laterRecords } from "./follow.ts";
 export { HitGroups } from "./hit-groups.ts";
-export type { HitGroup } from "./hit-groups.ts";
+export type { CallsOfHits, HitGroup } from "./hit-groups.ts";
+export { callsOfHits } from "./hit-calls.ts";
 export { HitIndex } from "./hit-index.ts";
 export type { IndexProgress } from "./hit-index.ts";
 export { isWanted, rowTests } from "./hit-filter.ts";

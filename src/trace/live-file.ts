@@ -69,6 +69,7 @@ export function openLive(path: string, number: number, file: string): Segment {
       hits: records.some(({ kind }) => kind === "hit"),
       sources: records.some(({ kind }) => kind === "source"),
       triggers: records.some(({ kind }) => kind === "trigger"),
+      http: records.some(({ kind }) => kind === "http"),
     });
   }
   const { problem } = tail.scanner;

@@ -16,7 +16,15 @@ import { format, metadataNames, profile, segmentName, sideTopic, topics } from "
 
 /** Channels are declared again when so many bytes came since: damage to a declaration costs no more than that. */
 const declareEvery = 256 * 1024;
-const relayTopics = [topics.session, topics.note, topics.gap, topics.hit, topics.source, topics.trigger] as const;
+const relayTopics = [
+  topics.session,
+  topics.note,
+  topics.gap,
+  topics.hit,
+  topics.source,
+  topics.trigger,
+  topics.http,
+] as const;
 export type RelayTopic = (typeof relayTopics)[number];
 
 export class LiveSegment {

@@ -5,15 +5,18 @@
 // - The beginning of a message waits here until its end, the session's or the trace's (see protocol/redact-wire.ts). A line of a stream
 //   without messages waits a tenth of a second at most.
 // - A record of the relay's own that cannot be masked is left out.
+import { isHttpCall } from "../../protocol/http.ts";
 import { decodeText, isObject, member, parseJson } from "../../protocol/json.ts";
 import type { Side } from "../../protocol/frame.ts";
 import { Redactor } from "../../protocol/redact.ts";
-import { redactJson } from "../../protocol/redact-json.ts";
+import { redactBody } from "../../protocol/redact-http.ts";
+import { redactJson, type JsonOptions } from "../../protocol/redact-json.ts";
 import { WireRedactor } from "../../protocol/redact-wire.ts";
 import { jsonPayload, kinds } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
 import { isGap, isNote, parseFacts, sides } from "./format.ts";
 import { hitPayload, isHit } from "./hits.ts";
+import { httpPayload } from "./http.ts";
 import type { SecretOptions } from "./messages.ts";
 import { digitsBy } from "./secret-key.ts";
 import { maxPayload } from "./slots.ts";
@@ -23,6 +26,8 @@ const encoder = new TextEncoder();
 
 export class Masking {
   readonly #redactor: Redactor;
+  /** Of a call. */
+  readonly #bodies: JsonOptions = { texts: { key: "text", mask: (text) => redactBody(text, this.#redactor) } };
   readonly #sessions = new Map<number, WireRedactor>();
   /** Sides with a line that waits, and since when. */
   readonly #lines = new Map<string, { readonly session: number; readonly side: Side; readonly since: number }>();
@@ -80,7 +85,7 @@ export class Masking {
       for (const side of sides) this.#break(session, side, time, out);
       this.#sessions.delete(session);
     }
-    const masked = this.#own(payload);
+    const masked = this.#own(payload, kind === kinds.http ? this.#bodies : {});
     if (masked !== undefined) out.push(masked === payload ? record : { ...record, payload: fitting(session, masked) });
   }
 
@@ -102,11 +107,11 @@ export class Masking {
     else if (!this.#lines.has(key)) this.#lines.set(key, { session, side, since });
   }
 
-  #own(payload: Uint8Array): Uint8Array | undefined {
+  #own(payload: Uint8Array, options: JsonOptions): Uint8Array | undefined {
     if (!this.#redactor.mayHold(payload)) return payload;
     try {
       const text = decodeText(payload);
-      const masked = redactJson(text, this.#redactor);
+      const masked = redactJson(text, this.#redactor, options);
       return masked === text ? payload : encoder.encode(masked);
     } catch {
       return undefined;
@@ -120,6 +125,8 @@ function fitting(session: number, payload: Uint8Array): Uint8Array {
   const value = parseJson(payload);
   const hit = member(value, "hit");
   if (isHit(hit)) return hitPayload(session, hit, maxPayload);
+  const http = member(value, "http");
+  if (isHttpCall(http)) return httpPayload(http, maxPayload);
   return jsonPayload(isObject(value) ? value : {});
 }
 

@@ -8,9 +8,11 @@ import { join } from "node:path";
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { Frame, Side } from "../../protocol/frame.ts";
 import type { Hit } from "../../protocol/hit.ts";
+import type { HttpCall } from "../../protocol/http.ts";
 import type { Trigger } from "../../protocol/trigger.ts";
 import type { SessionFacts } from "../observer.ts";
 import type { Dropped, Manifest, SessionTotals, TraceRecord } from "./format.ts";
+import { withoutBodies } from "./http.ts";
 import { openLive } from "./live-file.ts";
 import { checkFormat, listSegments, readManifest } from "./locate.ts";
 import type { SegmentFiles } from "./locate.ts";
@@ -199,7 +201,7 @@ export class Trace {
   /** Hits in the order in which they were captured. */
   async *hits({ session, from = 1 }: HitQuery = {}): AsyncGenerator<TraceHit> {
     await chunksReadable;
-    const sources = await this.#sources();
+    const sources = await this.sourceIndex();
     let wide = this.dropped?.hits ?? 0;
     for (const [segment, { blocks }] of this.segments.entries()) {
       for (let block = 0; block < blocks.length; block++) {
@@ -230,7 +232,7 @@ export class Trace {
 
   /** A hit with what the texts of its files were. */
   async withSources(hit: TraceHit): Promise<TraceHit> {
-    return { ...hit, hit: (await this.#sources()).complete(hit.session, hit.hit) };
+    return { ...hit, hit: (await this.sourceIndex()).complete(hit.session, hit.hit) };
   }
 
   /** What is known of a session. */
@@ -239,11 +241,13 @@ export class Trace {
     return this.#facts.get(session);
   }
 
-  #sources(): Promise<SourceIndex> {
+  /** What the texts of all files were, and when. */
+  sourceIndex(): Promise<SourceIndex> {
     return (this.#sourceIndex ??= this.#readSources());
   }
 
   async #readSources(): Promise<SourceIndex> {
+    await chunksReadable;
     const index = new SourceIndex();
     for await (const step of this.#records({ segment: 0, block: 0 }, ({ sources }) => sources !== false))
       if (!("lost" in step)) index.add(step);
@@ -257,6 +261,19 @@ export class Trace {
     for await (const step of this.#records({ segment: 0, block: 0 }, (block) => block.triggers !== false))
       if (!("lost" in step) && step.kind === "trigger") triggers.set(step.trigger.id, step.trigger);
     return [...triggers.values()];
+  }
+
+  /**
+   * The requests that went through triggers, as they began, each as far as it got. Without bodies unless they are asked for: a trace may
+   * have very many.
+   */
+  async http({ bodies = false }: { readonly bodies?: boolean } = {}): Promise<HttpCall[]> {
+    await chunksReadable;
+    const calls = new Map<number, HttpCall>();
+    for await (const step of this.#records({ segment: 0, block: 0 }, (block) => block.http !== false))
+      if (!("lost" in step) && step.kind === "http")
+        calls.set(step.http.id, bodies ? step.http : withoutBodies(step.http));
+    return [...calls.values()].sort((a, b) => a.at - b.at || a.id - b.id);
   }
 
   /** The text of a source that a frame of a hit names; undefined when it is not stored. */

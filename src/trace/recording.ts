@@ -20,6 +20,7 @@ const topicOf = new Map<number, RelayTopic>([
   [kinds.hit, topics.hit],
   [kinds.source, topics.source],
   [kinds.trigger, topics.trigger],
+  [kinds.http, topics.http],
 ]);
 
 export class Recording {

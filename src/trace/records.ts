@@ -26,6 +26,7 @@ import {
 import type { ChannelDeclaration, StoredMessage, TraceRecord } from "./format.ts";
 import { isHit } from "./hits.ts";
 import type { Side } from "../../protocol/frame.ts";
+import { isHttpCall } from "../../protocol/http.ts";
 import { isTrigger } from "../../protocol/trigger.ts";
 import type { SessionFacts } from "../observer.ts";
 
@@ -191,6 +192,10 @@ function relayRecord(topic: string, data: Uint8Array): Said {
   if (topic === topics.trigger) {
     const trigger = member(value, "trigger");
     return isTrigger(trigger) ? { kind: "trigger", session, trigger } : other;
+  }
+  if (topic === topics.http) {
+    const http = member(value, "http");
+    return isHttpCall(http) ? { kind: "http", session, http } : other;
   }
   if (topic !== topics.gap) return other;
   if (isGap(value)) return { kind: "gap", session, gap: value };

@@ -67,8 +67,9 @@ async function byIndex(bytes: FileBytes, number: number, file: string): Promise<
     const hits = ids.some((channel) => channel?.topic === topics.hit);
     const sources = ids.some((channel) => channel?.topic === topics.source);
     const triggers = ids.some((channel) => channel?.topic === topics.trigger);
+    const http = ids.some((channel) => channel?.topic === topics.http);
     const sessions = new Set(ids.flatMap((channel) => channel?.carries?.session.id ?? []));
-    blocks.push({ ...span, hits, sources, triggers, ...(known ? { sessions } : {}) });
+    blocks.push({ ...span, hits, sources, triggers, http, ...(known ? { sessions } : {}) });
   }
   return {
     number,

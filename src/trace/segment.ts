@@ -14,6 +14,8 @@ export interface Block {
   readonly sources?: boolean;
   /** As hits: whether it tells of a trigger. */
   readonly triggers?: boolean;
+  /** As hits: whether a call is in it. */
+  readonly http?: boolean;
 }
 
 /** `damaged` says why records are missing from the end of these. */

@@ -22,10 +22,24 @@ export class SourceIndex {
     return { ...hit, snapshot: { ...hit.snapshot, frames } };
   }
 
-  #completed({ id, host }: SessionFacts, at: number, frame: SnapshotFrame): SnapshotFrame {
+  /** What the text of a file was when a hit stopped: its SHA-256; undefined where that is not known. */
+  textAt(session: SessionFacts, at: number, path: string): string | undefined {
+    return this.#completed(session, at, { name: "", path }).source;
+  }
+
+  /** Whether the text of a file is the same for all hits of a session. */
+  isSteady(session: SessionFacts, path: string): boolean {
+    return new Set(this.#of(session, path).map(({ sha256 }) => sha256)).size <= 1;
+  }
+
+  #of({ id, host }: SessionFacts, path: string): readonly SourceVersion[] {
+    const own = this.#versions.get(keyOf(id, path)) ?? [];
+    return [...own, ...(host === undefined ? [] : (this.#versions.get(keyOf(host, path)) ?? []))];
+  }
+
+  #completed(session: SessionFacts, at: number, frame: SnapshotFrame): SnapshotFrame {
     if (frame.path === undefined) return frame;
-    const own = this.#versions.get(keyOf(id, frame.path)) ?? [];
-    const all = [...own, ...(host === undefined ? [] : (this.#versions.get(keyOf(host, frame.path)) ?? []))];
+    const all = this.#of(session, frame.path);
     // A file that has gone was there: the process still runs what its text was.
     const texts = all.filter(({ sha256 }) => sha256 !== undefined);
     const text = texts.findLast(({ since }) => since <= at) ?? texts[0];

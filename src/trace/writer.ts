@@ -11,6 +11,7 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import type { Missed, RecorderView } from "../../protocol/control.ts";
 import type { Side } from "../../protocol/frame.ts";
 import type { Hit } from "../../protocol/hit.ts";
+import type { HttpCall } from "../../protocol/http.ts";
 import { defaultSecretRules } from "../../protocol/redact.ts";
 import type { SecretRules } from "../../protocol/redact.ts";
 import type { Trigger } from "../../protocol/trigger.ts";
@@ -22,6 +23,7 @@ import type { Kind, PackedRecord } from "./batch.ts";
 import { behindError, diskError, makeDirectory } from "./directory.ts";
 import type { DropReason } from "./format.ts";
 import { hitPayload } from "./hits.ts";
+import { httpPayload } from "./http.ts";
 import type { Limits } from "./retention.ts";
 import type { FromWorker, ToWorker, TraceSummary, WorkerOptions, SourceFacts } from "./messages.ts";
 import { secretKey } from "./secret-key.ts";
@@ -186,6 +188,13 @@ export class TraceWriter {
   trigger(trigger: Trigger): void {
     const payload = encoder.encode(JSON.stringify({ session: 0, trigger }));
     this.#own(kinds.trigger, 0, payload.length <= maxPayload ? payload : jsonPayload({ session: 0, trigger }));
+  }
+
+  /** Once when it begins, once when it has ended; without its bodies where too much waits for room. */
+  http(call: HttpCall): void {
+    const payload = httpPayload(call, maxPayload);
+    const waits = this.#backlog.size > 0 && this.#backlog.bytes + payload.length > mostWaiting;
+    this.#own(kinds.http, 0, waits ? httpPayload(call, mostWithoutValues) : payload);
   }
 
   end(session: number, end: SessionEnd): void {

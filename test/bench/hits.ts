@@ -124,8 +124,8 @@ function expect(found: number, wanted: number): void {
   if (found !== wanted) throw new Error(`${found} hits where there are ${wanted}`);
 }
 
-/** Bytes of a hit as JSON, the mean of them. */
-async function record(dir: string, hits: number): Promise<number> {
+/** Bytes of a hit as JSON, the mean of them. `run`: the same hits with other ids and addresses, of which each 100th has another value. */
+export async function record(dir: string, hits: number, run = 0): Promise<number> {
   const writer = await TraceWriter.open({ dir, facts: { version: "bench" } });
   for (const [i, service] of services.entries()) {
     const facts = { service, ordinal: 1, name: `${service}#1`, debuggee: "vm", client: "ide" };
@@ -137,7 +137,7 @@ async function record(dir: string, hits: number): Promise<number> {
   for (let i = 1; i <= hits; i++) {
     const service = i % services.length;
     counts[service] = (counts[service] ?? 0) + 1;
-    const hit = modelHit(i, service, counts[service], at + i);
+    const hit = modelHit(i, service, counts[service], at + i, run);
     bytes += JSON.stringify(hit).length;
     writer.hit(service + 1, hit);
     if (i % 500 === 0) await writer.flush();
@@ -161,10 +161,13 @@ function uuid(number: number, kind: number): string {
   return [0, 8, 12, 16, 20].map((from, i) => digits.slice(from, [8, 12, 16, 20, 32][i])).join("-");
 }
 
-function modelHit(number: number, service: number, ordinal: number, at: number): Hit {
-  const request = `req-${uuid(Math.floor(number / 4), 1)}`;
-  const [project, user, volume] = [uuid(number % 50, 2), uuid(number % 200, 4), uuid(number, 3)];
-  const address = (n: number): string => `0x7f${((number * 64 + n * 16) >>> 0).toString(16).padStart(10, "0")}`;
+function modelHit(number: number, service: number, ordinal: number, at: number, run: number): Hit {
+  const id = (number: number, kind: number): string => uuid(number, kind + run * 10);
+  const request = `req-${id(Math.floor(number / 4), 1)}`;
+  const [project, user, volume] = [id(number % 50, 2), id(number % 200, 4), id(number, 3)];
+  const size = (number % 100) + (number % 100 === 7 ? run : 0);
+  const address = (n: number): string =>
+    `0x7f${((number * 64 + n * 16 + run * 0x10_0000) >>> 0).toString(16).padStart(10, "0")}`;
   const text = (name: string, value: string): SnapshotVariable => ({ name, type: "str", value: `'${value}'` });
   const context: SnapshotVariable = {
     name: "context",
@@ -189,10 +192,10 @@ function modelHit(number: number, service: number, ordinal: number, at: number):
   const body: SnapshotVariable = {
     name: "volume",
     type: "dict",
-    value: `{'id': '${volume}', 'size': ${number % 100}, 'status': 'creating', 'availability_zone': 'nova'}`,
+    value: `{'id': '${volume}', 'size': ${size}, 'status': 'creating', 'availability_zone': 'nova'}`,
     children: [
       text("'id'", volume),
-      { name: "'size'", type: "int", value: `${number % 100}` },
+      { name: "'size'", type: "int", value: `${size}` },
       text("'status'", "creating"),
       text("'availability_zone'", "nova"),
       text("'display_name'", `vol-${number}`),

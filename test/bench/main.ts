@@ -4,6 +4,8 @@ import { dirname, join } from "node:path";
 import { captureMarkdown, captureTables, captureTargets } from "./capture-tables.ts";
 import { runCapture } from "./capture.ts";
 import { faultMarkdown, faultTables, faultTargets } from "./fault-tables.ts";
+import { diffMarkdown, diffTables, diffTargets } from "./diff-tables.ts";
+import { runDiff } from "./diff.ts";
 import { runFaults } from "./faults.ts";
 import { runForward } from "./forward.ts";
 import { hitsMarkdown, hitsTables, hitsTargets } from "./hits-tables.ts";
@@ -43,6 +45,12 @@ const suites: Readonly<Record<string, (options: BenchOptions, say: Say) => Promi
     const result = await runHits(options, say);
     const targets = hitsTargets(result);
     const text = options.markdown ? hitsMarkdown(result, targets) : hitsTables(result, targets);
+    return { text, json: { ...result, targets } };
+  },
+  diff: async (options, say) => {
+    const result = await runDiff(options, say);
+    const targets = diffTargets(result);
+    const text = options.markdown ? diffMarkdown(result, targets) : diffTables(result, targets);
     return { text, json: { ...result, targets } };
   },
   record: async (options, say) => {

@@ -9,14 +9,17 @@ import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import t, { type Test } from "tap";
 import type { Hit } from "../../protocol/hit.ts";
+import { recordScene, setScene } from "../../src/demo/headless.ts";
 import { parseHit } from "../../src/demo/hits.ts";
 import { freePorts } from "../../src/demo/ports.ts";
 import { RelayState } from "../../src/demo/relay-state.ts";
+import { startServices } from "../../src/demo/scenario.ts";
 import type { DemoService } from "../../src/demo/services.ts";
 import { Stage } from "../../src/demo/stage.ts";
 import { awaitHits } from "../../src/demo/verdict.ts";
 import { openTrace } from "../../src/trace/index.ts";
 import { allText, plain } from "../helpers/all-text.ts";
+import { again } from "../helpers/recorder.ts";
 import { program } from "../helpers/relay-process.ts";
 
 const run = promisify(execFile);
@@ -161,6 +164,40 @@ t.test(
     const text = await allText(trace);
     t.ok(text.includes("redacted"), "the header was there");
     t.notOk(plain(text).includes(token), "but not its token");
+  },
+);
+
+t.test(
+  "headless, and again with the services of the demo: 3 of 3 hits recur, and the token is in neither trace",
+  async (t) => {
+    const dir = await mkdtemp(join(tmpdir(), "debugtap-test-"));
+    t.teardown(() => rm(dir, { recursive: true, force: true }));
+    const stage = new Stage(AbortSignal.timeout(120_000));
+    t.teardown(() => stage.close());
+    const scene = await setScene(stage, join(dir, "traces"), () => undefined);
+    const { trace, running, missed } = await recordScene(stage, scene, () => undefined);
+    t.strictSame(missed, []);
+    const target = join(dir, "again");
+    const repeated = again(t, [trace, "--yes", "--settle", "500ms", "-o", target], {
+      DEBUGTAP_SECRET_X_AUTH_TOKEN: scene.token,
+    });
+    const listens = (name: string): Promise<unknown> =>
+      repeated.until((said) => {
+        const event = said.type === "relay" && said.event.type === "service" ? said.event : undefined;
+        return event?.service.name === name && event.service.state === "listening";
+      });
+    // pydevd dials its debugger once, when it starts; the queue remembers who was there.
+    for (const child of running.values()) await child.stop();
+    for (const { name } of scene.services) await listens(name);
+    await startServices(stage, scene.vm, scene.services);
+    t.equal(await repeated.exit, 0, repeated.stderr());
+    const { recurring, differing, missing } = repeated.result;
+    t.strictSame(
+      recurring,
+      [1, 2, 3].map((number) => [number, number]),
+    );
+    t.strictSame([differing, missing], [[], []], "ids and ports have other names");
+    t.notOk(plain(await allText(target)).includes(scene.token));
   },
 );
 

@@ -163,6 +163,26 @@ t.test("what a recording ends with when something is missing", { buffered: true 
   t.match(spec.error, { code: "DT_SPEC" });
 });
 
+t.test("--deep: what the usual limits leave out is taken", { buffered: true }, async (t) => {
+  const port = await freePort();
+  const to = ["--attach", `${port}`, "--wire", "dap", "--hits", "1", "-o", join(t.testdir(), "trace")];
+  await start(t, "values.py", "dap", `${port}`).prints("listening");
+  const recorder = record(t, [...to, "--deep", `${debuggeeFile("values.py")}:/# values/`]);
+  t.equal(await recorder.exit, 0, recorder.stderr());
+  const trace = await openTrace(recorder.result.trace);
+  t.teardown(() => trace.close());
+  const found = await trace.hits().next();
+  if (found.done === true) throw new Error("no hit");
+  const { hit } = found.value;
+  t.match(hit.breakpoint, /# values\/ deep$/, "the trace says that it was deep");
+  const locals = hit.snapshot.frames[0]?.scopes?.[0]?.variables ?? [];
+  const numbers = locals.find(({ name }) => name === "numbers");
+  t.equal(numbers?.children?.length, 100);
+  t.equal(numbers?.cut, undefined);
+  t.equal(locals.find(({ name }) => name === "big")?.value.length, 16 * 1024);
+  t.match(JSON.stringify(locals.find(({ name }) => name === "context")), /'deeper'/);
+});
+
 t.test(
   "kill -9 in the middle of a loop: all hits that were told but the last one are in the trace",
   { buffered: true },

@@ -1,12 +1,16 @@
 // The parts of the headless driver that need no debuggee: streams in memory, log expressions, whose a stop is.
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import t from "tap";
 import { parseSpec } from "../../protocol/breakpoint-spec.ts";
-import { captureLimits, type Hit } from "../../protocol/hit.ts";
+import { captureLimits, deepLimits, type Hit } from "../../protocol/hit.ts";
+import { parseConfig } from "../../src/config.ts";
 import { runCommand } from "../../src/headless/command.ts";
-import { streamPair } from "../../src/headless/pair.ts";
+import { HeadlessIde } from "../../src/headless/ide.ts";
+import { streamPair } from "../../src/pair.ts";
 import { logExpression, setBreakText } from "../../src/headless/placed.ts";
 import { Tally } from "../../src/headless/tally.ts";
 
@@ -141,6 +145,24 @@ t.test("max takes a breakpoint away, rate leaves values out, both are counted", 
   t.end();
 });
 
+t.test("a deep breakpoint is captured within higher limits, the others of its service as ever", (t) => {
+  const specs = ["a.py:1 deep rate 1/s", "a.py:2"].map((text) => parseSpec(text));
+  const tally = new Tally({ specs, capture: true, now: () => 0, spent: () => undefined });
+  tally.setPlaces("one", [
+    { spec: 0, path: "/a.py", line: 1 },
+    { spec: 1, path: "/a.py", line: 2 },
+  ]);
+  tally.setPlaces("two", [{ spec: 1, path: "/a.py", line: 2 }]);
+  t.equal(tally.frames("one", captureLimits), deepLimits.frames, "the stack is asked for before its place is known");
+  t.equal(tally.frames("two", captureLimits), captureLimits.frames);
+  const usual = { ...captureLimits, depth: 9 };
+  const at = (line: number) => tally.place("one", { path: "/a.py", line }, usual).limits;
+  t.strictSame(at(1), { ...deepLimits, depth: 9 }, "of each the higher one");
+  t.strictSame(at(2), usual);
+  t.strictSame(at(1), { ...deepLimits, depth: 9, locals: 0 }, "`rate` holds for it too");
+  t.end();
+});
+
 t.test("without values a stack is asked for only where it tells which breakpoint it was", (t) => {
   const specs = ["a.py:1", "a.py:2", 'a.py:3 log "x"'].map((text) => parseSpec(text));
   const tally = new Tally({ specs, capture: false, now: () => 0, spent: () => undefined });
@@ -150,13 +172,44 @@ t.test("without values a stack is asked for only where it tells which breakpoint
     { spec: 0, path: "/a.py", line: 1 },
     { spec: 1, path: "/a.py", line: 2 },
   ]);
-  t.match(tally.limits("one", captureLimits), { frames: 0, locals: 0 });
-  t.match(tally.limits("two", captureLimits), { frames: 1, locals: 0 });
+  t.equal(tally.frames("one", captureLimits), 0);
+  t.equal(tally.frames("two", captureLimits), 1);
+  t.match(tally.place("two", { path: "/a.py", line: 2 }, captureLimits), {
+    breakpoint: "a.py:2",
+    limits: { frames: 1, locals: 0 },
+  });
   t.equal(tally.place("one", {}, captureLimits).breakpoint, "a.py:1");
   t.equal(tally.place("two", {}, captureLimits).breakpoint, undefined);
   t.match(tally.logged("one", { mark: 2, text: "x" }), { reason: "log", text: "x", breakpoint: 'a.py:3 log "x"' });
   t.equal(tally.logged("two", { mark: 9, text: "x" }), undefined);
   t.end();
+});
+
+t.test("services are waited for no longer than was said, though garbage is collected meanwhile", async (t) => {
+  setFlagsFromString("--expose-gc");
+  const collect: unknown = runInNewContext("gc");
+  if (typeof collect !== "function") throw new Error("no gc");
+  const [service] = parseConfig(
+    JSON.stringify({ services: { api: { wire: "dap", listens: 1, ide: 2 } } }),
+    "x",
+  ).services;
+  if (service === undefined) throw new Error("no service");
+  const tally = new Tally({ specs: [], capture: true, now: () => 0, spent: () => undefined });
+  const ide = new HeadlessIde({
+    services: [service],
+    tally,
+    placed: () => Promise.resolve([]),
+    isPlaced: () => true,
+    attached: () => undefined,
+    failed: () => undefined,
+  });
+  const collecting = setInterval(() => void collect(), 5);
+  t.teardown(() => clearInterval(collecting));
+  t.equal(await ide.ready(100, new AbortController().signal), false);
+  const stop = new AbortController();
+  const stopped = ide.ready(60_000, stop.signal);
+  stop.abort();
+  t.equal(await stopped, false, "or until it is over");
 });
 
 t.test(

@@ -17,12 +17,18 @@ export interface TestBoard {
   readonly at: OpenBoard;
   readonly token: string;
   /** With the token. */
-  ask(method: string, path: string, body?: unknown): Promise<{ status: number; json: any; text: string }>;
+  readonly ask: (method: string, path: string, body?: unknown) => Promise<{ status: number; json: any; text: string }>;
 }
 
 export const emptyView: ApiView = {
-  ...{ pid: 1, started: 2, version: "0.0.0", recording: false },
-  ...{ hosts: [], services: [], sessions: [], triggers: [] },
+  pid: 1,
+  started: 2,
+  version: "0.0.0",
+  recording: false,
+  hosts: [],
+  services: [],
+  sessions: [],
+  triggers: [],
 };
 
 export async function openBoard(

@@ -23,8 +23,11 @@ const script = `
   }`;
 
 /** The program; it ends with the test. */
-export function startCli(t: { teardown(action: () => void): void }): (...words: string[]) => Promise<CliRun> {
-  const env = { ...process.env, NO_COLOR: "1", NODE_OPTIONS: "" };
+export function startCli(
+  t: { teardown(action: () => void): void },
+  more: NodeJS.ProcessEnv = {},
+): (...words: string[]) => Promise<CliRun> {
+  const env = { ...process.env, NO_COLOR: "1", NODE_OPTIONS: "", ...more };
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
     env,
     stdio: ["pipe", "pipe", "inherit"],

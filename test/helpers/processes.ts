@@ -3,7 +3,7 @@ import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { Test } from "tap";
@@ -18,8 +18,9 @@ export function breakpointOf(file: string): string {
   return `${file}:${line + 1}`;
 }
 
+/** One of the fixtures; a whole path is itself. */
 export function debuggeeFile(name: string): string {
-  return `${root}test/fixtures/debuggees/${name}`;
+  return resolve(root, "test/fixtures/debuggees", name);
 }
 
 export interface Running {
@@ -33,8 +34,13 @@ export interface Running {
 
 /** Runs a debuggee with Debian's Python, which has pydevd and debugpy. */
 export function python(name: string, ...args: string[]): Running {
+  return pythonFile(debuggeeFile(name), ...args);
+}
+
+/** The same of any file. */
+export function pythonFile(file: string, ...args: string[]): Running {
   const env = { ...process.env, PYDEVD_DISABLE_FILE_VALIDATION: "1" };
-  return run("/usr/bin/python3", ["-Xfrozen_modules=off", debuggeeFile(name), ...args], env);
+  return run("/usr/bin/python3", ["-Xfrozen_modules=off", file, ...args], env);
 }
 
 /** Compiles `lines.go` into this directory; a second or two. */

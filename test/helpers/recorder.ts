@@ -1,4 +1,4 @@
-// `debugtap record` as a child process, its events as they come.
+// `debugtap record` and `debugtap again` as child processes, its events as they come.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import type { Test } from "tap";
 import type { Hit } from "../../protocol/hit.ts";
 import type { Trigger } from "../../protocol/trigger.ts";
-import type { RecordingEvent } from "../../src/headless/recording.ts";
+import type { AgainEvent } from "../../src/again/again.ts";
 import type { BreakpointTally } from "../../src/headless/tally.ts";
 import { python, type Running } from "./processes.ts";
 import { program } from "./relay-process.ts";
@@ -20,30 +20,51 @@ interface Result {
   readonly breakpoints: readonly BreakpointTally[];
   readonly trigger?: Trigger;
 }
-type Said =
-  | RecordingEvent
-  | Result
+export interface Recurred {
+  readonly type: "result";
+  readonly trace: string;
+  readonly recorded: number;
+  readonly recurring: readonly (readonly [recorded: number, now: number])[];
+  readonly differing: readonly object[];
+  readonly missing: readonly object[];
+  readonly extra: readonly object[];
+}
+type Said<R> =
+  | AgainEvent
+  | R
+  | { readonly type: "plan" }
   | { readonly type?: undefined; readonly error: { code: string; why?: string; fix?: string } };
 
-export interface Recorder {
-  readonly said: Said[];
+export interface Recorder<R = Result> {
+  readonly said: Said<R>[];
   /** The first that is accepted, past or to come; rejects when the program ends without it. */
-  until(accepts: (said: Said) => boolean): Promise<Said>;
+  until(accepts: (said: Said<R>) => boolean): Promise<Said<R>>;
   readonly exit: Promise<number | null>;
   stop(signal?: NodeJS.Signals): void;
   stderr(): string;
   readonly hits: readonly Hit[];
-  readonly result: Result;
+  readonly result: R;
   readonly error: { code: string; why?: string; fix?: string } | undefined;
   /** The bound port of the service is open: its debuggee may come. */
   listening(): Promise<unknown>;
 }
 
 export function record(t: Test, args: readonly string[], command: readonly string[] = []): Recorder {
+  return runVerb<Result>(t, ["record", "--json", ...args, ...(command.length === 0 ? [] : ["--", ...command])], {});
+}
+
+export function again(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}): Recorder<Recurred> {
+  return runVerb<Recurred>(t, ["again", "--json", ...args], env);
+}
+
+function runVerb<R extends { readonly type: "result" }>(
+  t: Test,
+  words: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Recorder<R> {
   const state = mkdtempSync(join(tmpdir(), "debugtap-test-"));
-  const behind = command.length === 0 ? [] : ["--", ...command];
-  const child = spawn(process.execPath, [program, "record", "--json", ...args, ...behind], {
-    env: { ...process.env, NODE_OPTIONS: "", XDG_STATE_HOME: state },
+  const child = spawn(process.execPath, [program, ...words], {
+    env: { ...process.env, NODE_OPTIONS: "", XDG_STATE_HOME: state, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   t.teardown(async () => {
@@ -51,7 +72,7 @@ export function record(t: Test, args: readonly string[], command: readonly strin
     await exit;
     rmSync(state, { recursive: true, force: true });
   });
-  const said: Said[] = [];
+  const said: Said<R>[] = [];
   const watchers = new Set<() => void>();
   let stderr = "";
   let ended = false;
@@ -60,7 +81,7 @@ export function record(t: Test, args: readonly string[], command: readonly strin
     for (const watcher of watchers) watcher();
   };
   createInterface({ input: child.stdout }).on("line", (line) => {
-    said.push(JSON.parse(line) as Said);
+    said.push(JSON.parse(line) as Said<R>);
     wake();
   });
   const exit = once(child, "close").then(([code]) => {
@@ -68,13 +89,13 @@ export function record(t: Test, args: readonly string[], command: readonly strin
     wake();
     return code as number | null;
   });
-  const until = (accepts: (said: Said) => boolean): Promise<Said> =>
+  const until = (accepts: (said: Said<R>) => boolean): Promise<Said<R>> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
         const found = said.find((each) => accepts(each));
         if (found === undefined && !ended) return;
         watchers.delete(look);
-        if (found === undefined) reject(new Error(`record ended\n${stderr}\n${JSON.stringify(said.slice(-5))}`));
+        if (found === undefined) reject(new Error(`${words[0]} ended\n${stderr}\n${JSON.stringify(said.slice(-5))}`));
         else resolve(found);
       };
       watchers.add(look);
@@ -90,11 +111,11 @@ export function record(t: Test, args: readonly string[], command: readonly strin
       return said.flatMap((each) => (each.type === "hit" ? [each.hit] : []));
     },
     get result() {
-      return said.find((each) => each.type === "result") as Result;
+      return said.find((each) => each.type === "result") as R;
     },
     get error() {
       return said.find(
-        (each): each is Extract<Said, { error: unknown }> & { type?: undefined } => each.type === undefined,
+        (each): each is Extract<Said<R>, { error: unknown }> & { type?: undefined } => each.type === undefined,
       )?.error;
     },
     listening: () =>

@@ -1333,3 +1333,45 @@ t.test("an answer under another number: its other bytes are those of the debugge
   ])
     t.same(JSON.parse(answered(text)), { ...(JSON.parse(text) as Json), request_seq: 123456 });
 });
+
+t.test("resume: the relay lets run what stands, once, after captures; every client hears that it runs", async (t) => {
+  const room = new Room();
+  room.open(1);
+  t.strictSame(room.exchange.resume(), [], "nothing stands");
+  room.stop(1);
+  room.got(1);
+  t.ok(room.exchange.transparent);
+  t.strictSame(room.exchange.resume("2"), [], "another thread");
+  t.strictSame(room.exchange.resume("1"), ["1"]);
+  t.strictSame(room.exchange.resume(), ["1"], "it is on its way");
+  const up = room.takeUp("continue");
+  t.match(up, { arguments: { threadId: 1 } });
+  t.strictSame(room.sent, [], "once");
+  t.strictSame(room.got(1), []);
+  room.say({ seq: 9, type: "response", request_seq: up["seq"], command: "continue", success: true, body: {} });
+  t.strictSame(room.got(1), ["*continued"], "the client did not ask, so it is told");
+  room.event("continued", { threadId: 1, allThreadsContinued: true });
+  t.strictSame(room.got(1), [], "once");
+  t.ok(room.exchange.transparent, "and costs nothing more");
+
+  room.enter(2);
+  room.stop(7, { allThreadsStopped: false });
+  room.stop(8, { allThreadsStopped: false });
+  room.exchange.hold();
+  t.strictSame(room.exchange.resume(), ["7", "8"]);
+  t.strictSame(room.sent, [], "a capture goes on");
+  room.got(1);
+  room.got(2);
+  room.exchange.release();
+  t.match(room.answer("continue", { allThreadsContinued: false }), { arguments: { threadId: 7 } });
+  t.match(room.answer("continue", { allThreadsContinued: false }), { arguments: { threadId: 8 } });
+  t.strictSame(room.got(1), ["*continued", "*continued"]);
+  t.strictSame(room.got(2), ["*continued", "*continued"]);
+  t.equal(room.exchange.stop, undefined);
+  room.stop(1);
+  room.request(1, 50, "continue", { threadId: 1 });
+  room.exchange.resume();
+  t.equal(room.sent.length, 1, "the client's own is on its way");
+  room.exchange.end("gone");
+  t.strictSame(room.exchange.resume(), []);
+});

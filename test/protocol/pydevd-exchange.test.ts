@@ -709,3 +709,31 @@ t.test("garbage of either side never throws", async () => {
     { numRuns: 1000 },
   );
 });
+
+t.test(
+  "resume: the relay lets run what stands, once, after captures; the clients hear it from the debuggee",
+  async (t) => {
+    const bench = running();
+    t.strictSame(bench.exchange.resume(), [], "nothing stands");
+    bench.hit();
+    bench.heard(1);
+    bench.told();
+    t.strictSame(bench.exchange.resume("pid_7_id_2"), [], "another thread");
+    bench.exchange.hold();
+    t.strictSame(bench.exchange.resume(thread), [thread]);
+    t.strictSame(bench.told(), [], "a capture goes on");
+    bench.exchange.release();
+    t.match(bench.told(), [/^106\|\d+\|pid_7_id_1$/]);
+    t.notOk(bench.debuggee.stopped);
+    bench.settle();
+    t.match(bench.heard(1), [/^106\|\d+\|pid_7_id_1\|-1$/]);
+    t.ok(bench.exchange.transparent, "and costs nothing more");
+    bench.hit();
+    t.ok(bench.debuggee.stopped, "the next stop stands again");
+    t.strictSame(bench.exchange.resume(), [thread]);
+    t.strictSame(bench.exchange.resume(), [thread]);
+    t.equal(bench.told().filter((line) => line.startsWith("106|")).length, 1, "once");
+    bench.exchange.end("gone");
+    t.strictSame(bench.exchange.resume(), []);
+  },
+);

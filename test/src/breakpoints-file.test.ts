@@ -36,7 +36,7 @@ t.test("debugtap's own file: SPECs as they are written, and maps with clauses as
 breakpoints:
   - cinder/volume/manager.py:712   if size > 100
   - "a.py:/x: int/ log \\"x={x}\\""
-  - { at: a.py:3 max 4, in: cinder-api, require: true }
+  - { at: a.py:3 max 4, in: cinder-api, deep: true, require: true }
   - at: cinder.volume.api:API.create
     if: name in nova-api
     hits: ">= 10"
@@ -54,7 +54,7 @@ breakpoints:
     [
       "cinder/volume/manager.py:712   if size > 100",
       'a.py:/x: int/ log "x={x}"',
-      "a.py:3 in cinder-api max 4 required",
+      "a.py:3 in cinder-api max 4 deep required",
       'cinder.volume.api:API.create hits >= 10 log "say \\"{x}\\" twice" max 5 rate 30/m disabled if (name in nova-api)',
       "b.py:1",
     ],

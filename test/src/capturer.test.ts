@@ -3,9 +3,9 @@ import t from "tap";
 import { decodeDap, encodeDap } from "../../protocol/dap.ts";
 import type { Answer, Ask, Exchange, Stop } from "../../protocol/exchange.ts";
 import { FrameReader } from "../../protocol/frame-reader.ts";
-import { captureLimits, type Hit } from "../../protocol/hit.ts";
+import { captureLimits, deepLimits, type Hit } from "../../protocol/hit.ts";
 import { member } from "../../protocol/json.ts";
-import { Capturer } from "../../src/capturer.ts";
+import { Capturer, type StopPolicy } from "../../src/capturer.ts";
 import type { Clock } from "../../src/clock.ts";
 
 /** Time that the test moves. */
@@ -50,12 +50,13 @@ class Script implements Pick<Exchange, "stop" | "ask" | "hold" | "release"> {
   atOnce = false;
   #stops = 0;
 
-  constructor(onHit?: (hit: Hit) => void, evaluate = false) {
+  constructor(onHit?: (hit: Hit) => void, evaluate = false, policy?: StopPolicy) {
     this.capturer = new Capturer({
       exchange: this,
       limits: captureLimits,
       correlate: ["n", "other"],
       evaluate,
+      policy,
       session: "api#1",
       service: "api",
       process: () => "pid 7",
@@ -226,6 +227,37 @@ t.test("several threads that stop at once share the time, and are let go togethe
   t.equal(crowd.hits.length, 70);
   t.equal(crowd.log.filter((each) => each === "release").length, 1);
 });
+
+t.test(
+  "a breakpoint may be worth more: its stack is asked for longer, its capture has more time and room",
+  async (t) => {
+    const script = new Script(undefined, false, {
+      trigger: 1,
+      frames: () => deepLimits.frames,
+      place: () => ({ breakpoint: "a.py:1 deep", limits: deepLimits }),
+      logs: false,
+      logged: () => undefined,
+    });
+    script.stops();
+    t.match(script.open[0]?.ask, { command: "stackTrace", arguments: { levels: 100 } });
+    script.clock.pass(400);
+    script.answers(1);
+    script.clock.pass(4000);
+    t.strictSame(script.log, ["hold"], "the usual time is over");
+    script.answers(20);
+    script.clock.pass(600);
+    t.strictSame(script.log, ["hold", "given up", "hit 1", "release"]);
+    const [top] = script.hits[0]?.snapshot.frames[0]?.scopes?.[0]?.variables.slice(1) ?? [];
+    t.equal(top?.children?.length, 40);
+    t.match(script.hits[0], { breakpoint: "a.py:1 deep", trigger: 1 });
+    t.equal(script.clock.timers, 0);
+
+    script.stops();
+    script.answers();
+    const bytes = Buffer.byteLength(JSON.stringify(script.hits[1]?.snapshot));
+    t.ok(bytes > captureLimits.bytes && bytes <= deepLimits.bytes, `${bytes} bytes`);
+  },
+);
 
 t.test("what is evaluated is in the hit, as is what could not be; the time is that of the capture", async (t) => {
   const script = new Script(undefined, true);

@@ -26,6 +26,7 @@ function open(listen: () => Promise<void>) {
   const host = new OpenHost({
     host: { name: "vm", ssh: "vm" } as ConstructorParameters<typeof OpenHost>[0]["host"],
     services: [shown],
+    triggers: [],
     registry,
     connect: (events) => {
       told = events;

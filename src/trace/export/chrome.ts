@@ -1,12 +1,13 @@
 // A trace as Chrome's Trace Event Format, for Perfetto and chrome://tracing: services as processes, threads as threads, stops as slices,
 // requests as flows from one stop to the next.
 //
-//   M  process_name, thread_name     X  a stop, from its thread's stop until it ran on; a command     s t f  a request
+//   M  process_name, thread_name     X  a stop, from its thread's stop until it ran on; a command, an HTTP request     s t f  a request
 //
 // Rules
 // - Times are microseconds since the trace began. A stop without an end is as long as the trace goes on.
 // - Ids of processes and threads are counted here: those of the machines may collide.
 import { cutText, whereOf } from "../../../protocol/hit-summary.ts";
+import { callName } from "../../../protocol/http.ts";
 import { commandLine } from "../../../protocol/shell.ts";
 import { endOf, type Story, type StoryHit } from "./story.ts";
 
@@ -27,6 +28,7 @@ const mostValues = 30;
 /** One for all: Chrome joins a flow and a slice only where they have the same. */
 const cat = "debugtap";
 const commands = "commands";
+const calls = "requests";
 
 export function toChrome(story: Story): string {
   const { started, hits, requests, triggers } = story;
@@ -69,8 +71,16 @@ export function toChrome(story: Story): string {
     events.push({ ph: "X", name, cat, ...placeOf(each), ts: at(hit.at), dur, args: argsOf(each) });
   }
   for (const [i, request] of requests.entries()) {
-    const { trigger } = request;
+    const { trigger, call } = request;
+    if (call !== undefined) {
+      const { id, at: began, ended = last, answer, ids } = call;
+      const dur = Math.max(1, at(ended) - at(began));
+      const where = place(calls, `call ${id}`, `request ${id}`);
+      const args = { status: answer?.status ?? null, ids };
+      events.push({ ph: "X", name: callName(call), cat, ...where, ts: at(began), dur, args });
+    }
     const steps = [
+      ...(call === undefined ? [] : [{ ...place(calls, `call ${call.id}`, `request ${call.id}`), ts: at(call.at) }]),
       ...(trigger === undefined ? [] : [{ ...placeOfCommand(trigger.id), ts: at(trigger.at) }]),
       ...request.hits.map((each) => ({ ...placeOf(each), ts: at(each.hit.at) })),
     ];

@@ -1,4 +1,4 @@
-// The HTTP of a trace as HAR 1.2, for browsers' developer tools: what went through sessions of wire `raw`, and the hits that it caused.
+// The HTTP of a trace as HAR 1.2, for browsers' developer tools: what went through sessions of wire `raw` and through triggers, and the hits that it caused.
 //
 // Rules
 // - An entry is a request with its answer; one that has none has status 0, as browsers write it.
@@ -6,11 +6,10 @@
 //   Hits are those of all services: what HTTP sets off stops elsewhere.
 // - Bodies that are no UTF-8 are base64; what was cut is said in a comment.
 import type { Trace } from "../reader.ts";
-import { HttpSession, type Exchange, type HttpMessage } from "./http.ts";
-import type { Story, StoryHit, StoryQuery } from "./story.ts";
+import { headerOf, type Exchange, type HttpMessage } from "./http.ts";
+import { exchangesOf, HitsOfExchanges } from "./http-hits.ts";
+import type { Story, StoryQuery } from "./story.ts";
 
-/** Shorter ones stand in headers by chance. */
-const shortestId = 8;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 export interface HarQuery extends Pick<StoryQuery, "sessions" | "since" | "until"> {
@@ -25,24 +24,11 @@ export async function toHar(
   version: string,
   { sessions, since = -Infinity, until = Infinity, onlyWithHits }: HarQuery,
 ): Promise<string> {
-  const found = new Map<number, HttpSession>();
-  const names = new Map(trace.sessions().map(({ facts, last }) => [facts.id, { name: facts.name, last }]));
-  for await (const { session, side, bytes, time } of trace.messages({ until })) {
-    if (session.wire !== "raw" || bytes === undefined || sessions?.has(session.id) === false) continue;
-    const http = found.get(session.id) ?? new HttpSession();
-    found.set(session.id, http);
-    http.push(side, bytes, time);
-  }
-  const exchanges = [...found].flatMap(([id, http]) => {
-    const { name = "", last = trace.started } = names.get(id) ?? {};
-    http.end(Math.min(last, until));
-    return http.exchanges.map((exchange) => ({ exchange, name, last }));
-  });
-  exchanges.sort((a, b) => a.exchange.request.began - b.exchange.request.began);
+  const exchanges = await exchangesOf(trace, { until, ...(sessions === undefined ? {} : { sessions }) });
   const hits = new HitsOfExchanges(story);
   const entries = exchanges
     .filter(({ exchange }) => exchange.request.began >= since)
-    .map(({ exchange, name, last }) => ({ ...entryOf(exchange), comment: name, _debugHits: hits.of(exchange, last) }))
+    .map((found) => ({ ...entryOf(found.exchange), comment: found.name, _debugHits: hits.of(found) }))
     .filter(({ _debugHits }) => !onlyWithHits || _debugHits.length > 0);
   const creator = { name: "debugtap", version };
   return `${JSON.stringify({ log: { version: "1.2", creator, entries } })}\n`;
@@ -89,52 +75,8 @@ function entryOf({ request, answer }: Exchange): object {
   };
 }
 
-/** Which hits an exchange caused. */
-class HitsOfExchanges {
-  readonly #hits: readonly StoryHit[];
-  readonly #byId = new Map<string, number[]>();
-
-  constructor({ hits }: Story) {
-    this.#hits = hits;
-    for (const { number, hit } of hits)
-      for (const id of new Set(Object.values(hit.correlated ?? {}))) {
-        const numbers = this.#byId.get(id);
-        if (numbers === undefined) this.#byId.set(id, [number]);
-        else numbers.push(number);
-      }
-  }
-
-  /** `last`: epoch milliseconds, the end of its session. */
-  of({ request, answer }: Exchange, last: number): number[] {
-    const found = new Set<number>();
-    for (const [, value] of [...request.headers, ...(answer?.headers ?? [])])
-      for (const id of new Set([value, ...value.split(/[^\w.:-]+/)]))
-        if (id.length >= shortestId) for (const number of this.#byId.get(id) ?? []) found.add(number);
-    if (found.size > 0) return [...found].sort((a, b) => a - b);
-    const from = this.#firstFrom(request.began);
-    let to = from;
-    while ((this.#hits[to]?.hit.at ?? Infinity) <= (answer?.ended ?? last)) to++;
-    return this.#hits.slice(from, to).map(({ number }) => number);
-  }
-
-  /** The place of the first hit that is not before this. */
-  #firstFrom(time: number): number {
-    let [low, high] = [0, this.#hits.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#hits[middle]?.hit.at ?? 0) < time) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-}
-
 function headersOf({ headers }: HttpMessage): { readonly name: string; readonly value: string }[] {
   return headers.map(([name, value]) => ({ name, value }));
-}
-
-function headerOf({ headers }: HttpMessage, wanted: string): string | undefined {
-  return headers.find(([name]) => name.toLowerCase() === wanted)?.[1];
 }
 
 function urlOf(request: HttpMessage): string {

@@ -7,6 +7,10 @@
 import { HTTPParser } from "http-parser-js";
 import type { Side } from "../../../protocol/frame.ts";
 
+// Its own, ASCII, drops a bit of what is none.
+HTTPParser.encoding = "latin1";
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
 const mostBody = 1024 * 1024;
 
 export interface HttpMessage {
@@ -86,7 +90,7 @@ class Direction {
       const { versionMajor, versionMinor, headers, method, url, statusCode, statusMessage } = info;
       this.#message = {
         method: kind === "REQUEST" ? (HTTPParser.methods[method] ?? "") : "",
-        url: url ?? "",
+        url: utf8Of(url ?? ""),
         status: statusCode ?? 0,
         reason: statusMessage ?? "",
         version: `HTTP/${versionMajor}.${versionMinor}`,
@@ -135,8 +139,22 @@ class Direction {
   }
 }
 
+/** `wanted` is in lower case. */
+export function headerOf({ headers }: HttpMessage, wanted: string): string | undefined {
+  return headers.find(([name]) => name.toLowerCase() === wanted)?.[1];
+}
+
 function pairs(flat: readonly string[]): (readonly [string, string])[] {
   const found: (readonly [string, string])[] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) found.push([flat[i] ?? "", flat[i + 1] ?? ""]);
+  for (let i = 0; i + 1 < flat.length; i += 2) found.push([utf8Of(flat[i] ?? ""), utf8Of(flat[i + 1] ?? "")]);
   return found;
+}
+
+/** A marker of a secret is UTF-8. */
+function utf8Of(latin1: string): string {
+  try {
+    return utf8.decode(Buffer.from(latin1, "latin1"));
+  } catch {
+    return latin1;
+  }
 }

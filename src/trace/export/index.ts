@@ -1,6 +1,11 @@
 export { toChrome } from "./chrome.ts";
 export { toHar } from "./har.ts";
+export { headerOf, HttpSession } from "./http.ts";
+export { sessionHttpViews } from "./http-views.ts";
+export { exchangesOf, HitsOfExchanges } from "./http-hits.ts";
+export type { FoundExchange } from "./http-hits.ts";
 export { toMarkdown } from "./markdown.ts";
 export { toOtlp } from "./otlp.ts";
 export { toPcapng } from "./pcapng.ts";
 export { storyOf } from "./story.ts";
+export type { StoryHit } from "./story.ts";

@@ -7,6 +7,7 @@
 import { cutText, whereOf } from "../../../protocol/hit-summary.ts";
 import type { SnapshotFrame, SnapshotScope, SnapshotVariable } from "../../../protocol/hit.ts";
 import { commandLine } from "../../../protocol/shell.ts";
+import { callName, type HttpCall } from "../../../protocol/http.ts";
 import type { Trigger } from "../../../protocol/trigger.ts";
 import type { Trace } from "../reader.ts";
 import type { Story, StoryHit, StoryRequest } from "./story.ts";
@@ -33,13 +34,22 @@ export function* toMarkdown(story: Story, trace: Trace): Generator<string> {
 }
 
 function* requestText(request: StoryRequest, story: Story, trace: Trace): Generator<string> {
-  const { expression, name, trigger, hits } = request;
-  yield `\n## ${expression === undefined ? "Command" : "Request"} ${code(name)}\n\n`;
+  const { expression, name, trigger, call, hits } = request;
+  yield `\n## ${expression === undefined && call === undefined ? "Command" : "Request"} ${code(name)}\n\n`;
   if (expression !== undefined) yield `Known by ${code(expression)}.\n\n`;
+  if (call !== undefined) yield callText(call);
   if (trigger !== undefined) yield* triggerText(trigger);
   if (hits.length === 0) yield "No hit.\n";
   else yield list(hits.map((each) => `${at(each, story)} ${escaped(each.session.name)} ${code(where(each))}`));
   for (const hit of hits) yield* hitText(hit, story, trace);
+}
+
+function callText(call: HttpCall): string {
+  const { answer, ended, at: began, ids } = call;
+  const how = answer === undefined ? "no answer" : `${answer.status} ${answer.reason}`;
+  const took = ended === undefined ? "" : ` after ${((ended - began) / 1000).toFixed(1)} s`;
+  const known = ids.length === 0 ? "" : `, ${ids.map((id) => code(id)).join(" ")}`;
+  return `Set off by ${code(callName(call))}: ${escaped(how)}${took}${known}.\n\n`;
 }
 
 function* triggerText({ argv, exit, signal, at: began, ended, stdout, stderr }: Trigger): Generator<string> {

@@ -4,12 +4,14 @@
 //   a stop                a child span `debugger.paused` of its service
 //
 // Rules
+// - The cause of a span is its HTTP request, else its command.
 // - Ids are hashes of what they name: the same trace gives the same spans. A request id that is a W3C traceparent, or 32 hex digits, is the
 //   trace's id, so that the spans join those of the service itself. A command is a trace of its own each time it ran.
 // - Times are nanoseconds as text; ids are hex; enums are numbers: as OTLP's JSON wants them.
 // - A stop that has no end ends with the last thing known.
 import { createHash } from "node:crypto";
 import { whereOf } from "../../../protocol/hit-summary.ts";
+import { callName } from "../../../protocol/http.ts";
 import { commandLine } from "../../../protocol/shell.ts";
 import { endOf, type Story, type StoryHit, type StoryRequest } from "./story.ts";
 
@@ -48,8 +50,9 @@ export function toOtlp(story: Story, version: string): string {
     else spans.push(span);
   };
   for (const request of requests) {
-    const { expression, name, trigger } = request;
-    const traceId = traceIdOf(expression === undefined ? `${started} command ${trigger?.id}` : name);
+    const { expression, name, trigger, call } = request;
+    const own = call === undefined ? `command ${trigger?.id}` : `call ${call.id}`;
+    const traceId = traceIdOf(expression === undefined ? (call?.ids[0] ?? `${started} ${own}`) : name);
     const root = rootSpan(request, traceId, last);
     add("debugtap", root);
     for (const each of request.hits) add(each.session.service, stopSpan(each, traceId, root.spanId, last));
@@ -64,8 +67,9 @@ export function toOtlp(story: Story, version: string): string {
   return `${JSON.stringify({ resourceSpans })}\n`;
 }
 
-function rootSpan({ name, expression, trigger, hits }: StoryRequest, traceId: string, last: number): Span {
-  let [start, end] = trigger === undefined ? [Infinity, 0] : [trigger.at, trigger.ended ?? last];
+function rootSpan({ name, expression, trigger, call, hits }: StoryRequest, traceId: string, last: number): Span {
+  const cause = call ?? trigger;
+  let [start, end] = cause === undefined ? [Infinity, 0] : [cause.at, cause.ended ?? last];
   for (const each of hits) {
     start = Math.min(start, each.hit.at);
     end = Math.max(end, each.hit.at, each.end ?? last);
@@ -75,11 +79,13 @@ function rootSpan({ name, expression, trigger, hits }: StoryRequest, traceId: st
     ...(expression === undefined ? [] : [text("debugtap.request.expression", expression)]),
     ...(trigger === undefined ? [] : [text("process.command_line", commandLine(trigger.argv))]),
     ...(trigger?.exit === undefined ? [] : [whole("process.exit.code", trigger.exit)]),
+    ...(call === undefined ? [] : [text("http.request.method", call.method), text("url.path", call.url)]),
+    ...(call?.answer === undefined ? [] : [whole("http.response.status_code", call.answer.status)]),
   ];
   return {
     traceId,
-    spanId: spanIdOf(`root ${name} ${trigger?.id ?? ""}`),
-    name: trigger === undefined ? `request ${name}` : commandLine(trigger.argv),
+    spanId: spanIdOf(`root ${name} ${trigger?.id ?? ""}${call === undefined ? "" : ` call ${call.id}`}`),
+    name: call !== undefined ? callName(call) : trigger === undefined ? `request ${name}` : commandLine(trigger.argv),
     kind: server,
     startTimeUnixNano: nanoseconds(start),
     endTimeUnixNano: nanoseconds(end),
