@@ -185,12 +185,14 @@ function announce(row: HitRowView): void {
   if (!speaking) speak();
 }
 function speak(): void {
-  const [one, ...others] = unspoken;
+  const said = unspoken.slice(0, 3).map(({ service, function: name, file, reason, line }) => {
+    const where = plainText(name ?? file ?? reason, 80);
+    return `${plainText(service, 60)} stopped in ${where}${line === undefined ? "" : ` line ${line}`}`;
+  });
+  const more = unspoken.length - said.length;
   unspoken = [];
-  speaking = one !== undefined;
-  if (one === undefined) return;
-  const where = one.function ?? one.file ?? one.reason;
-  const text = `${one.service} stopped in ${plainText(where, 80)}${one.line === undefined ? "" : ` line ${one.line}`}`;
-  spoken.value = others.length === 0 ? text : `${text}, and ${others.length} more stops`;
+  speaking = said.length > 0;
+  if (!speaking) return;
+  spoken.value = `${said.join("; ")}${more === 0 ? "" : `; and ${more} more`}`;
   setTimeout(speak, 2000);
 }

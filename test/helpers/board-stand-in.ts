@@ -16,7 +16,12 @@ import { findValue } from "../../protocol/value-path.ts";
 import type { StoryTrace } from "./board-story.ts";
 
 const built = fileURLToPath(new URL("../../web/", import.meta.url));
-const types: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css" };
+const types: Readonly<Record<string, string>> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
 
 export class StandIn {
   view: ApiView;

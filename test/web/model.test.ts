@@ -236,6 +236,12 @@ t.test("requests and what they caused", async (t) => {
       ["http 2", undefined, [2]],
     ],
   );
+  const joined = requestRows(hits, [http(7, { hits: [1, 4] })], []);
+  t.strictSame(
+    joined.map(({ key, https, hits }) => [key, https.length, hits.length]),
+    [["id req-a", 1, 2]],
+    "by the id that its hits have, where it has none",
+  );
 });
 
 t.test("problems, each once, what is wrong now before what was told", async (t) => {

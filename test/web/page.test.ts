@@ -69,10 +69,10 @@ t.test("the page", async (t) => {
 
       await page.getByRole("button", { name: "Resume cinder-volume#2" }).click();
       await asked(server, "POST sessions/cinder-volume%232/resume");
-      server.tellView({
-        ...server.view,
-        sessions: [sessionView("cinder-volume#2"), ...server.view.sessions.slice(0, 2)],
-      });
+      const [api, scheduler, volume] = server.view.sessions;
+      if (api === undefined || scheduler === undefined || volume === undefined) throw new Error("no sessions");
+      const clients = volume.clients ?? [];
+      server.tellView({ ...server.view, sessions: [api, scheduler, sessionView(volume.name, { clients })] });
       await row("cinder-volume#2").getByText("running").waitFor();
       t.equal(await page.getByText("thread stopped").count(), 0);
       await page.getByRole("button", { name: "Release cinder-scheduler#1" }).click();

@@ -1,7 +1,7 @@
 // The hits of a trace by what caused them: one row a request, whichever way it is known.
 //
 // Rules
-// - A row is a request id, with the HTTP requests that carry it; or an HTTP request without one; or a command that ran.
+// - A row is a request id, with the HTTP requests that carry it, or whose hits do; or an HTTP request without one; or a command that ran.
 // - A hit is in one row: that of its request id, else of the HTTP request that names it, else of its command.
 import type { HitRowView, HttpView } from "../../protocol/api.ts";
 import type { Trigger } from "../../protocol/trigger.ts";
@@ -32,9 +32,11 @@ export function requestRows(
     return found;
   };
   const causes = new Map<number, string>();
+  const ids = new Map(hits.map(({ number, request }) => [number, request]));
   for (const http of https) {
-    const key = http.request === undefined ? `http ${http.id}` : `id ${http.request}`;
-    row(key, http.request ?? "", http.at).https.push(http);
+    const request = http.request ?? http.hits.map((hit) => ids.get(hit)).find((id) => id !== undefined);
+    const key = request === undefined ? `http ${http.id}` : `id ${request}`;
+    row(key, request ?? "", http.at).https.push(http);
     for (const hit of http.hits) if (!causes.has(hit)) causes.set(hit, key);
   }
   const commands = new Map(triggers.map((trigger) => [trigger.id, trigger]));
