@@ -5,7 +5,6 @@
 // - None set: every stop is meant. Exceptions are meant unless their filter was switched off.
 import type { ReplayFiles } from "./replay-files.ts";
 import type { Recording, StopsByLine } from "./replay-recording.ts";
-import { firstAfter } from "./replay-walk.ts";
 
 /** DAP's Breakpoint. */
 export interface ShownBreakpoint {
@@ -21,8 +20,10 @@ export const exceptionFilter = { filter: "recorded", label: "Recorded exceptions
 export class ReplayBreakpoints {
   readonly #recording: Recording;
   readonly #files: ReplayFiles;
-  /** By the IDE's path, and for functions. */
+  /** Places by the IDE's path, and for functions. */
   readonly #sets = new Map<string, readonly (readonly number[])[]>();
+  /** By place: 1 where a breakpoint means it. Undefined: none is set. */
+  #marks: Uint8Array | undefined;
   #next = 1;
   exceptions = true;
 
@@ -31,19 +32,17 @@ export class ReplayBreakpoints {
     this.#files = files;
   }
 
-  /** Whether the breakpoints mean the stop at a place. */
+  /** Whether the breakpoints mean the stop at a place. Asked of each place on the way. */
   isMeant(place: number): boolean {
-    if ([...this.#sets.values()].every((set) => set.length === 0)) return true;
-    if (this.exceptions && this.#recording.stop(place).reason === "exception") return true;
-    for (const set of this.#sets.values()) for (const places of set) if (includes(places, place)) return true;
-    return false;
+    if (this.#marks === undefined || this.#marks[place] === 1) return true;
+    return this.exceptions && this.#recording.isException(place);
   }
 
   /** Those of a file, in place of what it had. */
   setLines(path: string, lines: readonly number[]): readonly ShownBreakpoint[] {
     const files = this.#files.find(path).flatMap((file) => this.#recording.files.get(file) ?? []);
-    const found = lines.map((line) => files.flatMap((stops) => stops.get(line) ?? []).sort((a, b) => a - b));
-    this.#sets.set(`file ${path}`, found);
+    const found = lines.map((line) => files.flatMap((stops) => stops.get(line) ?? []));
+    this.#set(`file ${path}`, found);
     return lines.map((line, i) => {
       const count = found[i]?.length ?? 0;
       const said =
@@ -55,14 +54,26 @@ export class ReplayBreakpoints {
   setFunctions(names: readonly string[]): readonly ShownBreakpoint[] {
     const found = names.map((name) => {
       const known = [...this.#recording.functions].filter(([each]) => each === name || each.endsWith(`.${name}`));
-      return known.flatMap(([, places]) => places).sort((a, b) => a - b);
+      return known.flatMap(([, places]) => places);
     });
-    this.#sets.set("functions", found);
+    this.#set("functions", found);
     return found.map((places) => ({
       id: this.#next++,
       verified: places.length > 0,
       message: places.length > 0 ? countText(places.length) : "never stopped in it in this recording",
     }));
+  }
+
+  #set(key: string, found: readonly (readonly number[])[]): void {
+    if (found.length === 0) this.#sets.delete(key);
+    else this.#sets.set(key, found);
+    if (this.#sets.size === 0) {
+      this.#marks = undefined;
+      return;
+    }
+    const marks = new Uint8Array(this.#recording.count);
+    for (const set of this.#sets.values()) for (const places of set) for (const place of places) marks[place] = 1;
+    this.#marks = marks;
   }
 }
 
@@ -85,8 +96,4 @@ function never(line: number, files: readonly StopsByLine[]): string {
 
 function distance(a: number, b: number): number {
   return Math.abs(a - b);
-}
-
-function includes(places: readonly number[], place: number): boolean {
-  return places[firstAfter(places, place) - 1] === place;
 }

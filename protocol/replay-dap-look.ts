@@ -4,23 +4,18 @@
 // - Only the thread of the current hit has a stack; all others say where they last stood.
 // - A request that has not what it needs is refused in words, which the user reads.
 import type { DebugProtocol } from "./dap.ts";
+import { Refused } from "./dap-speaker.ts";
+import type { Answer, Arguments, Event } from "./dap-speaker.ts";
 import { whereOf } from "./hit-summary.ts";
+import type { SnapshotFrame } from "./hit.ts";
 import { member } from "./json.ts";
 import { evaluateAt } from "./replay-evaluate.ts";
-import type { ReplayFiles } from "./replay-files.ts";
-import { nothingAsked, type Recording } from "./replay-recording.ts";
+import { recordedFile } from "./replay-files.ts";
+import type { ReplayFiles, ShownSource } from "./replay-files.ts";
+import { openedFrame } from "./replay-opened.ts";
+import type { Recording } from "./replay-recording.ts";
 import { ReplayValues, stackOf } from "./replay-values.ts";
-import { stopText } from "./replay-walk.ts";
-
-export type Arguments = Readonly<Record<string, unknown>>;
-export type Event = readonly [event: string, body: unknown];
-export interface Answer {
-  readonly body?: unknown;
-  readonly events?: readonly Event[];
-}
-
-/** A request that cannot be answered as it was asked; the message is shown to the user. */
-export class Refused extends Error {}
+import { firstAfter, stopText } from "./replay-walk.ts";
 
 /** The thread of a recording without hits, or before the first one. */
 export const noThread = 1;
@@ -81,8 +76,7 @@ export class DapLook {
     const { frames, more } = stackOf(hit);
     const events: Event[] = [];
     const shown = frames.map((frame, i) => {
-      const { source, warning } = this.#files.source(frame);
-      if (warning !== undefined) events.push(["output", { category: "important", output: `${warning}\n` }]);
+      const source = this.#source(frame, events);
       return {
         id: this.#values.frameId(place, hit, i),
         name: frame.name,
@@ -100,7 +94,10 @@ export class DapLook {
 
   /** What is said of a thread that does not stand at the current hit. */
   #elsewhere(thread: number, place: number): string {
-    const last = this.#recording.threads[thread]?.findLast((each) => each < place && !this.#recording.isLog(each));
+    const places = this.#recording.threads[thread] ?? [];
+    let before = firstAfter(places, place) - 1;
+    while (before >= 0 && this.#recording.isLog(places[before] ?? 0)) before--;
+    const last = places[before];
     const { number } = this.#recording.stop(place);
     if (last === undefined) return `not stopped at hit ${number}, nor before it`;
     const { number: at, function: name = "?", file, line } = this.#recording.stop(last);
@@ -114,15 +111,15 @@ export class DapLook {
 
   async scopes(args: Arguments): Promise<Answer> {
     if (args["frameId"] === labelId) return { body: { scopes: [] } };
-    const frame = this.#frame(args["frameId"]);
-    const isRecorded = frame.hit.snapshot.frames[frame.index]?.scopes !== undefined;
-    const asked = isRecorded ? nothingAsked : await this.#recording.asked(frame.place);
-    return { body: { scopes: this.#values.scopes(frame, asked) } };
+    const at = this.#frame(args["frameId"]);
+    const recorded = at.hit.snapshot.frames[at.index];
+    const frame = recorded?.scopes === undefined ? await this.#openedFrame(at.place, at.index) : recorded;
+    return { body: { scopes: this.#values.scopes(at, frame ?? { name: "" }) } };
   }
 
   async variables(args: Arguments): Promise<Answer> {
     const reference = wholeOf(args["variablesReference"]) ?? 0;
-    const found = await this.#values.variables(reference, (place) => this.#recording.asked(place));
+    const found = await this.#values.variables(reference, (place, index) => this.#openedFrame(place, index));
     if (found === undefined) throw new Refused(stale);
     if (args["filter"] === "indexed") return { body: { variables: [] } };
     const start = wholeOf(args["start"]) ?? 0;
@@ -133,6 +130,7 @@ export class DapLook {
   async evaluate(args: Arguments): Promise<Answer> {
     const { expression, frameId } = args;
     if (typeof expression !== "string" || expression.trim() === "") throw new Refused("there is no expression");
+    if (frameId === labelId) throw new Refused("this line of the stack is no frame: nothing was recorded of it");
     const at = frameId === undefined ? undefined : this.#frame(frameId);
     const place = at?.place ?? this.#place;
     if (place < 0) throw new Refused("the replay stands before the first hit");
@@ -148,7 +146,7 @@ export class DapLook {
           variable === undefined
             ? 0
             : this.#values.reference(place, index, ["=", expression], variable, expression.trim()),
-        ...(computed === true ? {} : { presentationHint: { attributes: ["readOnly"] } }),
+        presentationHint: { attributes: ["readOnly"] },
       },
     };
   }
@@ -174,16 +172,29 @@ export class DapLook {
     const reference = member(args["source"], "sourceReference") ?? args["sourceReference"];
     const content = typeof reference === "number" ? this.#files.text(reference) : undefined;
     if (content === undefined) throw new Refused("the recording has no text of this source");
-    return { body: { content, mimeType: "text/x-python" } };
+    return { body: { content } };
   }
 
-  loadedSources(): readonly { readonly name?: string; readonly path?: string }[] {
-    return [...this.#recording.files.keys()].flatMap((path) => this.#files.source({ name: "", path }).source ?? []);
+  async loadedSources(): Promise<Answer> {
+    const events: Event[] = [];
+    const sources: ShownSource[] = [];
+    for (const file of this.#recording.files.keys()) {
+      const source = this.#source(await recordedFile(this.#recording, file), events);
+      if (source !== undefined) sources.push(source);
+    }
+    return { body: { sources }, events };
+  }
+
+  /** What is to be told of it is added to the events. */
+  #source(frame: SnapshotFrame, events: Event[]): ShownSource | undefined {
+    const { source, warning } = this.#files.source(frame);
+    if (warning !== undefined) events.push(["output", { category: "important", output: `${warning}\n` }]);
+    return source;
   }
 
   gotoTargets(args: Arguments): Answer {
-    const [path, line] = [member(args["source"], "path"), args["line"]];
-    if (typeof path !== "string" || typeof line !== "number") throw new Refused("a file and a line are needed");
+    const [path, line] = [member(args["source"], "path"), wholeOf(args["line"])];
+    if (typeof path !== "string" || line === undefined) throw new Refused("a file and a line are needed");
     const wanted = this.lineFrom(line);
     const places = this.#files
       .find(path)
@@ -195,6 +206,10 @@ export class DapLook {
       line,
     }));
     return { body: { targets } };
+  }
+
+  #openedFrame(place: number, index: number): Promise<SnapshotFrame | undefined> {
+    return openedFrame(this.#recording, place, index);
   }
 
   #frame(id: unknown): NonNullable<ReturnType<ReplayValues["frame"]>> {

@@ -9,14 +9,15 @@
 // - Nothing can be changed: what would is refused in words.
 // - A request that has not what it needs is answered with an error; none ends the session but disconnect.
 import type { DapMessage, DebugProtocol } from "./dap.ts";
-import { isObject, member } from "./json.ts";
+import { DapSpeaker, Refused } from "./dap-speaker.ts";
+import type { Answer, Arguments, Event } from "./dap-speaker.ts";
+import { member } from "./json.ts";
 import { exceptionFilter, ReplayBreakpoints } from "./replay-breakpoints.ts";
-import { DapLook, noThread, Refused, threadOf } from "./replay-dap-look.ts";
-import type { Answer, Arguments, Event } from "./replay-dap-look.ts";
+import { DapLook, noThread, threadOf, wholeOf } from "./replay-dap-look.ts";
 import { ReplayFiles } from "./replay-files.ts";
 import type { LocalFiles } from "./replay-files.ts";
 import type { Recording } from "./replay-recording.ts";
-import { stopText, Walk } from "./replay-walk.ts";
+import { logLines, stopText, Walk } from "./replay-walk.ts";
 import type { Move, StepKind } from "./replay-walk.ts";
 
 const capabilities: DebugProtocol.Capabilities = {
@@ -47,7 +48,7 @@ export class DapReplay {
   readonly #walk: Walk;
   /** The place to begin at; undefined: the first stop that is meant. */
   readonly #from: number | undefined;
-  #seq = 1;
+  readonly #speaker = new DapSpeaker();
   #isStarted = false;
   #isConfigured = false;
 
@@ -65,28 +66,32 @@ export class DapReplay {
     return this.#walk.place;
   }
 
+  /** Epoch milliseconds of the current stop; undefined: it stands before the first. */
+  get at(): number | undefined {
+    const { place } = this.#walk;
+    return place < 0 ? undefined : this.#recording.stop(place).at;
+  }
+
   /** The answer, and the events after it. */
-  async handle(request: DebugProtocol.Request): Promise<readonly DapMessage[]> {
-    const args: Arguments = isObject(request.arguments) ? request.arguments : {};
-    try {
-      const { body, events = [] } = await this.#answer(request.command, args);
-      return [this.#response(request, body), ...events.map(([event, about]) => this.#event(event, about))];
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      return [this.#failure(request, error.message)];
-    }
+  handle(request: DebugProtocol.Request): Promise<readonly DapMessage[]> {
+    return this.#speaker.answer(request, (args) => this.#answer(request.command, args));
   }
 
   /** Moves every IDE to a stop, as `goto` does: for those who choose hits elsewhere. */
   async show(place: number): Promise<readonly DapMessage[]> {
     if (!this.#isConfigured || place < 0 || place >= this.#recording.count) return [];
     const { events = [] } = await this.#moved(this.#walk.goTo(place));
-    return events.map(([event, about]) => this.#event(event, about));
+    return events.map((event) => this.#speaker.event(event));
   }
 
   /** What an IDE is told when the replay ends. */
   terminated(): readonly DapMessage[] {
-    return this.#isStarted ? [this.#event("terminated", undefined)] : [];
+    return this.#isStarted ? [this.#speaker.event(["terminated", undefined])] : [];
+  }
+
+  /** A line for the debug console. */
+  tell(line: string): DapMessage {
+    return this.#speaker.event(["output", { category: "important", output: `${line}\n` }]);
   }
 
   #answer(command: string, args: Arguments): Answer | Promise<Answer> {
@@ -111,7 +116,7 @@ export class DapReplay {
       case "source":
         return this.#look.source(args);
       case "loadedSources":
-        return { body: { sources: this.#look.loadedSources() } };
+        return this.#look.loadedSources();
       case "gotoTargets":
         return this.#look.gotoTargets(args);
       case "terminate":
@@ -160,7 +165,7 @@ export class DapReplay {
         return this.#moved(this.#walk.goTo(place));
       }
       case "pause":
-        return this.#moved({ place: this.#walk.place, reason: "pause", note: "a recording stands still", logs: [] });
+        return this.#moved(this.#walk.pause());
       default:
         if (isStep(command)) return this.#moved(this.#walk.step(command, threadOf(this.#recording, args["threadId"])));
         throw new Refused(`${command} is not possible in a replay: a recording cannot be changed`);
@@ -196,10 +201,8 @@ export class DapReplay {
   /** The response, what is told of the way, and the stop. */
   async #moved(move: Move, body?: object): Promise<Answer> {
     const events: Event[] = [];
-    for (const place of move.logs) {
-      const text = (await this.#recording.hit(place))?.text ?? "";
-      events.push(["output", { category: "console", output: `${text.slice(0, mostText)}\n` }]);
-    }
+    for (const line of await logLines(this.#recording, move))
+      events.push(["output", { category: "console", output: `${line}\n` }]);
     const { place } = move;
     const none = this.#recording.count === 0 ? "this recording has no hits" : "no recorded hit is at these breakpoints";
     this.#look.visit(place, place < 0 ? none : undefined);
@@ -228,7 +231,7 @@ export class DapReplay {
     const asked = Array.isArray(args["breakpoints"])
       ? listOf(args["breakpoints"]).map((each) => member(each, "line"))
       : listOf(args["lines"]);
-    const lines = asked.map((line) => (typeof line === "number" ? this.#look.lineFrom(line) : 0));
+    const lines = asked.map((line) => this.#look.lineFrom(wholeOf(line) ?? 0));
     if (typeof path !== "string" || path === "") throw new Refused("the file of the breakpoints has no path");
     const breakpoints = this.#breakpoints
       .setLines(path, lines)
@@ -240,33 +243,6 @@ export class DapReplay {
     const place = typeof number === "number" ? this.#recording.placeOf(number) : undefined;
     if (place === undefined) throw new Refused(`there is no hit ${String(number)} in this replay`);
     return place;
-  }
-
-  #response({ seq, command }: DebugProtocol.Request, body: unknown): DebugProtocol.Response {
-    return {
-      seq: this.#seq++,
-      type: "response",
-      request_seq: seq,
-      success: true,
-      command,
-      ...(body === undefined ? {} : { body }),
-    };
-  }
-
-  #failure({ seq, command }: DebugProtocol.Request, message: string): DebugProtocol.Response {
-    return {
-      seq: this.#seq++,
-      type: "response",
-      request_seq: seq,
-      success: false,
-      command,
-      message,
-      body: { error: { id: 1, format: "{why}", variables: { why: message }, showUser: false } },
-    };
-  }
-
-  #event(event: string, body: unknown): DebugProtocol.Event {
-    return { seq: this.#seq++, type: "event", event, ...(body === undefined ? {} : { body }) };
   }
 }
 

@@ -1,6 +1,6 @@
 // What an expression is at a recorded stop: as it was recorded, or told from the values that were. Nothing runs.
 //
-//   in this order   a name or a path of the snapshot
+//   in this order   a name or a path of the snapshot, or of what clients opened
 //                   the same expression, evaluated by a client at this stop: its result, or its error
 //                   comparisons, arithmetic, len(), in, indexing over recorded values: marked as computed
 //                   else: not recorded here, and where it was last seen
@@ -9,8 +9,9 @@ import { parseWhere } from "./where-parse.ts";
 import type { Condition } from "./where-parse.ts";
 import type { SnapshotFrame, SnapshotVariable } from "./hit.ts";
 import type { Recording } from "./replay-recording.ts";
-import { shownValue } from "./replay-values.ts";
-import { findValue } from "./value-path.ts";
+import { withOpened } from "./replay-opened.ts";
+import { isOpen, shownValue } from "./replay-values.ts";
+import { findShown } from "./value-path.ts";
 import { firstAfter } from "./replay-walk.ts";
 
 export type Evaluated =
@@ -25,8 +26,7 @@ export type Evaluated =
   | { readonly failure: string };
 
 /** Earlier stops that are read to find where an expression was last seen. */
-const mostRead = 50;
-const mostLength = 10_000;
+const mostRead = 20;
 
 /** `frame`: of the stack, from 0. */
 export async function evaluateAt(
@@ -37,35 +37,41 @@ export async function evaluateAt(
 ): Promise<Evaluated> {
   const { number } = recording.stop(place);
   const hit = await recording.hit(place);
-  const at = hit?.snapshot.frames[frame];
+  const captured = hit?.snapshot.frames[frame];
   const parsed = parse(expression);
-  if (at !== undefined && parsed?.kind === "path") {
-    const found = findValue(parsed.steps, at);
-    if (found !== undefined) return ofVariable(found);
-  }
-  const asked = (await recording.asked(place)).expressions.findLast(
+  const known = shown(parsed, captured);
+  // What can be opened may have been opened by a client.
+  if (known !== undefined && !isOpen(known)) return ofVariable(known);
+  const asked = await recording.asked(place);
+  const at = captured && withOpened(captured, frame, asked);
+  const found = shown(parsed, at);
+  if (found !== undefined) return ofVariable(found);
+  const answer = asked.expressions.findLast(
     (each) => each.expression.trim() === expression.trim() && (each.frame ?? frame) === frame,
   );
-  if (asked?.value !== undefined)
-    return { value: asked.value, ...(asked.type === undefined ? {} : { type: asked.type }) };
-  if (asked?.failure !== undefined) return { failure: asked.failure };
+  if (answer?.value !== undefined)
+    return { value: answer.value, ...(answer.type === undefined ? {} : { type: answer.type }) };
+  if (answer?.failure !== undefined) return { failure: answer.failure };
   const computed = at === undefined ? undefined : told(parsed, at);
   if (computed !== undefined) return computed;
   if (parsed === undefined)
     return {
       failure: `not recorded at hit ${number}: a recording tells names, attributes, indexes, comparisons, arithmetic, in and len(); nothing runs`,
     };
-  const seen = await lastSeen(recording, place, parsed);
+  const seen = at === undefined ? "" : await lastSeen(recording, { place, frame, at }, parsed);
   return { failure: `not recorded at hit ${number}${seen}` };
 }
 
 function parse(expression: string): Condition | undefined {
-  if (expression.length > mostLength) return undefined;
   try {
     return parseWhere(expression);
   } catch {
     return undefined;
   }
+}
+
+function shown(parsed: Condition | undefined, frame: SnapshotFrame | undefined): SnapshotVariable | undefined {
+  return parsed?.kind === "path" && frame !== undefined ? findShown(parsed.steps, frame) : undefined;
 }
 
 function told(parsed: Condition | undefined, frame: SnapshotFrame): Evaluated | undefined {
@@ -83,8 +89,12 @@ function ofVariable(variable: SnapshotVariable): Evaluated {
   return { value: shownValue(variable), ...(type === undefined || type === "" ? {} : { type }), variable };
 }
 
-/** Of earlier stops in the same function. */
-async function lastSeen(recording: Recording, place: number, parsed: Condition): Promise<string> {
+/** In the same function of earlier stops whose innermost function is that of this one. */
+async function lastSeen(
+  recording: Recording,
+  { place, frame, at }: { readonly place: number; readonly frame: number; readonly at: SnapshotFrame },
+  parsed: Condition,
+): Promise<string> {
   const { function: name = "", file } = recording.stop(place);
   const places = recording.functions.get(name) ?? [];
   const last = firstAfter(places, place - 1) - 1;
@@ -92,8 +102,9 @@ async function lastSeen(recording: Recording, place: number, parsed: Condition):
     const earlier = places[i] ?? 0;
     const stop = recording.stop(earlier);
     if (stop.file !== file) continue;
-    const frame = (await recording.hit(earlier))?.snapshot.frames[0];
-    const found = frame === undefined ? undefined : told(parsed, frame);
+    const before = (await recording.hit(earlier))?.snapshot.frames[frame];
+    const isSame = before !== undefined && before.name === at.name && before.path === at.path;
+    const found = isSame ? told(parsed, before) : undefined;
     if (found !== undefined && "value" in found) return `; last seen at hit ${stop.number}: ${found.value}`;
   }
   return "";

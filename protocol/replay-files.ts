@@ -2,7 +2,7 @@
 //
 // Rules
 // - A path means the recorded file that it is, or whose place here it is; else those that share the longest end with it, whole names only.
-// - The IDE's own name of a file is given back to it.
+// - The IDE's own name of a file is given back to it; of several the one that fits best, of these the last.
 // - A file that is here with the recorded text is shown as it is here. One that is missing, or has another text, is shown as it was recorded,
 //   and the latter is said.
 import type { SnapshotFrame } from "./hit.ts";
@@ -27,8 +27,8 @@ export interface ShownSource {
 export class ReplayFiles {
   readonly #recording: Pick<Recording, "files" | "text">;
   readonly #local: LocalFiles;
-  /** What the IDE calls a recorded file. */
-  readonly #names = new Map<string, string>();
+  /** What the IDE calls a recorded file, and how many names of its path that shares. */
+  readonly #names = new Map<string, { readonly path: string; readonly shared: number }>();
   readonly #references = new Map<string, number>();
   readonly #texts: string[] = [];
   readonly #told = new Set<string>();
@@ -40,22 +40,23 @@ export class ReplayFiles {
 
   /** Recorded files that a path of the IDE means. */
   find(path: string): readonly string[] {
-    const found = this.#matching(path);
-    for (const each of found) this.#names.set(each, path);
-    return found;
+    const { files, shared } = this.#matching(path);
+    for (const file of files)
+      if (shared >= (this.#names.get(file)?.shared ?? 0)) this.#names.set(file, { path, shared });
+    return files;
   }
 
   /** `warning`: to be told once, that the local file is another. */
   source({ path, source, noSource }: SnapshotFrame): { readonly source?: ShownSource; readonly warning?: string } {
     if (path === undefined) return {};
-    const local = this.#names.get(path) ?? this.#local.toLocal(path);
+    const local = this.#names.get(path)?.path ?? this.#local.toLocal(path);
     const name = local.slice(Math.max(local.lastIndexOf("/"), local.lastIndexOf("\\")) + 1);
     const here = this.#local.sha256(local);
+    if (here !== undefined && here === source) return { source: { name, path: local } };
     if (source === undefined || this.#recording.text(source) === undefined) {
       const why = noSource ?? "its text was not recorded";
       return { source: { name, path: local, ...(here === undefined ? { origin: why } : {}) } };
     }
-    if (here === source) return { source: { name, path: local } };
     const sourceReference = this.#reference(source);
     if (here === undefined)
       return { source: { name, path: local, sourceReference, origin: "text from the recording" } };
@@ -82,31 +83,36 @@ export class ReplayFiles {
     return this.#texts.length;
   }
 
-  #matching(path: string): readonly string[] {
+  #matching(path: string): { readonly files: readonly string[]; readonly shared: number } {
     const wanted = segments(path);
-    let best: string[] = [];
-    let most = 0;
+    let [files, most]: [string[], number] = [[], 0];
     for (const file of this.#recording.files.keys()) {
-      if (file === path || this.#local.toLocal(file) === path) return [file];
+      if (file === path || this.#local.toLocal(file) === path) return { files: [file], shared: Infinity };
       const shared = sharedEnd(wanted, segments(file));
-      if (shared > most) [best, most] = [[file], shared];
-      else if (shared === most && shared > 0) best.push(file);
+      if (shared > most) [files, most] = [[file], shared];
+      else if (shared === most && shared > 0) files.push(file);
     }
-    return best;
+    return { files, shared: most };
   }
 }
 
-/** The text of a recorded file, as it was at the first stop in it. */
-export async function recordedText({ files, hit, text }: Recording, file: string): Promise<string | undefined> {
+/** A recorded file as it was at the first stop in it, where that can be read. */
+export async function recordedFile(
+  { files, hit }: Pick<Recording, "files" | "hit">,
+  file: string,
+): Promise<SnapshotFrame> {
   for (const [place] of files.get(file)?.values() ?? []) {
     const frame = place === undefined ? undefined : (await hit(place))?.snapshot.frames[0];
-    if (frame?.source !== undefined) return text(frame.source);
+    if (frame?.source !== undefined || frame?.noSource !== undefined) return frame;
   }
-  return undefined;
+  return { name: "", path: file };
 }
 
 function segments(path: string): readonly string[] {
-  return path.replace(/^file:\/\//, "").split(/[\\/]/);
+  return path
+    .replace(/^file:\/\//, "")
+    .split(/[\\/]/)
+    .filter((name) => name !== "");
 }
 
 function sharedEnd(a: readonly string[], b: readonly string[]): number {

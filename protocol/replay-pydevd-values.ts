@@ -6,14 +6,15 @@
 // - Frames have ids of their own at each visit of a stop. One of an earlier visit is refused: pydevd does that too.
 // - pydevd has no scopes: the locals are those of all that were captured.
 // - PyCharm saves temporaries by 117 `__py_debug_temp_var_N = expr` and opens them by their name. Nothing else can be set.
-import type { Hit, SnapshotVariable } from "./hit.ts";
+import type { Hit, SnapshotFrame, SnapshotVariable } from "./hit.ts";
 import { expressionQuoting, locatorQuoting } from "./pydevd-quoting.ts";
 import { evaluateAt } from "./replay-evaluate.ts";
 import type { ReplayFiles } from "./replay-files.ts";
 import { errorXml, variablesXml, variableTag } from "./replay-pydevd-xml.ts";
 import type { FrameTag } from "./replay-pydevd-xml.ts";
 import type { Recording } from "./replay-recording.ts";
-import { contentOf, stackOf } from "./replay-values.ts";
+import { contentOf, openedFrame } from "./replay-opened.ts";
+import { isOpen, noteOf, stackOf } from "./replay-values.ts";
 
 const firstFrame = 1001;
 const temporary = "__py_debug_temp_var_";
@@ -59,49 +60,36 @@ export class PydevdValues {
   async locals(fields: readonly string[]): Promise<Said> {
     const at = await this.#frame(fields[1]);
     if (at === undefined) return noFrame;
-    const { index, frame, asked } = at;
-    const { scopes } = frame;
-    const cut = frame.cut ?? scopes?.find((each) => each.cut !== undefined)?.cut;
-    const { variables, note } = contentOf(
-      {
-        frame: index,
-        path: [scopes?.[0]?.name ?? "Locals"],
-        ...(scopes === undefined ? {} : { variables: scopes.flatMap((each) => each.variables) }),
-        ...(cut === undefined ? {} : { cut }),
-      },
-      asked,
-    );
-    return { text: variablesXml(variables, note) };
+    const { scopes, cut } = at.frame;
+    if (scopes === undefined) return { text: variablesXml([], noteOf(cut === undefined ? {} : { cut })) };
+    const lacking = scopes.find((each) => each.cut !== undefined);
+    return {
+      text: variablesXml(
+        scopes.flatMap(({ variables }) => variables),
+        lacking && noteOf(lacking),
+      ),
+    };
   }
 
   async children(fields: readonly string[]): Promise<Said> {
     const at = await this.#frame(fields[1]);
     if (at === undefined) return noFrame;
-    const { index, frame, asked } = at;
-    const scopes = frame.scopes ?? [];
     const [first = "", ...rest] = fields.slice(3).map((name) => locatorQuoting.decode(name));
-    const expression = this.#temporaries.get(first);
-    const path = [scopes[0]?.name ?? "Locals", first];
+    const variables = at.frame.scopes?.flatMap((scope) => scope.variables) ?? [];
     let value =
-      expression === undefined
-        ? scopes.flatMap(({ variables }) => variables).find(({ name }) => name === first)
-        : await this.#evaluated(index, expression);
-    for (const name of rest) {
-      value =
-        value &&
-        contentOf({ frame: index, path, ...contentsOf(value) }, asked).variables.find((each) => each.name === name);
-      path.push(name);
-    }
+      variables.find(({ name }) => name === first) ??
+      (await this.#evaluated(at.index, this.#temporaries.get(first) ?? first));
+    for (const name of rest) value = value?.children?.find((each) => each.name === name);
     if (value === undefined) return { failed: `${[first, ...rest].join(".")} was not recorded` };
-    const { variables, note } = contentOf({ frame: index, path, ...contentsOf(value) }, asked);
-    return { text: variablesXml(variables, note) };
+    return { text: variablesXml(value.children ?? [], isOpen(value) ? noteOf(contentOf(value)) : undefined) };
   }
 
   async evaluate(fields: readonly string[]): Promise<Said> {
-    if (this.#place < 0) return { failed: "the replay stands before the first hit" };
+    const at = await this.#frame(fields[1]);
+    if (at === undefined) return noFrame;
     const expression = expressionOf(fields);
     const wanted = this.#temporaries.get(expression) ?? expression;
-    const found = await evaluateAt(this.#recording, this.#place, Number(fields[1]) - this.#base, wanted);
+    const found = await evaluateAt(this.#recording, this.#place, at.index, wanted);
     if ("failure" in found) return { text: errorXml(expression, found.failure) };
     const { value, type = "", variable, computed } = found;
     const told = computed === true ? `${value}  (computed from the recording)` : value;
@@ -115,11 +103,10 @@ export class PydevdValues {
     return { text: variablesXml([{ name, type: "str", value: expression }]) };
   }
 
-  async #frame(id: string | undefined) {
+  async #frame(id: string | undefined): Promise<{ readonly index: number; readonly frame: SnapshotFrame } | undefined> {
     const index = Number(id) - this.#base;
-    const hit = this.#place < 0 ? undefined : await this.#recording.hit(this.#place);
-    const frame = hit?.snapshot.frames[index];
-    return frame && { index, frame, asked: await this.#recording.asked(this.#place) };
+    const frame = this.#place < 0 ? undefined : await openedFrame(this.#recording, this.#place, index);
+    return frame && { index, frame };
   }
 
   async #evaluated(frame: number, expression: string): Promise<SnapshotVariable | undefined> {
@@ -133,11 +120,4 @@ const noFrame: Said = { failed: "this frame is of an earlier stop, or was not re
 /** Of a 113: the field behind the place. */
 export function expressionOf([, , , text = ""]: readonly string[]): string {
   return expressionQuoting.decode(text);
-}
-
-function contentsOf({ children, cut }: SnapshotVariable): Pick<Parameters<typeof contentOf>[0], "variables" | "cut"> {
-  return {
-    ...(children === undefined ? {} : { variables: children }),
-    ...(cut === undefined || cut.by === "string" ? {} : { cut }),
-  };
 }

@@ -4,14 +4,14 @@ import { attributeQuoting } from "./pydevd-quoting.ts";
 import { isOpen, shownValue } from "./replay-values.ts";
 import { unquoted } from "./value-path.ts";
 
-const { value: ofValue, file: ofFile, thread: ofThread, plain } = attributeQuoting;
+const { value: ofValue, file: ofFile, thread: ofThread } = attributeQuoting;
+/** XML knows no control characters, in whichever way they are written: an IDE's parser drops the message. */
+const plain = {
+  encode: (text: string) => attributeQuoting.plain.encode(text.replace(/[^\P{Cc}\t\n\r]|\ufffe|\uffff/gu, "\ufffd")),
+};
 
 export function threadXml(id: string, name: string): string {
-  return `<xml>${threadTag(id, name)}</xml>`;
-}
-
-export function threadTag(id: string, name: string): string {
-  return `<thread name="${ofThread.encode(name)}" id="${plain.encode(id)}" />`;
+  return `<xml><thread name="${ofThread.encode(name)}" id="${plain.encode(id)}" /></xml>`;
 }
 
 /** `reason`: the id of the command that stops so; frames with the ids that they have in this visit, and their files here. */
@@ -50,7 +50,7 @@ export function variableTag(variable: SnapshotVariable, name = variable.name): s
   const { type = "", failed } = variable;
   const shown = type === "str" ? (unquoted(variable.value) ?? variable.value) : variable.value;
   const value = shownValue({ ...variable, value: shown });
-  return `<var name="${ofValue.encode(name)}" type="${plain.encode(type)}" value="${ofValue.encode(`${type}: ${value}`)}"${
+  return `<var name="${ofValue.encode(name)}" type="${plain.encode(type)}" value="${ofValue.encode(type === "" ? value : `${type}: ${value}`)}"${
     isOpen(variable) ? ' isContainer="True"' : ""
   }${failed === true ? ' isErrorOnEval="True"' : ""} />\n`;
 }

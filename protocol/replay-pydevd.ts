@@ -1,12 +1,13 @@
 // A recording as a pydevd debuggee, for PyCharm and PyDev, which listen: it is silent until it is asked.
 //
-//   501 → the build     111 112 122 … breakpoints     101 → 103 of every thread, then the first 105
-//   106 107 108 109 …   → 106 of the thread, then the next recorded 105
+//   501 → the build     111 112 122 … breakpoints     101 → 103 of a thread, then its first 105
+//   106 107 108 109 …   → 106 of the thread, then the next recorded 105; of another thread after 104 and 103
 //   114 locals of a frame · 110 children · 113 121 134 an expression · 152 a stack · 124 a source · 155 the exception → their answers
 //
 // Rules
-// - Threads are named before one stops: an IDE drops a stop of a thread that it does not know.
-// - Only the thread of the current hit stands; PyCharm resumes every thread by itself, and only the one that stands moves the replay.
+// - A thread is named before it stops: an IDE drops a stop of a thread that it does not know.
+// - Only the thread of the current hit is there. PyCharm resumes all threads that it knows, by a command each: the second one would find
+//   the next thread stopped, and pass by its hit.
 // - pydevd has no step back: an earlier hit is reached by `hit 42` as an expression, or from where the replay was started.
 // - Both ends stop again and say so. What is not known is answered by 901 in words; it never ends the connection.
 import type { Frame } from "./frame.ts";
@@ -18,13 +19,13 @@ import { attributeQuoting } from "./pydevd-quoting.ts";
 import { decodePydevd, encodePydevd } from "./pydevd.ts";
 import type { PydevdMessage } from "./pydevd.ts";
 import { ReplayBreakpoints } from "./replay-breakpoints.ts";
-import { recordedText, ReplayFiles } from "./replay-files.ts";
+import { recordedFile, ReplayFiles } from "./replay-files.ts";
 import type { LocalFiles } from "./replay-files.ts";
 import { expressionOf, PydevdValues } from "./replay-pydevd-values.ts";
 import type { Said } from "./replay-pydevd-values.ts";
-import { errorXml, suspendedXml, threadTag, threadXml, variablesXml } from "./replay-pydevd-xml.ts";
+import { errorXml, suspendedXml, threadXml, variablesXml } from "./replay-pydevd-xml.ts";
 import type { Recording } from "./replay-recording.ts";
-import { stopText, Walk } from "./replay-walk.ts";
+import { logLines, stopText, Walk } from "./replay-walk.ts";
 import type { Move, StepKind } from "./replay-walk.ts";
 
 /** The upstream flavour, which says that of itself. */
@@ -54,6 +55,8 @@ export class PydevdReplay {
   #grammar: Grammar = "LINE";
   #seq = 2;
   #runs = false;
+  /** The thread that the IDE knows. */
+  #named: number | undefined;
 
   constructor(recording: Recording, local: LocalFiles, from?: number) {
     this.#recording = recording;
@@ -84,8 +87,7 @@ export class PydevdReplay {
 
   /** What the IDE is told when the replay ends. */
   terminated(): readonly Uint8Array[] {
-    if (!this.#runs) return [];
-    return this.#recording.threads.map((_, thread) => this.#event(104, this.#threadId(thread)));
+    return this.#named === undefined ? [] : [this.#event(104, this.#threadId(this.#named))];
   }
 
   async #answer(message: PydevdMessage): Promise<readonly Uint8Array[]> {
@@ -98,7 +100,9 @@ export class PydevdReplay {
       case 101:
         return this.#run();
       case 102:
-        return [this.#say(502, seq, `<xml>${this.#threadTags()}</xml>`)];
+        return [this.#say(502, seq, this.#named === undefined ? "<xml></xml>" : this.#threadXml(this.#named))];
+      case 105:
+        return this.#runs ? this.#stopped(this.#walk.pause()) : [];
       case 111:
         return this.#setBreak(text);
       case 112:
@@ -128,27 +132,25 @@ export class PydevdReplay {
     }
   }
 
-  async #other({ id, seq, name }: PydevdMessage, thread: string): Promise<readonly Uint8Array[]> {
-    const move = moves.get(id);
+  async #other({ id, seq, name, text }: PydevdMessage, thread: string): Promise<readonly Uint8Array[]> {
+    // A thread and more in a 160 is PyCharm's question for what can be stepped into.
+    const move = id === 160 && text.includes("\t") ? undefined : moves.get(id);
     if (move !== undefined) return this.#move(id, move, thread);
     if (id === 122 || id === 123) this.#breakpoints.exceptions = id === 122;
     // Settings have no answer.
-    const command = pydevdCommand(id);
-    const isSetting = command !== undefined && command.reply === undefined;
+    const reply = pydevdCommand(id, "UP")?.reply ?? pydevdCommand(id, "PC")?.reply;
+    const isSetting = pydevdCommand(id) !== undefined && reply === undefined;
     return isSetting ? [] : [this.#say(901, seq, `${id} ${name} is not possible in a replay: nothing runs`)];
   }
 
   async #run(): Promise<readonly Uint8Array[]> {
     if (this.#runs) return [];
     this.#runs = true;
-    const threads = this.#recording.threads.map((_, thread) =>
-      this.#event(103, threadXml(this.#threadId(thread), this.#threadName(thread))),
-    );
-    const move =
+    return this.#stopped(
       this.#from === undefined
         ? this.#walk.run("forwards", (place) => this.#breakpoints.isMeant(place))
-        : this.#walk.goTo(this.#from);
-    return [...threads, ...(await this.#stopped(move))];
+        : this.#walk.goTo(this.#from),
+    );
   }
 
   async #move(id: number, move: StepKind | "continue", thread: string): Promise<readonly Uint8Array[]> {
@@ -168,20 +170,26 @@ export class PydevdReplay {
     return place < 0 ? [] : [this.#event(106, `${this.#threadId(this.#recording.threadOf(place))}\t${reason}`)];
   }
 
-  async #stopped({ place, reason, note, logs }: Move): Promise<readonly Uint8Array[]> {
-    const said: Uint8Array[] = [];
-    for (const log of logs) said.push(this.#console((await this.#recording.hit(log))?.text ?? ""));
+  async #stopped(move: Move): Promise<readonly Uint8Array[]> {
+    const { place, reason, note } = move;
+    const said = (await logLines(this.#recording, move)).map((line) => this.#console(line));
     const about = place < 0 ? "no recorded hit is at these breakpoints" : stopText(this.#recording, place);
     said.push(this.#console(note === undefined ? about : `${note} · ${about}`));
     if (place < 0) return said;
     const hit = await this.#recording.hit(place);
-    const thread = this.#threadId(this.#recording.threadOf(place));
+    const thread = this.#recording.threadOf(place);
     const frames = this.#values.visit(place, hit);
-    const text = hit?.reason === "exception" ? (hit.text ?? "") : (note ?? "");
-    return [
-      ...said,
-      this.#event(105, suspendedXml(thread, { reason: stopReasons[reason] ?? 111, message: text, frames })),
-    ];
+    const message = hit?.reason === "exception" ? (hit.text ?? "") : (note ?? "");
+    const stop = { reason: stopReasons[reason] ?? 111, message, frames };
+    return [...said, ...this.#name(thread), this.#event(105, suspendedXml(this.#threadId(thread), stop))];
+  }
+
+  /** This thread is there, and no other. */
+  #name(thread: number): readonly Uint8Array[] {
+    if (this.#named === thread) return [];
+    const ended = this.terminated();
+    this.#named = thread;
+    return [...ended, this.#event(103, this.#threadXml(thread))];
   }
 
   async #evaluate(id: number, seq: number, fields: readonly string[]): Promise<readonly Uint8Array[]> {
@@ -211,7 +219,8 @@ export class PydevdReplay {
   }
 
   async #source(seq: number, path: string): Promise<Uint8Array> {
-    const text = await recordedText(this.#recording, this.#files.find(path)[0] ?? path);
+    const { source } = await recordedFile(this.#recording, this.#files.find(path)[0] ?? path);
+    const text = source === undefined ? undefined : this.#recording.text(source);
     return text === undefined ? this.#say(901, seq, `the recording has no text of ${path}`) : this.#say(124, seq, text);
   }
 
@@ -233,17 +242,13 @@ export class PydevdReplay {
     );
   }
 
-  #threadTags(): string {
-    return this.#recording.threads.map((_, i) => threadTag(this.#threadId(i), this.#threadName(i))).join("");
+  #threadXml(thread: number): string {
+    return threadXml(this.#threadId(thread), this.#recording.threadName(thread));
   }
 
   /** PyCharm shows what stands behind the second underscore. */
   #threadId(thread: number): string {
     return `pid_1_id_${thread + 1}`;
-  }
-
-  #threadName(thread: number): string {
-    return this.#recording.threadName(thread);
   }
 
   #console(text: string): Uint8Array {

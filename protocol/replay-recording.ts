@@ -25,7 +25,7 @@ export interface Stop {
   readonly request?: string;
 }
 
-/** Stops of a file by line: places in rising order. */
+/** Stops of a file by line: places in rising order. Log lines are no stops. */
 export type StopsByLine = ReadonlyMap<number, readonly number[]>;
 
 export interface Recording {
@@ -36,6 +36,7 @@ export interface Recording {
   readonly stop: (place: number) => Stop;
   /** Whether it is a log line, at which nothing stopped. */
   readonly isLog: (place: number) => boolean;
+  readonly isException: (place: number) => boolean;
   /** Frames of its stack. */
   readonly depth: (place: number) => number;
   /** Of a hit by its number; undefined where it is not played. */
@@ -46,7 +47,7 @@ export interface Recording {
   readonly asked: (place: number) => Promise<Asked>;
   /** By path, as the debuggee says it. */
   readonly files: ReadonlyMap<string, StopsByLine>;
-  /** By function: places in rising order. */
+  /** By function: places in rising order, without log lines. */
   readonly functions: ReadonlyMap<string, readonly number[]>;
   /** Threads, in the order of their first stops: places in rising order. */
   readonly threads: readonly (readonly number[])[];

@@ -5,11 +5,12 @@
 // - Each visit of a stop has ids of its own (IDEs cache by id); those of the last `keptVisits` are still answered, from the stop they were
 //   issued at: a recorded value does not change.
 // - What was not recorded is said by a line of its own, in place of a guess or of an error, at which IDEs ask again or pop up.
-// - What clients opened by hand stands in for what the capture left out.
-import { cutText } from "./hit-summary.ts";
+// - A value's evaluateName gives that value: it has none where it cannot be written, or where another scope's comes first.
 import type { Cut, Hit, SnapshotFrame, SnapshotVariable } from "./hit.ts";
-import type { Asked } from "./replay-recording.ts";
+import { contentAt, contentOf } from "./replay-opened.ts";
+import type { Content } from "./replay-opened.ts";
 import { indexOf, unquoted } from "./value-path.ts";
+import { isReserved } from "./where-parse.ts";
 
 /** DAP's Variable, as far as a recording has it. */
 export interface ShownVariable {
@@ -36,15 +37,16 @@ interface FrameAt {
 }
 
 /** What can be opened: a scope, or a value with children. */
-interface Container {
+interface Container extends Content {
   readonly kind: "container";
   readonly place: number;
   readonly frame: number;
+  /** The scope's name, then those of the values. */
   readonly path: readonly string[];
-  readonly variables?: readonly SnapshotVariable[];
-  readonly cut?: Cut;
   /** What evaluates to it; a scope has none. */
   readonly expression?: string;
+  /** Names that mean a variable of another scope. */
+  readonly hidden?: ReadonlySet<string>;
 }
 
 const keptVisits = 20;
@@ -52,16 +54,18 @@ const mostIds = 2 ** 31 - 1;
 
 export class ReplayValues {
   readonly #entries = new Map<number, FrameAt | Container>();
+  /** Of this visit, by what they are of. */
   readonly #ids = new Map<string, number>();
-  readonly #visits: { readonly ids: number[]; readonly keys: string[] }[] = [];
+  /** Ids of each visit. */
+  readonly #visits: number[][] = [[]];
   #next = 1;
 
   /** The replay has moved: what is asked for from now on has new ids. */
   visit(): void {
     this.#ids.clear();
-    this.#visits.push({ ids: [], keys: [] });
+    this.#visits.push([]);
     if (this.#visits.length <= keptVisits) return;
-    for (const id of this.#visits.shift()?.ids ?? []) this.#entries.delete(id);
+    for (const id of this.#visits.shift() ?? []) this.#entries.delete(id);
   }
 
   /** Id of a frame of a stop. */
@@ -75,40 +79,42 @@ export class ReplayValues {
     return found?.kind === "frame" ? found : undefined;
   }
 
-  scopes({ place, hit, index }: FrameAt, asked: Asked): readonly ShownScope[] {
-    const frame = hit.snapshot.frames[index];
-    const recorded = frame?.scopes?.map(({ name, variables, cut }) => ({ name, variables, cut })) ?? [];
-    const opened = asked.values.filter(({ frame: of, path }) => of === index && path.length === 1);
-    const more = opened
-      .filter(({ path: [name] }) => !recorded.some((scope) => scope.name === name))
-      .map(({ path: [name = ""], variables }) => ({ name, variables, cut: undefined }));
-    const all = [...recorded, ...more];
-    const shown = all.length > 0 ? all : [{ name: "Locals", variables: undefined, cut: frame?.cut }];
-    return shown.map(({ name, variables, cut }) => ({
-      name,
-      ...(/^locals?$/i.test(name) ? { presentationHint: "locals" as const } : {}),
-      variablesReference: this.#container({
+  /** `frame`: that of the stop, as far as it is known. */
+  scopes({ place, index }: FrameAt, { scopes = [], cut }: SnapshotFrame): readonly ShownScope[] {
+    const unknown = { name: "Locals", ...(cut === undefined ? {} : { cut }) };
+    const hidden = new Set<string>();
+    return (scopes.length > 0 ? scopes : [unknown]).map((scope: { name: string } & Content) => {
+      const { name, variables = [] } = scope;
+      const variablesReference = this.#container({
+        ...scope,
         kind: "container",
         place,
         frame: index,
         path: [name],
-        ...(variables === undefined ? {} : { variables }),
-        ...(cut === undefined ? {} : { cut }),
-      }),
-      expensive: false,
-    }));
+        hidden: new Set(hidden),
+      });
+      for (const each of variables) hidden.add(each.name);
+      return {
+        name,
+        ...(/^locals?$/i.test(name) ? { presentationHint: "locals" as const } : {}),
+        variablesReference,
+        expensive: false,
+      };
+    });
   }
 
-  /** Undefined for an id that was not issued, or long ago. `askedAt`: what clients asked at a place. */
+  /** Undefined for an id that was not issued, or long ago. `frameAt`: a frame of a stop with what clients opened. */
   async variables(
     reference: number,
-    askedAt: (place: number) => Promise<Asked>,
+    frameAt: (place: number, index: number) => Promise<SnapshotFrame | undefined>,
   ): Promise<readonly ShownVariable[] | undefined> {
     const found = this.#entries.get(reference);
     if (found?.kind !== "container") return undefined;
     const isWhole = found.variables !== undefined && found.cut === undefined;
-    const { variables, note } = contentOf(found, isWhole ? undefined : await askedAt(found.place));
-    const shown = variables.map((variable) => this.#shown(found, variable));
+    const frame = isWhole ? undefined : await frameAt(found.place, found.frame);
+    const content = (frame && contentAt(frame, found.path)) ?? found;
+    const shown = content.variables?.map((variable) => this.#shown(found, variable)) ?? [];
+    const note = noteOf(content);
     return note === undefined ? shown : [...shown, virtual(note)];
   }
 
@@ -121,21 +127,20 @@ export class ReplayValues {
     expression?: string,
   ): number {
     if (!isOpen(variable)) return 0;
-    const { children, cut } = variable;
     return this.#container({
+      ...contentOf(variable),
       kind: "container",
       place,
       frame,
       path,
-      ...(children === undefined ? {} : { variables: children }),
-      ...(cut === undefined || cut.by === "string" ? {} : { cut }),
       ...(expression === undefined ? {} : { expression }),
     });
   }
 
   #shown(parent: Container, variable: SnapshotVariable): ShownVariable {
     const { name, type } = variable;
-    const expression = parent.path.length === 1 ? nameOf(name) : childOf(parent.expression, name);
+    const isOfScope = parent.hidden !== undefined;
+    const expression = isOfScope ? variableName(parent.hidden, name) : childOf(parent.expression, name);
     return {
       name,
       value: shownValue(variable),
@@ -157,8 +162,7 @@ export class ReplayValues {
     this.#next = id === mostIds ? 1 : id + 1;
     this.#ids.set(key, id);
     this.#entries.set(id, entry);
-    if (this.#visits.length === 0) this.visit();
-    this.#visits.at(-1)?.ids.push(id);
+    this.#visits.at(-1)?.push(id);
     return id;
   }
 }
@@ -175,46 +179,32 @@ export function isOpen({ children, cut }: SnapshotVariable): boolean {
   return (children !== undefined && children.length > 0) || (cut !== undefined && cut.by !== "string");
 }
 
-/** The children of a scope or value, and what is said of those that are not there. What clients opened stands in for what was cut. */
-export function contentOf(
-  { frame, path, variables: recorded, cut }: Pick<Container, "frame" | "path" | "variables" | "cut">,
-  asked: Asked | undefined,
-): { readonly variables: readonly SnapshotVariable[]; readonly note?: string } {
-  const opened = asked?.values.find((each) => each.frame === frame && isSame(each.path, path))?.variables;
-  const variables = recorded ?? [];
-  if (opened !== undefined && opened.length > variables.length) return { variables: opened };
-  if (cut === undefined && recorded !== undefined) return { variables };
-  const note =
-    variables.length > 0 && cut !== undefined
-      ? `${cutText(cut, variables.length).replace(/^… /, "")} recorded`
-      : `not recorded${whyNot(cut)}`;
-  return { variables, note };
+/** What is said of the children of a scope or value that are not there; undefined: all are. */
+export function noteOf({ variables, cut }: Content): string | undefined {
+  if (cut === undefined) return variables === undefined ? "not recorded: no client asked for these values" : undefined;
+  const count = variables?.length ?? 0;
+  const why = reasons[cut.by];
+  if (count === 0) return `not recorded${cut.of === undefined ? "" : ` (${cut.of} items)`}${why}`;
+  return cut.of === undefined ? `others not recorded${why}` : `${count} of ${cut.of} recorded${why}`;
 }
 
-function isSame(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, i) => name === b[i]);
-}
+const reasons: Readonly<Record<Cut["by"], string>> = {
+  frames: "",
+  items: "",
+  string: "",
+  depth: ": deeper than record.depth",
+  time: ": record.time was over",
+  bytes: ": record.bytes was reached",
+  gone: ": the debuggee did not answer",
+};
 
 /** A line among variables that is none. */
 function virtual(value: string): ShownVariable {
   return { name: "…", value, variablesReference: 0, presentationHint: { kind: "virtual", attributes: ["readOnly"] } };
 }
 
-function whyNot(cut: Cut | undefined): string {
-  if (cut === undefined) return ": no client asked for these values";
-  const count = cut.of === undefined ? "" : ` (${cut.of} items)`;
-  switch (cut.by) {
-    case "depth":
-      return `${count}: deeper than record.depth`;
-    case "time":
-      return `${count}: record.time was over`;
-    case "bytes":
-      return `${count}: record.bytes was reached`;
-    case "gone":
-      return `${count}: the debuggee did not answer`;
-    default:
-      return count;
-  }
+function variableName(hidden: ReadonlySet<string>, name: string): string | undefined {
+  return hidden.has(name) || isReserved(name) ? undefined : nameOf(name);
 }
 
 function nameOf(name: string): string | undefined {
@@ -226,8 +216,12 @@ function childOf(parent: string | undefined, name: string): string | undefined {
   if (parent === undefined) return undefined;
   const index = indexOf(name);
   if (index !== undefined) return `${parent}[${index}]`;
-  if (unquoted(name) !== undefined) return `${parent}[${name}]`;
+  if (isLiteral(name)) return `${parent}[${name}]`;
   return nameOf(name) === undefined ? undefined : `${parent}.${name}`;
+}
+
+function isLiteral(name: string): boolean {
+  return unquoted(name) !== undefined && /^(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")$/s.test(name);
 }
 
 /** Frames that are to be shown, and what is said of those that were not recorded. */

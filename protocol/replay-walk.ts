@@ -21,11 +21,15 @@ export interface Move {
   readonly reason: string;
   /** What is to be said of it; absent: it is what was asked for. */
   readonly note?: string;
-  /** Log lines passed, at most `mostLogs`. */
+  /** Log lines passed, the first `mostLogs` of them. */
   readonly logs: readonly number[];
+  /** How many more there were. */
+  readonly moreLogs?: number;
 }
 
 const mostLogs = 1000;
+/** Characters of one. */
+const mostText = 1000;
 
 export class Walk {
   readonly #recording: Recording;
@@ -46,13 +50,10 @@ export class Walk {
   run(direction: Direction, isMeant: (place: number) => boolean): Move {
     const { count } = this.#recording;
     const by = direction === "forwards" ? 1 : -1;
-    const logs: number[] = [];
-    for (let place = this.#place + by; place >= 0 && place < count; place += by) {
-      if (this.#recording.isLog(place)) {
-        if (direction === "forwards" && logs.length < mostLogs) logs.push(place);
-      } else if (isMeant(place)) return { ...this.#to(place), logs };
-    }
-    return this.#stay(`${direction === "forwards" ? "end" : "beginning"} of the recording`, logs);
+    for (let place = this.#place + by; place >= 0 && place < count; place += by)
+      if (!this.#recording.isLog(place) && isMeant(place)) return this.#to(place);
+    if (direction === "backwards") return this.#stay("beginning of the recording");
+    return { ...this.#stay("end of the recording"), ...this.#logsTo(count) };
   }
 
   /** `thread`: as in {@link Recording.threads}. */
@@ -63,7 +64,7 @@ export class Walk {
       const found = this.#along(thread, -1);
       return found === undefined
         ? this.#stay("this thread has no earlier stop in the recording")
-        : { ...this.#to(found), reason: "step", logs: [] };
+        : { ...this.#to(found), reason: "step" };
     }
     const first = this.#along(thread, 1);
     if (first === undefined) return this.#stay("this thread has no later stop in the recording");
@@ -71,7 +72,7 @@ export class Walk {
     const found = kind === "stepOut" ? this.#along(thread, 1, (place) => this.#recording.depth(place) < depth) : first;
     if (found === undefined) return this.#stay("this thread never stops in a caller of this function in the recording");
     const [from, to] = [here < 0 ? undefined : this.#recording.stop(here), this.#recording.stop(found)];
-    const move = { ...this.#to(found), reason: "step", logs: [] };
+    const move = { ...this.#to(found), reason: "step" };
     if (isHere && found === first && to.reason === "step") return move;
     return { ...move, note: `not recorded: moved to hit ${to.number}${laterBy(from, to)}` };
   }
@@ -87,22 +88,40 @@ export class Walk {
     return undefined;
   }
 
+  pause(): Move {
+    return this.#stay("a recording stands still");
+  }
+
   /** Before the first stop. */
   rewind(): void {
     this.#place = -1;
   }
 
   goTo(place: number): Move {
-    return { ...this.#to(place), reason: "goto", logs: [] };
-  }
-
-  #to(place: number): Pick<Move, "place" | "reason"> {
     this.#place = place;
-    return { place, reason: this.#recording.stop(place).reason };
+    return { place, reason: "goto", logs: [] };
   }
 
-  #stay(note: string, logs: readonly number[] = []): Move {
-    return { place: this.#place, reason: "pause", note, logs };
+  #to(place: number): Move {
+    const logs = this.#logsTo(place);
+    this.#place = place;
+    return { place, reason: this.#recording.stop(place).reason, ...logs };
+  }
+
+  /** Log lines between here and a place behind; none to one before. */
+  #logsTo(place: number): Pick<Move, "logs" | "moreLogs"> {
+    const logs: number[] = [];
+    let moreLogs = 0;
+    for (let each = this.#place + 1; each < place; each++) {
+      if (!this.#recording.isLog(each)) continue;
+      if (logs.length < mostLogs) logs.push(each);
+      else moreLogs++;
+    }
+    return { logs, ...(moreLogs === 0 ? {} : { moreLogs }) };
+  }
+
+  #stay(note: string): Move {
+    return { place: this.#place, reason: "pause", note, logs: [] };
   }
 }
 
@@ -119,6 +138,13 @@ export function firstAfter(places: readonly number[], place: number): number {
 
 function laterBy(from: Stop | undefined, to: Stop): string {
   return from === undefined ? "" : `, ${((to.at - from.at) / 1000).toFixed(1)} s later`;
+}
+
+/** What is told of the log lines that were passed, a line each. */
+export async function logLines(recording: Recording, { logs, moreLogs }: Move): Promise<readonly string[]> {
+  const lines: string[] = [];
+  for (const place of logs) lines.push(((await recording.hit(place))?.text ?? "").slice(0, mostText));
+  return moreLogs === undefined ? lines : [...lines, `… and ${moreLogs} more log lines`];
 }
 
 /** `hit 3 of 17 · cinder-volume · req-1f0…`; by number and place where these differ. */

@@ -12,17 +12,26 @@ export type Step =
   | { readonly kind: "index"; readonly at: number };
 
 /** In the first scope of a frame that has the whole path; undefined where none has, or where its repr failed. */
-export function findValue([first, ...rest]: readonly Step[], { scopes = [] }: SnapshotFrame) {
-  if (first?.kind !== "name") return undefined;
-  for (const { variables } of scopes) {
-    let at = variables.find(({ name }) => name === first.text);
-    for (const step of rest) at = at?.children === undefined ? undefined : child(at.children, step);
-    if (at !== undefined && at.failed !== true) return at;
-  }
-  return undefined;
+export function findValue(steps: readonly Step[], frame: SnapshotFrame): SnapshotVariable | undefined {
+  return allAt(steps, frame).find(({ failed }) => failed !== true);
 }
 
-function child(children: readonly SnapshotVariable[], step: Step): SnapshotVariable | undefined {
+/** As {@link findValue}, but what stands in place of a repr that failed is a value too. */
+export function findShown(steps: readonly Step[], frame: SnapshotFrame): SnapshotVariable | undefined {
+  return allAt(steps, frame)[0];
+}
+
+/** One of each scope that has the whole path. */
+function allAt([first, ...rest]: readonly Step[], { scopes = [] }: SnapshotFrame): readonly SnapshotVariable[] {
+  if (first?.kind !== "name") return [];
+  return scopes.flatMap(({ variables }) => {
+    let at = variables.find(({ name }) => name === first.text);
+    for (const step of rest) at = at?.children === undefined ? undefined : child(at.children, step);
+    return at ?? [];
+  });
+}
+
+export function child(children: readonly SnapshotVariable[], step: Step): SnapshotVariable | undefined {
   if (step.kind === "index") return children.find(({ name }) => indexOf(name) === step.at);
   const isName = ({ name }: SnapshotVariable): boolean => name === step.text;
   const isKey = ({ name }: SnapshotVariable): boolean => unquoted(name) === step.text;

@@ -6,7 +6,7 @@
 //   compare:  sum (OP sum)*                   == != < <= > >= in, not in, is, is not; a < b < c as in Python
 //   sum:      product (+ product | - product)*
 //   product:  factor (* factor | / factor | // factor | % factor)*
-//   factor:   - factor | value ([sum])*
+//   factor:   - factor | value ([sum] | .name)*
 //   value:    number | string | True False None | path | len(sum) | (or) | [sum, …] | (sum, …)
 //   path:     name (.name | [number] | ["key"])*
 import { DebugtapError } from "./errors.ts";
@@ -27,7 +27,8 @@ export type Condition =
   | { readonly kind: "len" | "negative"; readonly of: Condition }
   | { readonly kind: "arithmetic"; readonly op: ArithmeticOp; readonly left: Condition; readonly right: Condition }
   | { readonly kind: "item"; readonly of: Condition; readonly at: Condition }
-  | { readonly kind: "list"; readonly items: readonly Condition[] }
+  | { readonly kind: "member"; readonly of: Condition; readonly name: string }
+  | { readonly kind: "list"; readonly items: readonly Condition[]; readonly tuple?: true }
   | { readonly kind: "not"; readonly of: Condition }
   | { readonly kind: "and" | "or"; readonly parts: readonly Condition[] }
   | {
@@ -42,8 +43,13 @@ interface Token {
   readonly at: number;
 }
 
+const mostLength = 10_000;
+/** Of it in an error. */
+const mostShown = 500;
 /** Parentheses within each other, `not` after `not`. */
 const maxDepth = 100;
+/** Terms of one sum or product, brackets and dots behind one value. */
+const mostLinks = 1000;
 const literals = new Map<string, boolean | null>([
   ["True", true],
   ["true", true],
@@ -63,6 +69,11 @@ const synonyms = new Map([
 const tokenShape =
   /\s*(?:([\p{ID_Start}_$][\p{ID_Continue}$]*)|(0[xX][0-9a-fA-F]+|\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?)|('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(==|!=|<=|>=|&&|\|\||\/\/|[<>()[\],.!+*/%-]))/suy;
 
+/** Whether a word is no name of a variable here. */
+export function isReserved(word: string): boolean {
+  return reserved.has(word);
+}
+
 /** Throws DT_USAGE with the place that is wrong. */
 export function parseWhere(text: string): Condition {
   return new Parser(text).all();
@@ -76,6 +87,7 @@ class Parser {
 
   constructor(text: string) {
     this.#text = text;
+    if (text.length > mostLength) throw this.#wrong(mostLength, `it is longer than ${mostLength} characters`);
     let at = 0;
     while (text.slice(at).trim() !== "") {
       tokenShape.lastIndex = at;
@@ -143,9 +155,10 @@ class Parser {
 
   #chain(ops: readonly ArithmeticOp[], part: () => Condition): Condition {
     let left = part();
-    for (;;) {
+    for (let links = 0; ; links++) {
       const op = ops.find((each) => this.#take("sign", each));
       if (op === undefined) return left;
+      this.#bound(links, mostLinks);
       left = { kind: "arithmetic", op, left, right: part() };
     }
   }
@@ -157,12 +170,15 @@ class Parser {
       return isNumber ? { ...of, value: -of.value } : { kind: "negative", of };
     }
     let of = this.#value();
-    while (this.#take("sign", "[")) {
-      const at = this.#deeper(() => this.#sum());
-      this.#need("]");
-      of = { kind: "item", of, at };
+    for (let links = 0; ; links++) {
+      this.#bound(links, mostLinks);
+      if (this.#take("sign", "[")) {
+        const at = this.#deeper(() => this.#sum());
+        this.#need("]");
+        of = { kind: "item", of, at };
+      } else if (this.#take("sign", ".")) of = { kind: "member", of, name: this.#name() };
+      else return of;
     }
-    return of;
   }
 
   #value(): Condition {
@@ -192,12 +208,8 @@ class Parser {
   #steps(name: string): Step[] {
     const steps: Step[] = [{ kind: "name", text: name }];
     for (;;) {
-      if (this.#take("sign", ".")) {
-        const { kind, text, at } = this.#peek();
-        if (kind !== "name") throw this.#wrong(at, "a name is missing behind the dot");
-        steps.push({ kind: "name", text });
-        this.#next++;
-      } else if (this.#isStep()) {
+      if (this.#take("sign", ".")) steps.push({ kind: "name", text: this.#name() });
+      else if (this.#isStep()) {
         this.#next++;
         const { kind, text } = this.#peek();
         if (kind === "string") steps.push({ kind: "key", text: unescape(text.slice(1, -1)) });
@@ -209,6 +221,13 @@ class Parser {
         return steps;
       }
     }
+  }
+
+  #name(): string {
+    const { kind, text, at } = this.#peek();
+    if (kind !== "name") throw this.#wrong(at, "a name is missing behind the dot");
+    this.#next++;
+    return text;
   }
 
   /** `[3]` or `['key']`; any other bracket has a value to be computed in it. */
@@ -224,13 +243,13 @@ class Parser {
   }
 
   #parenthesis(): Condition {
-    if (this.#take("sign", ")")) return { kind: "list", items: [] };
+    if (this.#take("sign", ")")) return { kind: "list", items: [], tuple: true };
     const first = this.#or();
     if (!this.#take("sign", ",")) {
       this.#need(")");
       return first;
     }
-    return { kind: "list", items: [first, ...this.#items(")")] };
+    return { kind: "list", items: [first, ...this.#items(")")], tuple: true };
   }
 
   #items(end: string): Condition[] {
@@ -245,10 +264,14 @@ class Parser {
   }
 
   #deeper<Result>(run: () => Result): Result {
-    if (++this.#depth > maxDepth) throw this.#wrong(this.#peek().at, "it is nested too deep");
+    this.#bound(++this.#depth, maxDepth);
     const result = run();
     this.#depth--;
     return result;
+  }
+
+  #bound(depth: number, most: number): void {
+    if (depth > most) throw this.#wrong(this.#peek().at, "it is nested too deep");
   }
 
   #peek(): Token {
@@ -267,7 +290,7 @@ class Parser {
   }
 
   #wrong(at: number, why: string): DebugtapError {
-    return new DebugtapError("DT_USAGE", `the condition ${this.#text} cannot be understood`, {
+    return new DebugtapError("DT_USAGE", `the condition ${this.#text.slice(0, mostShown)} cannot be understood`, {
       why: `at character ${at + 1}: ${why}`,
       fix: `--where "volume['size'] > 10 and context.project_id == 'demo'"`,
     });

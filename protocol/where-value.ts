@@ -4,16 +4,18 @@
 // - What was not captured, or was cut before the part that matters, is unknown: undefined.
 // - pydevd shows strings without quotes: its type tells. An object is what its debuggee printed, with the children that were captured.
 import type { SnapshotVariable } from "./hit.ts";
-import { indexOf, unquoted } from "./value-path.ts";
+import { child, indexOf, unquoted } from "./value-path.ts";
 
 /** A value as far as it is known; undefined: not at all. `cut`: a string of which only the beginning is. */
 export type Value =
   | { readonly kind: "none" }
   | { readonly kind: "number"; readonly value: number | bigint; readonly as?: "bool" | "float" }
-  | { readonly kind: "string"; readonly text: string; readonly cut: boolean }
-  | { readonly kind: "list"; readonly items: readonly (Value | undefined)[] }
+  | { readonly kind: "string"; readonly text: string; readonly cut: boolean; readonly as?: "bytes" }
+  | { readonly kind: "list"; readonly items: readonly (Value | undefined)[]; readonly as?: "tuple" }
   | { readonly kind: "object"; readonly variable: SnapshotVariable }
   | undefined;
+
+const bytes = { as: "bytes" } as const;
 const stringTypes = new Set(["str", "string", "unicode", "bytes", "String", "&str", "std::string"]);
 const dictTypes = /(?:[dD]ict|mappingproxy|_Environ)$|^Map$|^map\[/;
 
@@ -27,7 +29,10 @@ export function valueOf(variable: SnapshotVariable): Value {
   const quoted = unquoted(value);
   if (cut?.by === "string" && (stringTypes.has(type ?? "") || /^b?['"]/.test(value)))
     return { kind: "string", text: value.replace(/^b?['"]/, ""), cut: true };
-  if (quoted !== undefined || stringTypes.has(type ?? "")) return { kind: "string", text: quoted ?? value, cut: false };
+  if (quoted !== undefined)
+    return { kind: "string", text: quoted, cut: false, ...(value.startsWith("b") ? bytes : {}) };
+  if (stringTypes.has(type ?? ""))
+    return { kind: "string", text: value, cut: false, ...(type === "bytes" ? bytes : {}) };
   if (/^(?:None|null|nil|undefined)$/.test(value)) return { kind: "none" };
   if (/^(?:True|true)$/.test(value)) return booleanOf(true);
   if (/^(?:False|false)$/.test(value)) return booleanOf(false);
@@ -60,11 +65,18 @@ export function itemOf(of: Value, at: Value): Value {
   const index = wanted < 0 ? wanted + (length ?? 0) : wanted;
   if (of?.kind === "list") return of.items[index];
   if (of?.kind === "string") {
+    if (of.cut || of.as !== undefined) return undefined;
     const found = Array.from(of.text)[index];
     return found === undefined ? undefined : { kind: "string", text: found, cut: false };
   }
   if (of?.kind !== "object" || !isCollection(of.variable)) return undefined;
   const found = of.variable.children?.find(({ name }) => indexOf(name) === index);
+  return found && valueOf(found);
+}
+
+/** An attribute of an object, or what its dict has at that key. */
+export function memberOf(of: Value, name: string): Value {
+  const found = of?.kind === "object" ? child(of.variable.children ?? [], { kind: "name", text: name }) : undefined;
   return found && valueOf(found);
 }
 

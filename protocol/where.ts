@@ -9,9 +9,9 @@
 //   string equals it: pydevd shows no quotes.
 import type { SnapshotFrame, SnapshotVariable } from "./hit.ts";
 import { findValue, textOf } from "./value-path.ts";
-import { arithmetic, printed } from "./where-arithmetic.ts";
+import { arithmetic, negated as negative, printed } from "./where-arithmetic.ts";
 import type { CompareOp, Condition } from "./where-parse.ts";
-import { booleanOf, isCollection, isDict, itemOf, itemsOf, lengthOf, valueOf } from "./where-value.ts";
+import { booleanOf, isCollection, isDict, itemOf, itemsOf, lengthOf, memberOf, valueOf } from "./where-value.ts";
 import type { Value } from "./where-value.ts";
 
 type Truth = boolean | undefined;
@@ -27,9 +27,14 @@ export function compute(
   frame: SnapshotFrame,
 ): { readonly value: string; readonly type?: string; readonly variable?: SnapshotVariable } | undefined {
   const value = evaluate(condition, frame);
-  if (value?.kind !== "object") return value === undefined ? undefined : printed(value);
+  if (value === undefined || !isKnown(value)) return undefined;
+  if (value.kind !== "object") return printed(value);
   const { variable } = value;
   return { value: variable.value, ...(variable.type === undefined ? {} : { type: variable.type }), variable };
+}
+
+function isKnown(value: Value): boolean {
+  return value?.kind === "list" ? value.items.every((item) => isKnown(item)) : value !== undefined;
 }
 
 function truth(condition: Condition, frame: SnapshotFrame): Truth {
@@ -69,30 +74,54 @@ function evaluate(condition: Condition, frame: SnapshotFrame): Value {
     case "literal":
       if (condition.value === null) return { kind: "none" };
       if (typeof condition.value === "boolean") return booleanOf(condition.value);
-      return typeof condition.value === "string"
-        ? { kind: "string", text: condition.value, cut: false }
-        : { kind: "number", value: condition.value, ...(condition.float ? { as: "float" } : {}) };
+      if (typeof condition.value === "string") return { kind: "string", text: condition.value, cut: false };
+      if (condition.value === Infinity || condition.value === -Infinity) return undefined;
+      return { kind: "number", value: condition.value, ...(condition.float ? { as: "float" } : {}) };
     case "path": {
       const variable = findValue(condition.steps, frame);
-      return variable && valueOf(variable);
+      if (variable !== undefined) return valueOf(variable);
+      // A string has no children: `name[0]` is told from its text.
+      const last = condition.steps.at(-1);
+      if (last?.kind !== "index") return undefined;
+      const of = findValue(condition.steps.slice(0, -1), frame);
+      return of && itemOf(valueOf(of), { kind: "number", value: last.at });
     }
-    case "list":
-      return { kind: "list", items: condition.items.map((item) => evaluate(item, frame)) };
+    case "list": {
+      const items = condition.items.map((item) => evaluate(item, frame));
+      return { kind: "list", items, ...(condition.tuple ? { as: "tuple" } : {}) };
+    }
     case "len": {
       const length = lengthOf(evaluate(condition.of, frame));
       return length === undefined ? undefined : { kind: "number", value: length };
     }
     case "negative":
-      return arithmetic("-", { kind: "number", value: 0 }, evaluate(condition.of, frame));
+      return negative(evaluate(condition.of, frame));
     case "arithmetic":
       return arithmetic(condition.op, evaluate(condition.left, frame), evaluate(condition.right, frame));
     case "item":
       return itemOf(evaluate(condition.of, frame), evaluate(condition.at, frame));
+    case "member":
+      return memberOf(evaluate(condition.of, frame), condition.name);
+    case "and":
+    case "or":
+      return deciding(condition, frame);
     default: {
       const met = truth(condition, frame);
       return met === undefined ? undefined : booleanOf(met);
     }
   }
+}
+
+/** The part that decides an `and` or `or`, or the last one: that is its value, as in Python. */
+function deciding({ kind, parts }: Extract<Condition, { kind: "and" | "or" }>, frame: SnapshotFrame): Value {
+  let value: Value;
+  for (const part of parts) {
+    value = evaluate(part, frame);
+    const met = isTrue(value);
+    if (met === undefined && part !== parts.at(-1)) return undefined;
+    if (met === (kind === "or")) return value;
+  }
+  return value;
 }
 
 function compare(op: CompareOp, left: Value, right: Value): Truth {

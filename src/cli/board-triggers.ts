@@ -1,13 +1,13 @@
 // The triggers of a relay as lines of its board.
 //
 //   TRIGGER  HERE                   ON THE HOST    STATE      REQUESTS
-//   cinder   http://127.0.0.1:5780  devstack:8776  listening  1 on its way
+//   cinder   http://127.0.0.1:5780  devstack:8776  listening  1 open
 import type { TriggerView } from "../../protocol/control.ts";
 import { clean, clip, fit, type Paint } from "./paint.ts";
 
 const gap = "  ";
 const stateWidth = "listening".length;
-const countWidth = 12;
+const countWidth = "REQUESTS".length;
 
 /** None where there is no trigger. */
 export function triggerLines(triggers: readonly TriggerView[], width: number, paint: Paint): string[] {
@@ -29,7 +29,7 @@ export function triggerLines(triggers: readonly TriggerView[], width: number, pa
     paint.dim(line(head, fit("STATE", stateWidth), "REQUESTS")),
     ...triggers.map(({ state, open }, i) => {
       const color = { listening: paint.green, waiting: paint.yellow, failed: paint.red }[state];
-      const count = open === 0 ? "-" : `${open} on ${open === 1 ? "its" : "their"} way`;
+      const count = open === 0 ? "-" : `${open} open`;
       return line(rows[i] ?? head, color(fit(state, stateWidth)), count);
     }),
   ];

@@ -21,6 +21,8 @@ interface Options {
 /** What is meant of a trace; times are epoch milliseconds. */
 interface Range {
   readonly sessions?: ReadonlySet<number>;
+  /** With sessions, har alone: names of triggers that are meant too. */
+  readonly triggers?: ReadonlySet<string>;
   readonly request?: string;
   readonly since?: number;
   readonly until?: number;
@@ -36,12 +38,12 @@ Examples:
   $ debugtap export latest --to pcapng -o trace.pcapng opens in Wireshark: a packet a message, hits with comments
   $ debugtap export latest --to markdown -o report.md  the story of each request: for a bug report
   $ debugtap export latest --to chrome -o trace.json   opens in ui.perfetto.dev: services, stops, requests as arrows
-  $ debugtap export latest --to har -o trace.har       HTTP of raw services, with the hits that it caused
+  $ debugtap export latest --to har -o trace.har       HTTP of triggers and raw services, with the hits that it caused
   $ debugtap export latest --to otlp | curl -H 'Content-Type: application/json' -d @- http://127.0.0.1:4318/v1/traces
 
 ndjson: one message a line, decoded, sessions interleaved as they ran, and hits (lines with "hit") among them. mcap: one sealed file with the
 recorded chunks. markdown, chrome, otlp: hits, by the request that they belong to, under the numbers of \`debugtap hits\`; --request takes the beginning of a
-request id. har: with --service the HTTP of these services; with --request what set off hits of it.`;
+request id. har: with --service the HTTP of these services and triggers; with --request what set off hits of it.`;
 
 export function exportCommand(): Command {
   return new Command("export")
@@ -64,7 +66,7 @@ export function exportCommand(): Command {
       const { findTrace, openTrace } = await import("../trace/index.ts");
       const trace = await openTrace(findTrace(name));
       try {
-        await run(trace, options, rangeOf(trace, options));
+        await run(trace, options, await rangeOf(trace, options));
         tellProblems(trace);
       } finally {
         trace.close();
@@ -73,7 +75,7 @@ export function exportCommand(): Command {
 }
 
 /** Throws DT_USAGE where the form cannot leave out what is not asked for. */
-function rangeOf(trace: Trace, options: Options): Range {
+async function rangeOf(trace: Trace, options: Options): Promise<Range> {
   const { to, request, since, until } = options;
   if (request !== undefined && ["ndjson", "mcap", "pcapng"].includes(to))
     throw new DebugtapError("DT_USAGE", `--to ${to} has no --request`, {
@@ -85,8 +87,13 @@ function rangeOf(trace: Trace, options: Options): Range {
       why: "messages are read from their beginnings on",
       fix: "--to mcap --session NAME, or --to ndjson --since 10s",
     });
-  const sessions = selectSessions(trace, options);
+  const { service = [] } = options;
+  const triggers = new Set(
+    to === "har" && service.length > 0 ? (await trace.http()).map(({ through }) => through) : [],
+  );
+  const sessions = selectSessions(trace, options, triggers);
   return {
+    triggers: new Set(service.filter((name) => triggers.has(name))),
     ...(sessions === undefined ? {} : { sessions }),
     ...(request === undefined ? {} : { request }),
     ...(since === undefined ? {} : { since: parseTime(since, trace.started) }),
@@ -94,14 +101,19 @@ function rangeOf(trace: Trace, options: Options): Range {
   };
 }
 
-function selectSessions(trace: Trace, { session, service }: Options): ReadonlySet<number> | undefined {
+/** `triggers`: names that may be meant as well. */
+function selectSessions(
+  trace: Trace,
+  { session, service }: Options,
+  triggers: ReadonlySet<string>,
+): ReadonlySet<number> | undefined {
   if (session === undefined && service === undefined) return undefined;
   const named = (session ?? []).map((name) => findSession(trace, name).facts.id);
   const known = trace.sessions();
   const ofServices = (service ?? []).flatMap((name) => {
     const found = known.filter(({ facts }) => facts.service === name).map(({ facts }) => facts.id);
-    if (found.length > 0) return found;
-    const names = [...new Set(known.map(({ facts }) => facts.service))].join(", ");
+    if (found.length > 0 || triggers.has(name)) return found;
+    const names = [...new Set([...known.map(({ facts }) => facts.service), ...triggers])].join(", ");
     throw new DebugtapError("DT_SERVICE_UNKNOWN", `the trace has no session of ${name}`, {
       why: `it has those of ${names}`,
     });
@@ -127,7 +139,7 @@ async function run(trace: Trace, { to, output }: Options, range: Range): Promise
     case "otlp":
       return writeOutput(output, [toOtlp(await storyOf(trace, range), version())]);
     case "har": {
-      const { sessions: _, ...ofAll } = range;
+      const { sessions: _, triggers: __, ...ofAll } = range;
       const query = { ...range, onlyWithHits: range.request !== undefined };
       return writeOutput(output, [await toHar(trace, await storyOf(trace, ofAll), version(), query)]);
     }

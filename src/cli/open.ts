@@ -5,6 +5,8 @@
 //   have it in the file that the event names.
 import { Command } from "commander";
 import { once } from "node:events";
+import { resolve } from "node:path";
+import { reasonIn } from "../../protocol/api-check.ts";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { findBoards } from "../control/board-file.ts";
 import { Board } from "../control/board-server.ts";
@@ -65,10 +67,11 @@ async function showTraces(names: readonly string[], { board: wanted, json }: Opt
   const page = new Board();
   const stopped = stop();
   try {
-    // The first named is listed first.
-    for (const name of names.toReversed()) await page.traces.open(findTrace(name));
+    const dirs = names.map((name) => findTrace(name));
     const shown = shownFiles({ pid: process.pid, started: Date.now(), version: version() });
     const { url, address, file } = await page.open({ port, shown, files: true, keepsAlive: true });
+    // The first named is listed first.
+    for (const dir of dirs.toReversed()) await show(page, resolve(dir));
     if (json) printJson({ type: "board", url, file });
     else if (process.stdout.isTTY) printLine(`${address}\nCtrl-C ends it.`);
     else printLine(`${url}  (its token is in ${file})`);
@@ -76,6 +79,13 @@ async function showTraces(names: readonly string[], { board: wanted, json }: Opt
   } finally {
     await page.close();
   }
+}
+
+/** Throws why a trace cannot be opened. */
+async function show(page: Board, dir: string): Promise<void> {
+  const { status, body } = await page.show(dir);
+  const reason = status === 200 ? undefined : reasonIn(JSON.parse(body));
+  if (reason !== undefined) throw new DebugtapError(reason.code, reason.what, reason);
 }
 
 /** Resolves at Ctrl-C, SIGTERM, or when nobody reads stdout any more. */

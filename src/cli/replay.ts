@@ -1,5 +1,6 @@
 // `debugtap replay`: a trace in an ordinary IDE. It attaches as to a debuggee, and walks through the hits, forwards and backwards.
 import { Command } from "commander";
+import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { Duplex } from "node:stream";
 import { DebugtapError } from "../../protocol/errors.ts";
@@ -8,10 +9,11 @@ import type { Recording } from "../../protocol/replay-recording.ts";
 import { stopText } from "../../protocol/replay-walk.ts";
 import { whereOf } from "../../protocol/hit-summary.ts";
 import { PydevdReplay } from "../../protocol/replay-pydevd.ts";
+import { ReplaySessions } from "../../protocol/replay-sessions.ts";
 import { endWithin, type Listener } from "../duplex.ts";
 import type { SourceMapping } from "../../protocol/path-map.ts";
 import { localFiles } from "../replay/local-files.ts";
-import { serveDap, servePydevd, type Connection, type Served } from "../replay/serve.ts";
+import { serveDap, servePydevd, type Connection, type DapPlayer, type Served } from "../replay/serve.ts";
 import { wantedOf } from "./hit-options.ts";
 import { printJson, printLine } from "./output.ts";
 import { clean } from "./paint.ts";
@@ -28,6 +30,8 @@ interface Options {
   readonly listen: string;
   readonly stdio?: true;
   readonly ide?: string;
+  readonly sessions?: true;
+  readonly pace?: string;
   readonly source?: readonly string[];
   readonly json?: true;
 }
@@ -41,8 +45,13 @@ Examples:
   $ debugtap replay latest --request req-5f1c           one request over all services
   $ debugtap replay latest --service cinder-volume --from 42
   $ debugtap replay latest --source ~/src/cinder=/opt/stack/cinder
+  $ debugtap replay latest --sessions                   each recorded session in one of its own, as they were live
+  $ debugtap replay latest --pace 1                     Continue takes as long as it took; --pace 10: a tenth of it
   $ debugtap replay latest --ide 5711                   PyCharm's or PyDev's debug server listens on 5711
   $ debugtap replay latest --stdio                      as the command of a debug adapter (Neovim, Emacs)
+
+--sessions: one IDE session asks the IDE to begin the others (startDebugging), one for each recorded session, with its threads and hits only.
+An IDE that cannot is given all in one, and told so.
 
 VS Code, launch.json:   { "type": "debugpy", "request": "attach", "name": "replay", "connect": { "port": 5790 } }
 Continue goes to the next hit, Reverse to the previous, Step Back to the previous of the thread; breakpoints say which hits Continue stops
@@ -62,6 +71,8 @@ export function replayCommand(): Command {
     .option("--listen <[host:]port>", "where IDEs attach", "5790")
     .option("--stdio", "speak DAP on stdin and stdout, for one IDE that starts this command")
     .option("--ide <[host:]port>", "dial an IDE that listens there and speaks pydevd: PyCharm, PyDev")
+    .option("--sessions", "a session of the IDE for each recorded one")
+    .option("--pace <times>", "keep the time between hits on Continue, so many times as fast; at most a minute")
     .option("--source <local=remote...>", "where sources of the debuggee are here")
     .option("--json", "print what happens as JSON, one event a line")
     .addHelpText("after", examples)
@@ -86,10 +97,18 @@ export function replayCommand(): Command {
 async function run(recording: Recording, options: Options): Promise<void> {
   const from = options.from === undefined ? undefined : placeOf(recording, options.from);
   const files = localFiles((options.source ?? []).map((text) => mappingOf(text)));
+  const pace = options.pace === undefined ? undefined : paceOf(options.pace);
+  if (options.ide !== undefined && (options.sessions || pace !== undefined))
+    throw new DebugtapError("DT_USAGE", "--ide goes with neither --sessions nor --pace", {
+      why: "they are made of DAP",
+      fix: "debugtap replay latest --sessions",
+    });
+  const player = (): DapPlayer =>
+    options.sessions ? new ReplaySessions(recording, files, from) : new DapReplay(recording, files, from);
   if (options.stdio) {
     const { stdin, stdout } = process;
     const connection = { readable: stdin, writable: stdout, finish: () => void stdin.destroy() };
-    return serveDap(connection, new DapReplay(recording, files, from)).ended;
+    return serveDap(connection, player(), pace).ended;
   }
   const served = new Set<Served>();
   const serve = (one: Served, who: string): void => {
@@ -104,9 +123,7 @@ async function run(recording: Recording, options: Options): Promise<void> {
   };
   const over = new AbortController();
   const close = await (options.ide === undefined
-    ? listen(options, recording, (connection, who) =>
-        serve(serveDap(connection, new DapReplay(recording, files, from)), who),
-      )
+    ? listen(options, recording, (connection, who) => serve(serveDap(connection, player(), pace), who))
     : dial(options.ide, over.signal, options, (connection, who) => {
         const one = servePydevd(connection, new PydevdReplay(recording, files, from));
         serve(one, who);
@@ -217,9 +234,15 @@ function placeOf(recording: Recording, from: string): number {
   });
 }
 
+function paceOf(text: string): number {
+  const times = Number(text);
+  if (times > 0 && times < Infinity) return times;
+  throw new DebugtapError("DT_USAGE", `--pace ${text} is no number above 0`, { fix: "--pace 1" });
+}
+
 function mappingOf(text: string): SourceMapping {
   const [, local, remote] = /^(.+?)=(.+)$/.exec(text) ?? [];
-  if (local !== undefined && remote !== undefined) return { local, remote };
+  if (local !== undefined && remote !== undefined) return { local: resolve(local), remote };
   throw new DebugtapError("DT_USAGE", `--source ${text} is not LOCAL=REMOTE`, {
     fix: "--source ~/src/cinder=/opt/stack/cinder",
   });

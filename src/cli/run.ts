@@ -41,6 +41,8 @@ export async function runRelay({ config, traceDir, json, boardPort }: RunOptions
       : undefined;
   const tell = (event: RelayEvent): void => {
     page.event(event);
+    // Its writer is a thread.
+    if (event.type === "trace" && event.state === "open") keepCollectionsSmall();
     if (json) printJson(event);
     else if (board === undefined) printEvent(event, printLine);
     else {
@@ -87,7 +89,7 @@ export async function runRelay({ config, traceDir, json, boardPort }: RunOptions
 
 async function openPage(page: Board, relay: Relay, config: Config, port: number): Promise<RelayEvent> {
   const sources = config.services.flatMap(({ source }) => source);
-  const opened = await page.open({ port, shown: shownRelay(relay, sources) });
+  const opened = await page.open({ port, shown: shownRelay(relay, sources), threadMade: keepCollectionsSmall });
   const taken = port !== 0 && opened.port !== port ? { taken: port } : {};
   return { at: Date.now(), type: "board", url: opened.url, ...taken };
 }

@@ -1,6 +1,6 @@
 // `debugtap show TRACE HIT`: one hit with its stack and values, and which hits come before and after it.
 import { DebugtapError } from "../../protocol/errors.ts";
-import { HitIndex } from "../trace/index.ts";
+import { callsOfHits, HitIndex } from "../trace/index.ts";
 import type { HitRow, Trace, TraceHit } from "../trace/index.ts";
 import { hitName, rowJson } from "./hit-row-lines.ts";
 import { hitNumber } from "./hit-number.ts";
@@ -35,8 +35,12 @@ export async function showHit(trace: Trace, name: string, options: HitOptions): 
     const row = index.row(hitNumber(index, name, trace.dir));
     const hit = await read(trace, index, row);
     const [previous, next] = await neighbours(index, row);
-    if (options.json) printJson({ ...rowJson(row, trace.started), hit: hit.hit, previous, next });
-    else printLines(lines(trace, row, hit, options), aroundLines(previous, next), options);
+    if (options.json) {
+      const calls = await trace.http();
+      const id = callsOfHits(index, calls).get(row.number);
+      const call = calls.find((each) => each.id === id);
+      printJson({ ...rowJson(row, trace.started, call), hit: hit.hit, previous, next });
+    } else printLines(lines(trace, row, hit, options), aroundLines(previous, next), options);
   } finally {
     index.close();
   }

@@ -3,7 +3,7 @@
 // Rules
 // - Nothing that a client sends can crash or hold the relay: bodies are bounded, and an error of a connection ends that alone.
 // - Who has not shown the token holds little: 64 connections, of which the oldest goes for the next. So strangers cannot keep the user out.
-// - The server does not keep a relay alive. Traces are read by what is loaded only when it is asked for.
+// - The server does not keep a relay alive. Traces are read in a thread of their own, made when it is asked for.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { rm } from "node:fs/promises";
 import type { Duplex } from "node:stream";
@@ -20,10 +20,11 @@ import { Gate, type Asked, type Refusal } from "./gate.ts";
 import { answerRaw, bodyOf, tooLarge, urlOf } from "./http-parts.ts";
 import { LiveHits } from "./live-hits.ts";
 import { Live, type LiveOptions } from "./live.ts";
-import { OpenTraces } from "./open-traces.ts";
-import { Replays } from "./replays.ts";
+import { relayRoutes } from "./relay-routes.ts";
+import { answerBy, decoded } from "./router.ts";
 import type { Shown } from "./shown.ts";
 import { staticFile } from "./static-files.ts";
+import { isOfTraces, TraceThread } from "./trace-thread.ts";
 
 /** The next ports that are tried where another board is. */
 const portsTried = 20;
@@ -59,6 +60,8 @@ export interface BoardOptions {
   /** Of the built page. */
   readonly web?: string;
   readonly live?: Omit<LiveOptions, "view">;
+  /** A thread was made: V8 has forgotten its flags. */
+  readonly threadMade?: () => void;
 }
 
 /** Where a board is. */
@@ -78,26 +81,21 @@ interface Open {
   readonly at: OpenBoard;
   readonly gate: Gate;
   readonly live: Live;
-  readonly replays: Replays;
+  readonly traces: TraceThread;
   readonly shown: Shown;
   readonly web: string | undefined;
 }
 
 export class Board {
-  readonly traces: OpenTraces;
   /** To be among the relay's observers. */
-  readonly hits = new LiveHits((row) => this.#open?.live.hit(row));
+  readonly hits = new LiveHits(
+    (row) => this.#open?.live.hit(row),
+    (number, at) => this.#open?.traces.ended(number, at),
+  );
   #open: Open | undefined;
   readonly #strangers = new Set<Duplex>();
   readonly #watching = new WebSocketServer({ noServer: true, maxPayload: 1024, clientTracking: false });
   readonly #debugging = new WebSocketServer({ noServer: true, maxPayload: mostMessage, clientTracking: false });
-
-  constructor() {
-    this.traces = new OpenTraces({
-      live: () => this.#open?.shown.view().trace,
-      liveEndOf: (number) => this.hits.endOf(number),
-    });
-  }
 
   /** Where it is; undefined while it is not open. */
   get at(): OpenBoard | undefined {
@@ -106,7 +104,7 @@ export class Board {
 
   /** Where it is. Rejects with DT_PORT_IN_USE, DT_PORT_DENIED or DT_CONTROL_SOCKET. */
   async open(options: BoardOptions): Promise<OpenBoard> {
-    const { port: wanted, files = false, keepsAlive = false, dir, web, live: limits } = options;
+    const { port: wanted, files = false, keepsAlive = false, dir, web, live: limits, threadMade } = options;
     const token = newToken();
     const server = createServer(
       { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5000, maxHeaderSize: 16_384 },
@@ -125,8 +123,12 @@ export class Board {
       const address = `${url}?token=${token}`;
       const at = { port, url, address, file: await writeBoardFile({ address, files }, dir) };
       const live = new Live({ view: () => shown.view(), ...limits });
-      const replays = new Replays(shown.sources);
-      this.#open = { server, at, gate: new Gate(token, port), live, replays, shown, web };
+      const traces = new TraceThread({
+        sources: shown.sources,
+        live: () => ({ dir: shown.view().trace, ends: this.hits.ends }),
+        ...(threadMade === undefined ? {} : { made: threadMade }),
+      });
+      this.#open = { server, at, gate: new Gate(token, port), live, traces, shown, web };
       return at;
     } catch (error) {
       server.close();
@@ -138,9 +140,18 @@ export class Board {
   event(event: RelayEvent): void {
     this.hits.event(event);
     this.#open?.live.event(event);
+    if (this.#open === undefined || event.type !== "trace" || !["open", "closed"].includes(event.state)) return;
+    this.#open.traces.turned();
     // Who looks at it goes on with it.
-    if (this.#open !== undefined && event.type === "trace" && event.state === "closed")
-      void this.traces.open(event.dir).catch(() => undefined);
+    if (event.state === "closed") void this.show(event.dir);
+  }
+
+  /** Opens a trace, for whoever looks. */
+  async show(dir: string): Promise<ApiAnswer> {
+    const request = { method: "POST", path: "/api/traces", query: "", body: { dir } };
+    return (
+      (await this.#open?.traces.ask(request, [])) ?? refused(new DebugtapError("DT_BOARD_REFUSED", "it is closed"))
+    );
   }
 
   /** IDEs that came over a WebSocket stay: they are their sessions'. */
@@ -151,7 +162,7 @@ export class Board {
     open.server.close();
     open.live.close();
     open.server.closeAllConnections();
-    await Promise.all([open.replays.close(), this.traces.close(), rm(open.at.file, { force: true })]);
+    await Promise.all([open.traces.close(), rm(open.at.file, { force: true })]);
   }
 
   #came(socket: Duplex): void {
@@ -207,9 +218,10 @@ export class Board {
     this.#strangers.delete(request.socket);
     if (url.pathname === "/api" || url.pathname.startsWith("/api/") || method !== "GET") {
       const body = method === "GET" ? undefined : await bodyOf(request, mostBody);
-      const { answerApi } = await import("./routes.ts");
-      const parts = { shown: open.shown, traces: this.traces, replays: open.replays };
-      this.#send(response, await answerApi(parts, { method, path: url.pathname, query: url.searchParams, body }));
+      const asks = { method, path: url.pathname, query: url.search.slice(1), body };
+      const ofTraces = isOfTraces(url.pathname);
+      const answering = ofTraces ? open.traces.ask(asks, open.shown.http()) : answerBy(relayRoutes, open.shown, asks);
+      this.#send(response, await answering);
       return;
     }
     const file = await staticFile(url.pathname, open.web);
@@ -220,20 +232,19 @@ export class Board {
 
   #send(
     response: ServerResponse,
-    { status, json, text }: ApiAnswer,
+    { status, type, body }: ApiAnswer,
     more: Readonly<Record<string, string>> = {},
   ): void {
     if (response.headersSent || response.destroyed) return;
-    const type = text === undefined ? "application/json" : "text/plain; charset=utf-8";
-    const body = Buffer.from(text ?? JSON.stringify(json));
-    response.writeHead(status, { ...headers, "content-type": type, "content-length": body.length, ...more });
-    response.end(response.req.method === "HEAD" ? undefined : body);
+    const bytes = Buffer.from(body);
+    response.writeHead(status, { ...headers, "content-type": type, "content-length": bytes.length, ...more });
+    response.end(response.req.method === "HEAD" ? undefined : bytes);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on("error", () => socket.destroy());
-    const refuse = ({ status, json }: ApiAnswer): void =>
-      answerRaw(socket, status, { ...headers, "content-type": "application/json" }, JSON.stringify(json));
+    const refuse = ({ status, type, body }: ApiAnswer): void =>
+      answerRaw(socket, status, { ...headers, "content-type": type }, body);
     const open = this.#open;
     const denied = open?.gate.judge(askedOf(request, true));
     if (open === undefined) socket.destroy();
@@ -273,14 +284,6 @@ function askedOf({ method = "GET", headers: said }: IncomingMessage, upgrade: bo
 
 function denial({ status, what, why }: NonNullable<Refusal>): ApiAnswer {
   return refused(new DebugtapError("DT_BOARD_DENIED", what, { why, fix: "debugtap open" }), status);
-}
-
-function decoded(name: string): string {
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    throw new DebugtapError("DT_BOARD_REQUEST", "the path is not percent-encoded UTF-8");
-  }
 }
 
 /** At this port, or at the next one up that is free where other boards are. */

@@ -16,14 +16,22 @@ const mostEnds = 100_000;
 export class LiveHits implements Observer {
   readonly name = "board";
   readonly #onRow: (row: HitRowView) => void;
+  readonly #onEnd: (number: number, at: number) => void;
   /** By session and thread. */
   readonly #standing = new Map<string, HitRowView>();
   /** By number, the oldest first. */
   readonly #ends = new Map<number, number>();
   #count: number | undefined;
 
-  constructor(onRow: (row: HitRowView) => void) {
+  /** `onEnd`: its thread ran on. */
+  constructor(onRow: (row: HitRowView) => void, onEnd: (number: number, at: number) => void) {
     this.#onRow = onRow;
+    this.#onEnd = onEnd;
+  }
+
+  /** Epoch milliseconds at which threads of hits ran on, by the hits' numbers. */
+  get ends(): ReadonlyMap<number, number> {
+    return this.#ends;
   }
 
   /** A trace begins, or there is none any more. */
@@ -32,11 +40,6 @@ export class LiveHits implements Observer {
     this.#count = event.state === "open" ? 0 : undefined;
     this.#standing.clear();
     this.#ends.clear();
-  }
-
-  /** Epoch milliseconds at which a hit's thread ran on. */
-  endOf(number: number): number | undefined {
-    return this.#ends.get(number);
   }
 
   hit(session: number, hit: Hit): void {
@@ -72,6 +75,7 @@ export class LiveHits implements Observer {
 
   #end(number: number, at: number): void {
     this.#ends.set(number, at);
+    this.#onEnd(number, at);
     for (const oldest of this.#ends.keys()) {
       if (this.#ends.size <= mostEnds) break;
       this.#ends.delete(oldest);

@@ -18,8 +18,10 @@ export function localFiles(mappings: readonly SourceMapping[]): LocalFiles {
     toLocal: (path) => map.toLocal(path) ?? path,
     sha256: (path) => {
       try {
-        const { mtimeMs: changed, size } = statSync(path);
-        if (size > mostBytes) return undefined;
+        const stats = statSync(path);
+        const { mtimeMs: changed, size } = stats;
+        // A trace can name any path, a device's too.
+        if (!stats.isFile() || size > mostBytes) return undefined;
         const before = known.get(path);
         if (before?.changed === changed && before.size === size) return before.sha256;
         const sha256 = createHash("sha256").update(readFileSync(path)).digest("hex");

@@ -1,7 +1,8 @@
 // What a DAP client asked while a thread stood: expressions with their results, values that it opened, the exception.
 //
 // Rules
-// - Ids are those of the wire: frames by stackTrace responses, values by scopes and variables responses, each until it is said anew.
+// - Ids are those of the wire: frames by stackTrace responses of the thread, values by scopes and variables responses, each until it is
+//   said anew. What was asked of a frame of another thread is not of this stop.
 // - A value that is opened twice counts as it was the last time. A page (start) is added to what came before it.
 import { isNoise } from "../../protocol/capture-python.ts";
 import { executions } from "../../protocol/dap-commands.ts";
@@ -21,21 +22,28 @@ export class DapReading {
   exception: Asked["exception"];
   /** The thread has run on. */
   isOver = false;
-  seen = 0;
+  readonly #thread: string | number;
   readonly #requests = new Map<number, DebugProtocol.Request>();
   readonly #frames = new Map<number, number>();
   readonly #places = new Map<number, Place>();
   readonly #values = new Map<string, AskedValues>();
+
+  constructor(thread: string | number) {
+    this.#thread = thread;
+  }
 
   get values(): readonly AskedValues[] {
     return [...this.#values.values()];
   }
 
   see(message: DapMessage): void {
-    this.seen++;
     if (isRequest(message)) this.#requests.set(message.seq, message);
     else if (isResponse(message)) this.#answer(message);
     else if (isEvent(message) && message.event === "continued") this.isOver = true;
+  }
+
+  isStop(message: DapMessage): boolean {
+    return isEvent(message) && message.event === "stopped" && member(message.body, "threadId") === this.#thread;
   }
 
   #answer(response: DebugProtocol.Response): void {
@@ -49,7 +57,7 @@ export class DapReading {
     else if (response.command === "stackTrace") this.#stack(request, body);
     else if (response.command === "scopes") this.#scopes(request, body);
     else if (response.command === "variables") this.#variables(request, body);
-    else if (response.command === "exceptionInfo") this.#exception(body);
+    else if (response.command === "exceptionInfo") this.#exception(request, body);
   }
 
   #evaluated({ arguments: asked }: DebugProtocol.Request, { success, message, body }: DebugProtocol.Response): void {
@@ -57,6 +65,7 @@ export class DapReading {
     if (typeof expression !== "string") return;
     const [result, type] = [member(body, "result"), member(body, "type")];
     const frame = typeof frameId === "number" ? this.#frames.get(frameId) : undefined;
+    if (frameId !== undefined && frame === undefined) return;
     const said = member(body, "error", "format");
     this.expressions.push({
       expression,
@@ -68,6 +77,7 @@ export class DapReading {
   }
 
   #stack({ arguments: asked }: DebugProtocol.Request, body: unknown): void {
+    if (member(asked, "threadId") !== this.#thread) return;
     const start = member(asked, "startFrame");
     const from = typeof start === "number" ? start : 0;
     for (const [i, frame] of elements(body, "stackFrames").entries()) {
@@ -108,7 +118,8 @@ export class DapReading {
     this.#values.set(key, { ...place, variables: [...before, ...kept] });
   }
 
-  #exception(body: unknown): void {
+  #exception({ arguments: asked }: DebugProtocol.Request, body: unknown): void {
+    if (member(asked, "threadId") !== this.#thread) return;
     const [id, description, stack] = [
       member(body, "exceptionId"),
       member(body, "description"),

@@ -8,6 +8,7 @@ import { decodeDap } from "../../protocol/dap.ts";
 import type { Side } from "../../protocol/frame.ts";
 import type { Hit } from "../../protocol/hit.ts";
 import { parsePydevdXml } from "../../protocol/pydevd-xml.ts";
+import type { PydevdFrame } from "../../protocol/pydevd-xml.ts";
 import { decodePydevd } from "../../protocol/pydevd.ts";
 import type { PydevdMessage } from "../../protocol/pydevd.ts";
 import type { Asked, AskedExpression } from "../../protocol/replay-recording.ts";
@@ -15,29 +16,41 @@ import { DapReading } from "./asked-dap.ts";
 import type { Trace } from "./reader.ts";
 
 const mostMessages = 5000;
-/** Milliseconds: a stop's message was recorded a moment before its hit says. */
-const before = 5;
+/** Milliseconds: a stop's message was recorded a moment before its hit says, or within that millisecond. */
+const [before, within] = [5, 1];
 
 /** `session`: its id; `until`: epoch milliseconds of the next stop of the thread. */
 export async function askedAt(trace: Trace, session: number, hit: Hit, until = Infinity): Promise<Asked> {
-  const dap = new DapReading();
-  const pydevd = new PydevdReading(String(hit.thread.id));
+  const { id } = hit.thread;
+  const fresh = () => ({ dap: new DapReading(id), pydevd: new PydevdReading(String(id)) });
+  let [reading, hasStopped, seen] = [fresh(), false, 0];
   for await (const { frame, side, session: facts, time } of trace.messages({
     session,
     since: hit.at - before,
     until,
   })) {
-    if (frame === undefined || facts.wire === "raw" || dap.seen + pydevd.seen > mostMessages) break;
+    if (frame === undefined || facts.wire === "raw" || seen++ === mostMessages) break;
     const message = decodeDap(frame);
     const command = message === undefined && facts.wire === "pydevd" ? decodePydevd(frame, side) : undefined;
-    if (message !== undefined) dap.see(message);
-    else if (command !== undefined) pydevd.see(command, side);
-    if (time > hit.at && (dap.isOver || pydevd.isOver)) break;
-    if (time <= hit.at) dap.isOver = pydevd.isOver = false;
+    const isStop =
+      message === undefined ? command && reading.pydevd.isStop(command, side) : reading.dap.isStop(message);
+    const isBefore = time < hit.at + within;
+    if (isStop === true) {
+      if (hasStopped && !isBefore) break;
+      [reading, hasStopped] = [fresh(), true];
+    }
+    // Of what came before the stop nothing is its own.
+    if (isBefore && !hasStopped) continue;
+    if (reading.dap.isOver || reading.pydevd.isOver) {
+      if (isBefore) continue;
+      break;
+    }
+    if (message !== undefined) reading.dap.see(message);
+    else if (command !== undefined) reading.pydevd.see(command, side);
   }
-  const { values, exception } = dap;
+  const { values, exception } = reading.dap;
   return {
-    expressions: [...dap.expressions, ...pydevd.expressions],
+    expressions: [...reading.dap.expressions, ...reading.pydevd.expressions],
     values,
     ...(exception === undefined ? {} : { exception }),
   };
@@ -46,32 +59,37 @@ export async function askedAt(trace: Trace, session: number, hit: Hit, until = I
 class PydevdReading {
   readonly expressions: AskedExpression[] = [];
   isOver = false;
-  seen = 0;
   readonly #thread: string;
   readonly #frames = new Map<string, number>();
-  readonly #asked = new Map<number, { readonly frame?: number; readonly expression: string }>();
+  readonly #asked = new Map<number, { readonly frame: number; readonly expression: string }>();
 
   constructor(thread: string) {
     this.#thread = thread;
   }
 
+  isStop({ id, text }: PydevdMessage, side: Side): boolean {
+    return id === 105 && side === "debuggee" && this.#framesIn(text) !== undefined;
+  }
+
   see({ id, seq, text }: PydevdMessage, side: Side): void {
-    this.seen++;
     if (id === 105 && side === "debuggee") this.#stopped(text);
-    else if (id === 106 && side === "debuggee" && text.startsWith(this.#thread)) this.isOver = true;
+    else if (id === 106 && side === "debuggee" && text.split("\t")[0] === this.#thread) this.isOver = true;
     else if (id === 113 && side === "client") this.#question(seq, text);
     else if ((id === 113 || id === 901) && side === "debuggee") this.#answer(id, seq, text);
   }
 
+  #framesIn(text: string): readonly PydevdFrame[] | undefined {
+    return parsePydevdXml(text)?.threads.find(({ id }) => id === this.#thread)?.frames;
+  }
+
   #stopped(text: string): void {
-    const thread = parsePydevdXml(text)?.threads[0];
-    if (thread?.id === this.#thread) for (const [i, frame] of thread.frames.entries()) this.#frames.set(frame.id, i);
+    for (const [i, frame] of this.#framesIn(text)?.entries() ?? []) this.#frames.set(frame.id, i);
   }
 
   #question(seq: number, text: string): void {
     const [, id = "", , expression = ""] = text.split("\t");
     const frame = this.#frames.get(id);
-    if (expression !== "") this.#asked.set(seq, { expression, ...(frame === undefined ? {} : { frame }) });
+    if (expression !== "" && frame !== undefined) this.#asked.set(seq, { expression, frame });
   }
 
   #answer(id: number, seq: number, text: string): void {

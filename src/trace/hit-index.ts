@@ -12,11 +12,12 @@ import { IndexBuilder, IndexDamaged } from "./hit-index-file.ts";
 import { indexInMemory, readIndex, writeIndex } from "./hit-index-store.ts";
 import type { HitRow } from "./hit-row.ts";
 import type { SegmentIndex } from "./hit-index-file.ts";
-import type { Trace, TraceHit } from "./reader.ts";
+import { Kept } from "./kept.ts";
+import type { StoredHit, Trace, TraceHit } from "./reader.ts";
 import { chunksReadable } from "./sealed-file.ts";
 import type { Segment } from "./segment.ts";
 
-/** Blocks of hits that are held while hits are read: each is a megabyte or so. */
+/** Of 1 MiB of records each. */
 const mostBlocks = 4;
 
 /** How far the indexing of a segment is. */
@@ -43,6 +44,11 @@ export class HitIndex {
   readonly #trace: Trace;
   readonly #onProgress: IndexProgress;
   #entries: readonly Entry[] = [];
+  /** Hits of the blocks that were read last, by segment and block: those that are read one after the other stand together. */
+  readonly #blocks = new Kept<string, readonly StoredHit[]>(mostBlocks, (key) => {
+    const [segment = 0, block = 0] = key.split(" ").map(Number);
+    return this.#trace.blockHits(segment, block).hits;
+  });
 
   /** The trace stays the caller's to close, after this. */
   static async open(trace: Trace, onProgress: IndexProgress = () => undefined): Promise<HitIndex> {
@@ -148,24 +154,14 @@ export class HitIndex {
     return { columns: entry.index.columns, place };
   }
 
-  /**
-   * Hits by their numbers, without sources; `hit` is absent where it cannot be read any more. Numbers that are about in order, as those of
-   * hits that came at once, are read from the blocks that were used last.
-   */
+  /** Hits by their numbers, without sources; `hit` is absent where it cannot be read any more. Those of one block are read together. */
   async *read(numbers: Iterable<number>): AsyncGenerator<{ readonly number: number; readonly hit?: TraceHit }> {
     await chunksReadable;
-    const recent = new Map<string, ReturnType<Trace["blockHits"]>["hits"]>();
     for (const number of numbers) {
       const { entry, place } = this.#locate(number);
       const blocks = entry.index.columns.numbers("block");
       const block = blocks[place] ?? 0;
-      const key = `${entry.segment} ${block}`;
-      const read = recent.get(key) ?? this.#trace.blockHits(entry.segment, block).hits;
-      recent.delete(key);
-      recent.set(key, read);
-      const [oldest] = recent.keys();
-      if (recent.size > mostBlocks && oldest !== undefined) recent.delete(oldest);
-      const stored = read[place - firstOf(blocks, block)];
+      const stored = this.#blocks.get(`${entry.segment} ${block}`)[place - firstOf(blocks, block)];
       const hit = stored && this.#trace.traceHit(stored);
       yield hit === undefined ? { number } : { number, hit };
     }

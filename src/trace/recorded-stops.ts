@@ -2,14 +2,16 @@
 //
 // Rules
 // - All that lists need comes from the index; a snapshot is read when its stop is looked at, and the last ones are kept.
-// - Opening reads no snapshot: only numbers in columns, and each text of them once.
+// - Opening reads no snapshot, only numbers in columns, and each text of them once: 100,000 hits are a few dozen milliseconds.
 import type { Hit } from "../../protocol/hit.ts";
 import { nothingAsked, type Asked, type Recording, type Stop } from "../../protocol/replay-recording.ts";
 import { askedAt } from "./asked.ts";
-import type { NumberColumn } from "./hit-columns.ts";
+import { firstAfter } from "../../protocol/replay-walk.ts";
+import type { Columns } from "./hit-columns.ts";
 import type { HitFilter } from "./hit-filter.ts";
 import { HitIndex } from "./hit-index.ts";
 import type { IndexProgress } from "./hit-index.ts";
+import { Kept } from "./kept.ts";
 import type { Trace } from "./reader.ts";
 
 /** Hits that are kept once they were read. */
@@ -27,35 +29,33 @@ export async function recordedStops(
 ): Promise<RecordedStops> {
   const index = await HitIndex.open(trace, onProgress);
   const numbers = inOrder(index, await index.find(filter));
-  const { files, functions, threads, threadOf } = listsOf(index, numbers);
-  const names = threadNames(threads.map(([first = 0]) => stopOf(index, numbers[first] ?? 0)));
-  const hits = new Kept<Hit | undefined>(mostKept, async (place) => {
-    for await (const { hit } of index.read([numbers[place] ?? 0]))
+  const numberAt = (place: number): number => numbers[place] ?? 0;
+  const { files, functions, threads, threadOf, reasons } = listsOf(index, numbers);
+  const names = threadNames(threads.map(([first = 0]) => stopOf(index, numberAt(first))));
+  const hits = new Kept<number, Promise<Hit | undefined>>(mostKept, async (place) => {
+    for await (const { hit } of index.read([numberAt(place)]))
       return hit === undefined ? undefined : (await trace.withSources(hit)).hit;
     return undefined;
   });
-  const column = (name: NumberColumn, place: number): number => {
-    const { columns, place: at } = index.at(numbers[place] ?? 0);
-    return columns.numbers(name)[at] ?? 0;
-  };
-  const isLog = Uint8Array.from(numbers, (number) => {
-    const { columns, place } = index.at(number);
-    return columns.textAt("reason", place) === "log" ? 1 : 0;
-  });
-  const asked = new Kept<Asked>(mostKept, async (place) => {
+  const asked = new Kept<number, Promise<Asked>>(mostKept, async (place) => {
     const hit = await hits.get(place);
-    const next = threads[threadOf[place] ?? 0]?.find((other) => other > place);
-    return hit === undefined
-      ? nothingAsked
-      : askedAt(trace, column("session", place), hit, next === undefined ? undefined : timeOf(next));
+    if (hit === undefined) return nothingAsked;
+    const places = threads[threadOf[place] ?? 0] ?? [];
+    const next = places[firstAfter(places, place)];
+    const { columns, place: at } = index.at(numberAt(place));
+    const session = columns.numbers("session")[at] ?? 0;
+    return askedAt(trace, session, hit, next === undefined ? undefined : timeAt(index, numberAt(next)));
   });
-  const timeOf = (place: number): number => index.row(numbers[place] ?? 0).at;
   return {
     count: numbers.length,
     total: index.size - index.first + 1,
-    stop: (place) => stopOf(index, numbers[place] ?? 0),
-    isLog: (place) => isLog[place] === 1,
-    depth: (place) => column("depth", place),
+    stop: (place) => stopOf(index, numberAt(place)),
+    isLog: (place) => reasons[place] === reasonCodes.log,
+    isException: (place) => reasons[place] === reasonCodes.exception,
+    depth: (place) => {
+      const { columns, place: at } = index.at(numberAt(place));
+      return columns.numbers("depth")[at] ?? 0;
+    },
     hit: (place) => hits.get(place),
     asked: (place) => asked.get(place),
     files,
@@ -100,8 +100,12 @@ function threadNames(firsts: readonly Stop[]): readonly string[] {
 
 /** By the times of their stops: captures end in another order. */
 function inOrder(index: HitIndex, numbers: Uint32Array): Uint32Array {
-  const times = new Map(Array.from(numbers, (number) => [number, timeAt(index, number)] as const));
-  return numbers.sort((a, b) => (times.get(a) ?? 0) - (times.get(b) ?? 0) || a - b);
+  const times = new Float64Array(numbers.length);
+  for (let i = 0; i < numbers.length; i++) times[i] = timeAt(index, numbers[i] ?? 0);
+  const order = new Uint32Array(numbers.length);
+  for (let i = 0; i < order.length; i++) order[i] = i;
+  order.sort((a, b) => (times[a] ?? 0) - (times[b] ?? 0) || a - b);
+  return order.map((i) => numbers[i] ?? 0);
 }
 
 function timeAt(index: HitIndex, number: number): number {
@@ -109,61 +113,54 @@ function timeAt(index: HitIndex, number: number): number {
   return columns.at[place] ?? 0;
 }
 
+/** Of the reasons those that a replay knows apart. */
+const reasonCodes = { stop: 0, log: 1, exception: 2 } as const;
+
 function listsOf(index: HitIndex, numbers: Uint32Array) {
   const files = new Map<string, Map<number, number[]>>();
   const functions = new Map<string, number[]>();
   const threads: number[][] = [];
-  const byKey = new Map<string, number>();
+  const threadsOf = new Map<number, Map<string, number>>();
   const threadOf = new Uint32Array(numbers.length);
+  const reasons = new Uint8Array(numbers.length);
+  let of: ReturnType<typeof columnsOf> | undefined;
   for (let place = 0; place < numbers.length; place++) {
     const { columns, place: at } = index.at(numbers[place] ?? 0);
-    const key = `${columns.numbers("session")[at]} ${columns.textAt("threadId", at) ?? ""}`;
-    const thread = byKey.get(key) ?? threads.length;
-    if (thread === threads.length) {
-      byKey.set(key, thread);
-      threads.push([]);
-    }
+    if (of?.columns !== columns) of = columnsOf(columns);
+    const text = (column: Uint32Array): string => columns.text(column[at] ?? 0);
+    const ofSession = entryOf(threadsOf, of.session[at] ?? 0, () => new Map<string, number>());
+    const thread = entryOf(ofSession, text(of.threadId), () => threads.push([]) - 1);
     threads[thread]?.push(place);
     threadOf[place] = thread;
-    const [file, line, name] = [
-      columns.textAt("file", at),
-      columns.numbers("line")[at] ?? 0,
-      columns.textAt("function", at),
-    ];
-    if (name !== undefined) listAt(functions, name).push(place);
-    if (file === undefined || line === 0) continue;
-    let lines = files.get(file);
-    if (lines === undefined) files.set(file, (lines = new Map()));
-    listAt(lines, line).push(place);
+    const [file, line, name, reason] = [text(of.file), of.line[at] ?? 0, text(of.function), text(of.reason)];
+    reasons[place] = reasonCodes[reason === "log" || reason === "exception" ? reason : "stop"];
+    // Nothing stopped at a log line.
+    if (reason === "log") continue;
+    if (name !== "") entryOf(functions, name, () => []).push(place);
+    if (file === "" || line === 0) continue;
+    const lines = entryOf(files, file, () => new Map<number, number[]>());
+    entryOf(lines, line, () => []).push(place);
   }
-  return { files, functions, threads, threadOf };
+  return { files, functions, threads, threadOf, reasons };
 }
 
-function listAt<Key>(lists: Map<Key, number[]>, key: Key): number[] {
-  let list = lists.get(key);
-  if (list === undefined) lists.set(key, (list = []));
-  return list;
+/** Each looked up once, not for each hit. */
+function columnsOf(columns: Columns) {
+  return {
+    columns,
+    session: columns.numbers("session"),
+    threadId: columns.numbers("threadId"),
+    reason: columns.numbers("reason"),
+    file: columns.numbers("file"),
+    line: columns.numbers("line"),
+    function: columns.numbers("function"),
+  };
 }
 
-/** The last values that were asked for. */
-class Kept<Value> {
-  readonly #most: number;
-  readonly #make: (key: number) => Promise<Value>;
-  readonly #values = new Map<number, Promise<Value>>();
-
-  constructor(most: number, make: (key: number) => Promise<Value>) {
-    this.#most = most;
-    this.#make = make;
-  }
-
-  get(key: number): Promise<Value> {
-    const known = this.#values.get(key) ?? this.#make(key);
-    this.#values.delete(key);
-    this.#values.set(key, known);
-    for (const oldest of this.#values.keys()) {
-      if (this.#values.size <= this.#most) break;
-      this.#values.delete(oldest);
-    }
-    return known;
-  }
+function entryOf<Key, Value>(entries: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const known = entries.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  entries.set(key, made);
+  return made;
 }

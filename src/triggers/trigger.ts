@@ -15,6 +15,9 @@ import { failureOf, noAnswer, type Failure } from "./failure.ts";
 import { patience } from "./patience.ts";
 import { Upstream } from "./upstream.ts";
 
+/** Of a request, bytes: tokens may be long. */
+const mostHead = 64 * 1024;
+
 type Proxy = ReturnType<typeof createProxyServer>;
 
 export interface TriggerOptions {
@@ -56,8 +59,9 @@ export class HttpTrigger {
       preserveHeaderKeyCase: true,
     });
     this.#watch();
-    this.#server = createServer({ requestTimeout: 0, headersTimeout: 0, requireHostHeader: false }, (request, answer) =>
-      this.#serve(request, answer),
+    this.#server = createServer(
+      { requestTimeout: 0, headersTimeout: 0, requireHostHeader: false, maxHeaderSize: mostHead },
+      (request, answer) => this.#serve(request, answer),
     );
     this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }
@@ -113,11 +117,17 @@ export class HttpTrigger {
     answer.once("close", () => {
       this.#ended(call, upstream, answer.writableFinished);
     });
-    this.#proxy.web(request, answer, { ...options, headers: { connection: "close" } }, (error) => {
+    const failed = (error: unknown): void => {
       if (answer.destroyed || answer.writableEnded) return;
       if (call.isAnswered) answer.destroy();
       else refuse(answer, this.#fail(call, error));
-    });
+    };
+    try {
+      this.#proxy.web(request, answer, { ...options, headers: { connection: "close" } }, failed);
+    } catch (thrown) {
+      // What Node's server takes and its client does not.
+      failed(thrown);
+    }
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -127,7 +137,7 @@ export class HttpTrigger {
     const { options, upstream } = this.#connect(call, (failure) => refuseUpgrade(socket, failure));
     socket.on("error", () => undefined);
     socket.once("close", () => {
-      this.#ended(call, upstream, call.isAnswered);
+      this.#ended(call, upstream, call.isAnswered && call.left !== "service");
     });
     this.#proxy.ws(request, socket, head, options, (error) => {
       if (settled || call.isAnswered || socket.destroyed) return;
@@ -196,6 +206,7 @@ export class HttpTrigger {
     this.#proxy.on("proxyRes", (answered, request, answer) => {
       const call = this.#calls.get(request);
       call?.answered(answered);
+      answered.statusMessage = answered.statusMessage?.replaceAll(/[^\t\u0020-\u007e\u0080-\u00ff]/g, "?") ?? "";
       // Of its connection to us.
       delete answered.headers.connection;
       delete answered.headers["keep-alive"];
@@ -210,13 +221,18 @@ export class HttpTrigger {
         if (!answer.headersSent && !answer.destroyed) answer.flushHeaders();
       });
     });
-    this.#proxy.on("proxyReqWs", (sent, request) => {
+    this.#proxy.on("proxyReqWs", (sent, request, socket) => {
       const call = this.#calls.get(request);
       sent.once("finish", () => call?.sent());
       sent.once("upgrade", (answered: IncomingMessage) => call?.answered(answered));
       sent.once("response", (answered: IncomingMessage) => {
         call?.answered(answered);
         answered.on("data", (chunk: Uint8Array) => call?.answerChunk(chunk));
+        answered.once("close", () => {
+          if (answered.complete) return;
+          call?.lost();
+          socket.destroy();
+        });
       });
     });
   }

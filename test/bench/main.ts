@@ -13,6 +13,8 @@ import { runHits } from "./hits.ts";
 import { parseOptions, usage, type BenchOptions } from "./options.ts";
 import { recordMarkdown, recordTables, recordTargets } from "./record-tables.ts";
 import { runRecord } from "./record.ts";
+import { replayMarkdown, replayTables, replayTargets } from "./replay-tables.ts";
+import { runReplay } from "./replay.ts";
 import { fullTables, shortMarkdown } from "./tables.ts";
 import { judge } from "./targets.ts";
 
@@ -45,6 +47,12 @@ const suites: Readonly<Record<string, (options: BenchOptions, say: Say) => Promi
     const result = await runHits(options, say);
     const targets = hitsTargets(result);
     const text = options.markdown ? hitsMarkdown(result, targets) : hitsTables(result, targets);
+    return { text, json: { ...result, targets } };
+  },
+  replay: async (options, say) => {
+    const result = await runReplay(options, say);
+    const targets = replayTargets(result);
+    const text = options.markdown ? replayMarkdown(result, targets) : replayTables(result, targets);
     return { text, json: { ...result, targets } };
   },
   diff: async (options, say) => {

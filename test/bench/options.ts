@@ -28,7 +28,8 @@ export const usage = `npm run bench -- [SUITE] [options]
                     record: how fast a loop of hits gets on under debugtap record, and whether hits are missed
                     capture: what it costs that stops are captured, and that all messages are looked at
                     hits: how soon hits are listed and found in a trace of 100,000 of them
-    diff: how soon two traces of 10,000 hits are compared
+                    replay: how soon a trace of 10 million messages is in an IDE, and answers (writes 320 MB, takes minutes)
+                    diff: how soon two traces of 10,000 hits are compared
   --quick           at most two minutes
   --reps N          repetitions; default 7 (faults: 20), with --quick 4 (5)
   --measure MS      how long one workload runs on one path each time; default 150

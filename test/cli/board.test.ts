@@ -8,6 +8,7 @@ import type {
   RelayView,
   ServiceView,
   SessionView,
+  TriggerView,
 } from "../../protocol/control.ts";
 import { summarizeHit, whereOf } from "../../protocol/hit-summary.ts";
 import type { Hit } from "../../protocol/hit.ts";
@@ -156,6 +157,60 @@ nova, nova-compute-with-a-long-name: DT_HOSTKEY_CHANGED: the host key of
 `,
   );
   for (const line of lines) t.ok(line.length <= 80 || line.startsWith("  fix: "), line);
+});
+
+t.test("the board: triggers, where they lead and how many requests are on their way", async (t) => {
+  const trigger = (name: string, more: Partial<TriggerView>): TriggerView => ({
+    name,
+    host: "devstack",
+    to: "127.0.0.1:8776",
+    listen: "127.0.0.1:5780",
+    state: "listening",
+    open: 0,
+    ...more,
+  });
+  const taken = { code: "DT_PORT_IN_USE", what: "127.0.0.1:5781 is in use", fix: "kill 7" } as const;
+  const triggers = [
+    trigger("cinder", { open: 1 }),
+    trigger("horizon\u001b[2J", { to: "10.0.0.7:80", listen: "127.0.0.1:5781", state: "failed", reason: taken }),
+    trigger("a-trigger-with-a-very-long-name-indeed-and-more", { state: "waiting", open: 12 }),
+  ];
+  const lines = renderBoard({ ...view, services: [], sessions: [], triggers }, { width: 80, color: false, now });
+  const from = lines.findIndex((line) => line.startsWith("TRIGGER"));
+  t.strictSame(
+    lines.slice(from, from + 4).map((line) => line.trimEnd()),
+    [
+      "TRIGGER            HERE                   ON THE HOST        STATE      REQUESTS",
+      "cinder             http://127.0.0.1:5780  devstack:8776      listening  1 open",
+      "horizon [2J        http://127.0.0.1:5781  devstack:10.0.0.…  failed     -",
+      "a-trigger-with-a…  http://127.0.0.1:5780  devstack:8776      waiting    12 open",
+    ],
+  );
+  t.ok(lines.slice(from, from + 4).every((line) => line.length <= 80));
+  t.match(lines.join("\n"), /horizon \[2J: DT_PORT_IN_USE: 127\.0\.0\.1:5781 is in use\n {2}fix: kill 7/);
+  const [cinder, horizon] = triggers;
+  const http = {
+    id: 3,
+    through: "cinder",
+    method: "POST",
+    path: "/v3",
+    status: 202,
+    at: now - 61_500,
+    hits: [],
+    again: true,
+  };
+  const said = (event: object) => eventLine({ at: now, ...event } as RelayEvent)?.slice(9);
+  t.equal(
+    said({ type: "trigger", trigger: cinder }),
+    "trigger cinder ready: http://127.0.0.1:5780 is 127.0.0.1:8776 on devstack",
+  );
+  t.match(said({ type: "trigger", trigger: horizon }), /^trigger horizon \[2J failed: DT_PORT_IN_USE/);
+  t.equal(said({ type: "http", http }), undefined, "its end says it all");
+  t.equal(
+    said({ type: "http", http: { ...http, end: now, hits: [4, 5] } }),
+    "POST /v3 (cinder) 202 after 61.5 s, 2 hits",
+  );
+  t.equal(said({ type: "http", http: { ...http, status: 0, end: now } }), "POST /v3 (cinder) no answer after 61.5 s");
 });
 
 t.test("colours change nothing but colours; a wider terminal cuts nothing", async (t) => {

@@ -15,6 +15,7 @@ import { openTrace } from "../../src/trace/index.ts";
 import { asker, Listener } from "../helpers/board.ts";
 import { startCli } from "../helpers/cli.ts";
 import { ModelPydevd, thread } from "../helpers/model-pydevd.ts";
+import { breakpointOf, debuggeeFile, python } from "../helpers/processes.ts";
 import { startRelay, type RelayProcess } from "../helpers/relay-process.ts";
 import { connect, freePort, listen, read } from "../helpers/sockets.ts";
 
@@ -108,6 +109,15 @@ const handshake = Buffer.concat([
   request(2, "attach"),
   request(3, "configurationDone"),
 ]);
+
+/** Resolves when a text has come, past or to come; JSON is looked at without its spaces. */
+function reader(socket: net.Socket): (text: string) => Promise<void> {
+  let got = "";
+  socket.on("data", (chunk: Buffer) => (got += chunk.toString().replaceAll('": "', '":"')));
+  return async (text) => {
+    while (!got.includes(text)) await once(socket, "data");
+  };
+}
 
 function isStopped(name: string, stopped: boolean) {
   return (message: LiveMessage): boolean =>
@@ -223,6 +233,52 @@ t.test("pydevd: a stop is let go, and the IDE hears it", async (t) => {
   debuggee.destroy();
   live.socket.terminate();
 });
+
+for (const wire of ["debugpy", "pydevd"] as const) {
+  t.test(
+    `${wire}: a real service stands at a breakpoint of its IDE, is let go by the board, and answers`,
+    async (t) => {
+      const api = debuggeeFile("api.py");
+      const line = breakpointOf(api).slice(api.length + 1);
+      const port = await freePort();
+      const ide = wire === "debugpy" ? undefined : await listen();
+      t.teardown(() => ide?.close());
+      const idePort = ide?.port ?? (await freePort());
+      const service = wire === "debugpy" ? { wire: "dap", listens: port } : { wire, dials: port };
+      const { ask, live, relay } = await up(t, { svc: { ...service, ide: idePort } });
+      const running = python("api.py", wire, `${port}`);
+      t.teardown(() => running.child.kill("SIGKILL"));
+      if (wire === "debugpy") await running.prints("serves on");
+      const client = ide === undefined ? await connect(idePort) : await ide.next();
+      t.teardown(() => client.destroy());
+      const said = reader(client);
+      if (wire === "debugpy") {
+        client.write(request(1, "initialize", { adapterID: "x" }));
+        client.write(request(2, "attach", { justMyCode: false }));
+        await said('"event":"initialized"');
+        client.write(request(3, "setBreakpoints", { source: { path: api }, breakpoints: [{ line: Number(line) }] }));
+        client.write(request(4, "configurationDone"));
+        await said('"command":"attach"');
+      } else {
+        const breakpoint = ["111", "3", "1", "python-line", api, line, "None", "None", "None", "None", "False", "NONE"];
+        client.write(`501\t1\t1.1\tUNIX\tID\n${breakpoint.join("\t")}\n101\t5\t\n`);
+        await said("103\t");
+        await running.prints("serves on");
+      }
+      const own = /serves on (\d+)/.exec(running.text())?.[1] ?? "";
+      for (const round of [1, 2]) {
+        const answer = fetch(`http://127.0.0.1:${own}/volumes`);
+        const hit = await live.hears((message) => message.type === "hit" && message.row.number === round);
+        t.match(hit, { row: { file: api, line: Number(line), reason: "breakpoint" } });
+        t.match((await ask("POST", "/api/sessions/svc/resume")).json, { resumed: ["svc#1"] });
+        t.equal((await answer).status, 200, relay.stderr());
+        await live.hears((message) => message.type === "hit" && message.row.number === round && "end" in message.row);
+      }
+      await said(wire === "debugpy" ? '"continued"' : "106\t");
+      live.socket.terminate();
+    },
+  );
+}
 
 t.test("DAP over a WebSocket: byte for byte that of the port", async (t) => {
   const port = await listen();

@@ -99,7 +99,7 @@ t.test(
     for (; Date.now() - since < 8 * timeout; asked++) await (await fetch(`http://127.0.0.1:${otherListen}`)).text();
     t.ok(asked > 1, "others are answered meanwhile");
     t.equal(await open(), 1);
-    t.match(await debugtap("ps"), new RegExp(`api +http://127.0.0.1:${listen} +vm:${own} +listening  1 on its`));
+    t.match(await debugtap("ps"), new RegExp(`api +http://127.0.0.1:${listen} +vm:${own} +listening  1 open`));
     t.match(
       await relay.event("http", ({ http }) => http.through === "api" && http.hits.length === 1),
       { http: { method: "POST", status: 0, end: undefined } },

@@ -4,7 +4,7 @@ import t from "tap";
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { SnapshotFrame, SnapshotVariable } from "../../protocol/hit.ts";
 import { parseWhere } from "../../protocol/where-parse.ts";
-import { meets } from "../../protocol/where.ts";
+import { compute, meets } from "../../protocol/where.ts";
 
 function frameOf(...variables: SnapshotVariable[]): SnapshotFrame {
   return { name: "f", scopes: [{ name: "Locals", variables }] };
@@ -165,7 +165,12 @@ t.test("what cannot be understood says where", async (t) => {
     ["(count == 3", /character 12: \) is missing/],
     ["count == 3)", /character 11: \) does not belong here/],
     ["count.upper()", /character 12: nothing is called here/],
-    ["items[x]", /character 7: a number or a string is missing/],
+    ["items[]", /character 7: \] is no value/],
+    ["items[1", /character 8: \] is missing/],
+    ["items[0+0].", /a name is missing behind the dot/],
+    ["1".repeat(10_001), /longer than 10000 characters/],
+    [`1${"+1".repeat(2000)}`, /nested too deep/],
+    [`x${"[-1]".repeat(2000)}`, /nested too deep/],
     ["items.", /character 7: a name is missing/],
     ["count and or", /character 11: or is no value/],
     ["count not 3", /character 11: in is missing/],
@@ -200,6 +205,11 @@ t.test("any text is a condition or DT_USAGE, and any condition is judged", async
     "'x'",
     ".",
     "-",
+    "*",
+    "//",
+    "%",
+    "items",
+    "[0]",
   ];
   const noise = fc.oneof(
     fc.string(),
@@ -209,9 +219,11 @@ t.test("any text is a condition or DT_USAGE, and any condition is judged", async
   fc.assert(
     fc.property(noise, (condition) => {
       try {
-        const met = meets(parseWhere(condition), frame);
+        const parsed = parseWhere(condition);
+        const met = meets(parsed, frame);
+        const { value, type = "" } = compute(parsed, frame) ?? { value: "" };
         understood++;
-        return met === undefined || typeof met === "boolean";
+        return typeof value === "string" && typeof type === "string" && (met === undefined || typeof met === "boolean");
       } catch (error) {
         return error instanceof DebugtapError && error.code === "DT_USAGE";
       }

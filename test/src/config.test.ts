@@ -167,6 +167,88 @@ t.test("secrets: what is masked beside what is known, what is kept, and nothing 
   t.equal(secretsOf("mask: false, names: [x]"), "keep");
 });
 
+t.test("triggers: defaults, what one says before what the file says for all, and a host of its own", async (t) => {
+  const { triggers, hosts } = parseConfig(
+    `hosts: { vm: { ssh: stack@vm } }
+services: {}
+request_id_headers: [X-Trace-Id]
+triggers:
+  cinder: { host: vm, to: "127.0.0.1:8776", listen: 5780 }
+  horizon: { host: vm, to: "[::1]:80", listen: 5781, timeout: 90s, body: 8KB, request_id_headers: [] }
+  here: { to: 8080, listen: 5782, body: none, timeout: none }
+`,
+    "/p/debugtap.yml",
+  );
+  t.strictSame(triggers, [
+    {
+      name: "cinder",
+      host: "vm",
+      to: { host: "127.0.0.1", port: 8776 },
+      listen: 5780,
+      requestIdHeaders: ["X-Trace-Id"],
+      timeout: Infinity,
+      body: 64_000,
+    },
+    {
+      name: "horizon",
+      host: "vm",
+      to: { host: "::1", port: 80 },
+      listen: 5781,
+      requestIdHeaders: [],
+      timeout: 90_000,
+      body: 8000,
+    },
+    {
+      name: "here",
+      host: "local",
+      to: { host: "127.0.0.1", port: 8080 },
+      listen: 5782,
+      requestIdHeaders: ["X-Trace-Id"],
+      timeout: Infinity,
+      body: 0,
+    },
+  ]);
+  t.strictSame(
+    hosts.map(({ name }) => name),
+    ["vm", "local"],
+  );
+  const plain = parseConfig("services: {}\ntriggers: { a: { to: 80, listen: 5780 } }\n", "/p/debugtap.yml");
+  t.strictSame(plain.triggers[0]?.requestIdHeaders, ["X-OpenStack-Request-Id", "X-Request-Id", "traceparent"]);
+});
+
+t.test("triggers: what is wrong with them, both sides named", async (t) => {
+  const trigger = (text: string, ...more: string[]) =>
+    problems(`${more.join("\n")}${more.length > 0 ? "\n" : ""}triggers: { api: { ${text} } }\n`);
+  const none = "services: {}";
+  for (const [found, wanted] of [
+    [trigger("listen: 5780", none), /`to` is missing: to is the service's port on the host/],
+    [trigger("to: 80", none), /`listen` is missing: a port is/],
+    [trigger("to: http://x:80/, listen: 5780", none), /^2:\d+: to is the service's port on the host/],
+    [trigger("to: x:99999, listen: 5780", none), /99999 is no port/],
+    [trigger("to: 80, listen: 5780, host: vm", none), /there is no host `vm`/],
+    [trigger("to: 80, listen: 5780, bind: 0.0.0.0", none), /unknown key `bind`/],
+    [trigger("to: 80, listen: 5780, timeout: 30", none), /timeout is `none` or a time with its unit/],
+    [trigger("to: 80, listen: 5780, body: 2MB", none), /body is `none` or a size in KB/],
+    [trigger("to: 80, listen: 5780, request_id_headers: [a b]", none), /is the name of a header/],
+    [
+      trigger("to: 5780, listen: 5780", none),
+      /`api` has 5780 as `to` and as `listen` on this machine; debugtap would dial itself/,
+    ],
+    [
+      trigger("to: 80, listen: 5711", "services:", "  svc: { wire: dap, listens: 5678, ide: 5711 }"),
+      /`svc` \(ide, line 2\) both need port 5711 on this machine/,
+    ],
+    [
+      trigger("to: 80, listen: 5780", "services:", "  api: { wire: dap, listens: 5678, ide: 5711 }"),
+      /`api` is a service too \(line 2\)/,
+    ],
+  ] as const)
+    t.match(found, [wanted], found.join());
+  t.match(problems("services: {}\ntriggers: { a: { to: 80, listen: 5 }, b: { to: 80, listen: 5 } }\n"), [
+    /`b` \(listen\) and `a` \(listen, line 2\) both need port 5/,
+  ]);
+});
+
 t.test("a service has its own sources before those of its host", async (t) => {
   const text = (service: string) => `
 hosts: { vm: { source: [{ local: src, remote: /opt }, { local: 'C:\\src', remote: 'D:\\srv\\' }] } }

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { McapRecordBuilder } from "@mcap/core";
 import type { Har } from "har-format";
@@ -9,9 +10,11 @@ import t, { type Test } from "tap";
 import type { Hit } from "../../protocol/hit.ts";
 import type { HttpCall } from "../../protocol/http.ts";
 import { RecordDecoder } from "../../src/trace/records.ts";
-import { openTrace, TraceWriter } from "../../src/trace/index.ts";
+import { sessionHttpViews } from "../../src/trace/export/index.ts";
+import { HitIndex, openTrace, TraceWriter } from "../../src/trace/index.ts";
 import { allText, plain } from "../helpers/all-text.ts";
 import { startCli } from "../helpers/cli.ts";
+import { program } from "../helpers/relay-process.ts";
 import { factsOf, hitOf, openAll } from "./recording.ts";
 
 const debugtap = startCli(t);
@@ -240,6 +243,7 @@ t.test(
       { number: 3, http: { id: 2, method: "GET" } },
       { number: 4, http: undefined, request: undefined },
     ]);
+    t.match(JSON.parse((await debugtap("show", dir, "3", "--json")).stdout), { number: 3, http: { id: 2 } });
   },
 );
 
@@ -262,6 +266,14 @@ t.test("har has the calls with the hits that they caused; markdown, chrome and o
   });
   const only = JSON.parse((await debugtap("export", dir, "--to", "har", "--request", "req-1111")).stdout) as Har;
   t.equal(only.log.entries.length, 1);
+  const named = JSON.parse((await debugtap("export", dir, "--to", "har", "--service", "cinder")).stdout) as Har;
+  t.equal(named.log.entries.length, 3, "a trigger is named like a service");
+  const others = JSON.parse((await debugtap("export", dir, "--to", "har", "--service", "api")).stdout) as Har;
+  t.equal(others.log.entries.length, 0);
+  t.match(await debugtap("export", dir, "--to", "har", "--service", "nova"), {
+    status: 2,
+    stderr: /DT_SERVICE_UNKNOWN.*\n.*it has those of api, cinder/,
+  });
 
   const markdown = (await debugtap("export", dir, "--to", "markdown")).stdout;
   t.match(
@@ -284,4 +296,63 @@ t.test("har has the calls with the hits that they caused; markdown, chrome and o
     scopeSpans.flatMap(({ spans }) => spans.map(({ name }) => name)),
   );
   t.ok(names.includes("POST /v3/volumes (cinder)") && names.includes("GET /v3/volumes/detail (cinder)"), String(names));
+});
+
+t.test("what went through a session of wire raw is listed too, with the hits of its time", async (t) => {
+  const writer = await writerFor(t);
+  writer.session(factsOf(1, "dap"));
+  writer.session({ ...factsOf(2, "raw"), name: "rest#2" });
+  writer.chunk(2, "client", Buffer.from("GET /a HTTP/1.1\r\nHost: x\r\n\r\n"));
+  const { correlated: _, ...hit } = hitOf(1, 1);
+  writer.hit(1, { ...hit, at: performance.timeOrigin + performance.now() });
+  writer.chunk(2, "debuggee", Buffer.from("HTTP/1.1 204 No Content\r\n\r\n"));
+  writer.chunk(2, "client", Buffer.from("GET /b HTTP/1.1\r\nHost: x\r\n\r\n"));
+  await writer.close();
+  const trace = await openTrace(writer.dir);
+  const index = await HitIndex.open(trace);
+  t.match(await sessionHttpViews(trace, index), [
+    { id: -1, through: "rest#2", method: "GET", path: "/a", status: 204, hits: [1], again: false },
+    { id: -2, path: "/b", status: 0, end: undefined, hits: [] },
+  ]);
+  index.close();
+  trace.close();
+});
+
+t.test("hits --follow: those that come later stand under their request too", async (t) => {
+  const writer = await writerFor(t);
+  writer.session(factsOf(1, "dap"));
+  const hit = (number: number): Hit => {
+    const { correlated: _, ...rest } = hitOf(1, number);
+    return { ...rest, at: Date.now() };
+  };
+  writer.http({ ...post, at: Date.now() - 10 });
+  writer.hit(1, hit(1));
+  await writer.flush();
+  const follower = spawn(process.execPath, [program, "hits", writer.dir, "--follow"], {
+    env: { ...process.env, NO_COLOR: "1", NODE_OPTIONS: "" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  t.teardown(() => follower.kill("SIGKILL"));
+  const lines: string[] = [];
+  const said = createInterface({ input: follower.stdout }).on("line", (line) => lines.push(line.trim()));
+  const until = async (text: RegExp): Promise<void> => {
+    while (!lines.some((line) => text.test(line))) await once(said, "line");
+  };
+  await until(/api#1:1/);
+  writer.hit(1, hit(2));
+  await writer.flush();
+  await until(/api#1:2/);
+  writer.http({ ...answered, at: post.at, ended: Date.now() });
+  writer.http({ ...post, id: 2, url: "/v3/other", at: Date.now() });
+  writer.hit(1, hit(3));
+  await writer.close();
+  await once(follower, "close");
+  t.match(lines, [
+    "POST /v3/volumes (cinder)",
+    /^1 .*api#1:1/,
+    /^2 .*api#1:2/,
+    "POST /v3/other (cinder)",
+    /^3 .*api#1:3/,
+  ]);
+  t.equal(lines.length, 5);
 });

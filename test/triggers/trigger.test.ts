@@ -5,6 +5,7 @@ import { createServer as httpServer, request as httpRequest } from "node:http";
 import type { IncomingMessage, RequestListener, RequestOptions, Server } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { brotliCompressSync, gzipSync } from "node:zlib";
+import fc from "fast-check";
 import t, { type Test } from "tap";
 import { WebSocket, WebSocketServer } from "ws";
 import type { HttpView } from "../../protocol/control.ts";
@@ -452,6 +453,60 @@ t.test(
     t.equal(answer.statusCode, 200);
   },
 );
+
+t.test("whatever a service answers, its client gets an answer or an end, and nothing stays", async (t) => {
+  const crashes: unknown[] = [];
+  const crashed = (thrown: unknown): unknown => crashes.push(thrown);
+  process.on("uncaughtException", crashed);
+  t.teardown(() => process.off("uncaughtException", crashed));
+  let said = Buffer.alloc(0);
+  const odd = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.end(said));
+  }).listen(0, "127.0.0.1");
+  await once(odd, "listening");
+  t.teardown(() => odd.close());
+  const { port, upstreams } = await way(t, portOf(odd));
+  const pieces = fc.constantFrom(
+    "HTTP/1.1 200 OK\r\n",
+    "HTTP/1.1 200 O\u0001K\r\n",
+    "HTTP/1.1 204 \r\n",
+    "HTTP/1.1 101 Switching Protocols\r\n",
+    "HTTP/1.1 100 Continue\r\n\r\n",
+    "HTTP/1.0 999 \u00e9\r\n",
+    "Content-Length: 5\r\n",
+    "Content-Length: -1\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "Transfer-Encoding: gzip\r\n",
+    "Content-Encoding: gzip\r\n",
+    "Upgrade: websocket\r\nConnection: Upgrade\r\n",
+    "Set-Cookie: a=\u00ff\r\n",
+    "Bad Header: x\r\n",
+    "X:\u0000\r\n",
+    "Content-Type: text/event-stream\r\n",
+    "\r\n",
+    "5\r\nhello\r\n0\r\n\r\n",
+    "hello",
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(pieces, { maxLength: 8 }), fc.boolean(), async (parts, upgrades) => {
+      said = Buffer.from(parts.join(""), "latin1");
+      const headers = upgrades ? { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Key": "x" } : {};
+      const socket = connect(port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      socket.write(
+        `GET /${parts.length} HTTP/1.1\r\nHost: x\r\n${Object.entries(headers)
+          .map(([name, value]) => `${name}: ${value}\r\n`)
+          .join("")}Connection: close\r\n\r\n`,
+      );
+      socket.resume();
+      await new Promise((resolve) => socket.once("close", resolve));
+      return upstreams() === 0;
+    }),
+    { numRuns: 300 },
+  );
+  t.strictSame(crashes, []);
+});
 
 t.test("hits are joined with the calls, and a request is sent again as it was", async (t) => {
   const bodies: [string | undefined, string][] = [];

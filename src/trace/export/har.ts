@@ -13,6 +13,8 @@ import type { Story, StoryQuery } from "./story.ts";
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 export interface HarQuery extends Pick<StoryQuery, "sessions" | "since" | "until"> {
+  /** Names of those that are meant beside these sessions. */
+  readonly triggers?: ReadonlySet<string>;
   /** Leave out what caused no hit of the story. */
   readonly onlyWithHits: boolean;
 }
@@ -22,9 +24,13 @@ export async function toHar(
   trace: Trace,
   story: Story,
   version: string,
-  { sessions, since = -Infinity, until = Infinity, onlyWithHits }: HarQuery,
+  { sessions, triggers, since = -Infinity, until = Infinity, onlyWithHits }: HarQuery,
 ): Promise<string> {
-  const exchanges = await exchangesOf(trace, { until, ...(sessions === undefined ? {} : { sessions }) });
+  const exchanges = await exchangesOf(trace, {
+    until,
+    ...(sessions === undefined ? {} : { sessions }),
+    ...(triggers === undefined ? {} : { triggers }),
+  });
   const hits = new HitsOfExchanges(story);
   const entries = exchanges
     .filter(({ exchange }) => exchange.request.began >= since)

@@ -29,10 +29,14 @@ export interface FoundExchange {
   readonly last: number;
 }
 
-/** In the order in which the requests began. */
+/** In the order in which the requests began. Where sessions are named, of the triggers only those that are named too. */
 export async function exchangesOf(
   trace: Trace,
-  { sessions, until = Infinity }: Pick<StoryQuery, "sessions" | "until"> = {},
+  {
+    sessions,
+    triggers,
+    until = Infinity,
+  }: Pick<StoryQuery, "sessions" | "until"> & { readonly triggers?: ReadonlySet<string> } = {},
 ): Promise<FoundExchange[]> {
   const found = new Map<number, Conversation>();
   const known = new Map(
@@ -50,10 +54,10 @@ export async function exchangesOf(
     const about = known.get(id);
     return about === undefined ? [] : said.end(about.last).map((exchange) => ({ exchange, ...about }));
   });
-  if (sessions === undefined)
+  if (sessions === undefined || (triggers?.size ?? 0) > 0)
     for (const call of await trace.http({ bodies: true })) {
       const { id, through, at, ended = Infinity } = call;
-      if (at <= until)
+      if (at <= until && (sessions === undefined || triggers?.has(through) === true))
         exchanges.push({
           exchange: exchangeOf(call),
           name: through,
