@@ -572,7 +572,7 @@ t.test("the page", async (t) => {
   // DEBUGTAP_PICTURES=docs/images draws them anew.
   await scene(t, browser, "pictures for README", {}, async ({ t, page }) => {
     const dir = process.env["DEBUGTAP_PICTURES"] ?? t.testdir();
-    await page.setViewportSize({ width: 1200, height: 640 });
+    await page.setViewportSize({ width: 1200, height: 700 });
     await page.getByText("1 thread stopped").waitFor();
     await page.screenshot({ path: `${dir}/board.png` });
     await page.evaluate(() => (location.hash = "#/timeline/live?hit=120"));
@@ -580,6 +580,7 @@ t.test("the page", async (t) => {
     await box.focus();
     for (let nth = 0; nth < 5; nth++) await page.keyboard.press("+");
     await page.getByText("Open hit 120").waitFor();
+    await page.keyboard.press("ArrowRight");
     await box.blur();
     await page.screenshot({ path: `${dir}/timeline.png` });
     await page.evaluate(() => (location.hash = "#/hit/live/118"));
