@@ -80,6 +80,7 @@ function system() {
     ["elpa-dap-mode", () => existsSync("/usr/share/emacs/site-lisp/elpa-src") && hasDapMode()],
     ["sqlite3", () => onPath("sqlite3")],
     ["chromium", () => existsSync("/usr/bin/chromium")],
+    ["fonts-dejavu-core", () => existsSync("/usr/share/fonts/truetype/dejavu")],
   ];
   const missing = wanted.filter(([, present]) => !present()).map(([name]) => name);
   if (missing.length > 0) {

@@ -172,7 +172,7 @@ t.test("the demo on the page, live and as a file", async (t) => {
     await replayed.start(port);
     const stopped = replayed.waitForEvent("stopped", 20_000);
     await replayed.initializeRequest();
-    const ready = replayed.attachRequest({} as never);
+    const ready = replayed.attachRequest({});
     await replayed.configurationDoneRequest();
     await ready;
     const { body } = await stopped;

@@ -1,7 +1,7 @@
 // The timeline as one canvas: wheel, drag, pinch and keys move the window over time; a click goes to the hit.
 //
 // Rules
-// - It is drawn when something changed, once a frame at most; while a bar stands and grows, four times a second.
+// - It is drawn when something changed, once a frame at most; while a bar stands, as often as it grows by what is seen, four times a second at most.
 // - Until the window was moved it shows all there is, also what comes. `End` follows the newest, until it is moved again.
 // - The same hits are in a list beside it, for who does not see it.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -67,15 +67,18 @@ export function TimelineCanvas(props: Props) {
     return () => watch.disconnect();
   }, []);
 
+  // As often as a standing bar grows by half a pixel.
+  const halfPixel = window.width / Math.max(size.width - gutter, 1) / 2;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const growsEvery = Math.min(Math.max(2 ** Math.ceil(Math.log2(halfPixel)), calm ? 2000 : 250), 8192);
   useEffect(() => {
     if (!layout.standing) return undefined;
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const timer = setInterval(
       () => document.visibilityState === "visible" && setTick((count) => count + 1),
-      calm ? 2000 : 250,
+      growsEvery,
     );
     return () => clearInterval(timer);
-  }, [layout.standing]);
+  }, [layout.standing, growsEvery]);
 
   useLayoutEffect(() => {
     const frame = requestAnimationFrame(() => {

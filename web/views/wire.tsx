@@ -88,7 +88,8 @@ function Messages({ trace, session }: { readonly trace: string; readonly session
   }, [typed]);
   useEffect(() => setChosen(undefined), [text, side]);
   const path = `traces/${encodeURIComponent(trace)}/messages?session=${encodeURIComponent(session)}`;
-  const list = useMemo(() => new MessageList(path, { text, side }), [path, text, side]);
+  const [readings, setReadings] = useState(0);
+  const list = useMemo(() => new MessageList(path, { text, side }), [path, text, side, readings]);
   // Drawn again by its changes.
   void list.version.value;
   const total = list.total.value;
@@ -110,6 +111,9 @@ function Messages({ trace, session }: { readonly trace: string; readonly session
             </button>
           ))}
         </span>
+        <button type="button" class="small" onClick={() => setReadings((count) => count + 1)}>
+          Read anew
+        </button>
         <span class="quiet" role="status">
           {text === "" && side === "all" ? "" : `${amount(list.count)} found in `}
           {total === undefined ? "reading …" : counting(total, "message")}
@@ -119,7 +123,7 @@ function Messages({ trace, session }: { readonly trace: string; readonly session
       </div>
       {list.failed.value !== undefined && <Why reason={list.failed.value} />}
       <LongList
-        key={`${text} ${side}`}
+        key={`${text} ${side} ${readings}`}
         role="listbox"
         label={`Messages of ${plainText(session)}`}
         class="wire-list"
