@@ -59,7 +59,7 @@ t.test("the page", async (t) => {
       await row("cinder-volume#2").getByText("1 thread stopped").waitFor();
       const counted = row("cinder-volume#2").getByTestId("stopped-for");
       const before = await counted.textContent();
-      t.match(before, /^2:0\d$/);
+      t.match(before, /^2:\d\d$/);
       await page.waitForFunction(
         (before) => document.querySelector('[data-testid="stopped-for"]')?.textContent !== before,
         before,
@@ -138,7 +138,7 @@ t.test("the page", async (t) => {
       const near = await press("+");
       t.ok(near.width < whole.width * 0.7);
       t.ok((await press("ArrowLeft")).start < near.start);
-      t.ok((await press("ArrowRight")).start > near.start - near.width);
+      t.ok(Math.abs((await press("ArrowRight")).start - near.start) <= near.width / 100, "there and back");
       t.ok((await press("-")).width > near.width);
       t.ok((await press("Home")).width >= whole.width);
 
