@@ -4,18 +4,24 @@ import { joinedCall, joinHits, type JoinedHit } from "../../protocol/http-join.t
 import type { CallsOfHits } from "./hit-groups.ts";
 import type { HitIndex } from "./hit-index.ts";
 
+const none: readonly string[] = [];
+
 /** All hits of the trace are looked at: one that is not asked for may say whose the next one is. */
 export function callsOfHits(index: HitIndex, calls: readonly HttpCall[]): CallsOfHits {
   if (calls.length === 0) return new Map();
   const hits: JoinedHit[] = [];
-  for (let number = index.first; number <= index.size; number++) {
-    const { columns, place } = index.at(number);
-    hits.push({
-      number,
-      at: columns.at[place] ?? 0,
-      thread: `${columns.numbers("session")[place] ?? 0} ${columns.textAt("threadId", place) ?? ""}`,
-      values: columns.correlatedAt(place).filter((_, i) => i % 2 === 1),
-    });
+  for (const { columns, before, count, places } of index.segments) {
+    const { at } = columns;
+    const [sessions, expressions] = [columns.numbers("session"), columns.numbers("expression")];
+    for (let i = 0; i < count; i++) {
+      const place = places === undefined ? i : (places[i] ?? 0);
+      hits.push({
+        number: before + i + 1,
+        at: at[place] ?? 0,
+        thread: `${sessions[place] ?? 0} ${columns.textAt("threadId", place) ?? ""}`,
+        values: expressions[place] === 0 ? none : columns.correlatedAt(place).filter((_, nth) => nth % 2 === 1),
+      });
+    }
   }
   return joinHits(
     calls.map((call) => joinedCall(call)),

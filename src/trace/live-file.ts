@@ -50,8 +50,8 @@ export class LiveTail {
   }
 }
 
-function decoded(decoder: RecordDecoder, bytes: Uint8Array): TraceRecord[] {
-  return Array.from(decoder.decode(bytes)).filter(({ stored }) => stored.channel.topic !== topics.commit);
+function decoded(decoder: RecordDecoder, bytes: Uint8Array, topic?: string): TraceRecord[] {
+  return Array.from(decoder.decode(bytes, topic)).filter(({ stored }) => stored.channel.topic !== topics.commit);
 }
 
 export function openLive(path: string, number: number, file: string): Segment {
@@ -81,13 +81,13 @@ export function openLive(path: string, number: number, file: string): Segment {
     blocks,
     problems: problem === undefined ? [] : [problem],
     pending: Math.max(0, tail.file.size - tail.scanner.committed),
-    read: (block) => {
+    read: (block, topic) => {
       const place = places[block];
       if (place === undefined) return { records: [] };
       const decoder = new RecordDecoder(tail.decoder.channels);
       const records: TraceRecord[] = [];
       for (const batch of new LiveScanner(place.start).push(tail.file.read(place.start, place.end - place.start)))
-        if ("records" in batch) records.push(...decoded(decoder, batch.records));
+        if ("records" in batch) records.push(...decoded(decoder, batch.records, topic));
       return place.damaged === undefined ? { records } : { records, damaged: place.damaged };
     },
     summary: () => undefined,

@@ -11,6 +11,7 @@ import type { Hit } from "../../protocol/hit.ts";
 import type { HttpCall } from "../../protocol/http.ts";
 import type { Trigger } from "../../protocol/trigger.ts";
 import type { SessionFacts } from "../observer.ts";
+import { topics } from "./format.ts";
 import type { Dropped, Manifest, SessionTotals, TraceRecord } from "./format.ts";
 import { withoutBodies } from "./http.ts";
 import { openLive } from "./live-file.ts";
@@ -258,7 +259,8 @@ export class Trace {
   async triggers(): Promise<Trigger[]> {
     await chunksReadable;
     const triggers = new Map<number, Trigger>();
-    for await (const step of this.#records({ segment: 0, block: 0 }, (block) => block.triggers !== false))
+    const records = this.#records({ segment: 0, block: 0 }, (block) => block.triggers !== false, topics.trigger);
+    for await (const step of records)
       if (!("lost" in step) && step.kind === "trigger") triggers.set(step.trigger.id, step.trigger);
     return [...triggers.values()];
   }
@@ -270,7 +272,8 @@ export class Trace {
   async http({ bodies = false }: { readonly bodies?: boolean } = {}): Promise<HttpCall[]> {
     await chunksReadable;
     const calls = new Map<number, HttpCall>();
-    for await (const step of this.#records({ segment: 0, block: 0 }, (block) => block.http !== false))
+    const records = this.#records({ segment: 0, block: 0 }, (block) => block.http !== false, topics.http);
+    for await (const step of records)
       if (!("lost" in step) && step.kind === "http")
         calls.set(step.http.id, bodies ? step.http : withoutBodies(step.http));
     return [...calls.values()].sort((a, b) => a.at - b.at || a.id - b.id);
@@ -315,14 +318,19 @@ export class Trace {
     for (const segment of this.segments) segment.close();
   }
 
-  async *#records(start: Place, wanted: (block: Block) => boolean = () => true): AsyncGenerator<TraceRecord | Lost> {
+  /** `topic`: its records alone. */
+  async *#records(
+    start: Place,
+    wanted: (block: Block) => boolean = () => true,
+    topic?: string,
+  ): AsyncGenerator<TraceRecord | Lost> {
     let { block } = start;
     for (const [segment, read] of this.segments.entries()) {
       if (segment < start.segment) continue;
       for (; block < read.blocks.length; block++) {
         const about = read.blocks[block];
         if (about === undefined || !wanted(about)) continue;
-        const { records, damaged } = read.read(block);
+        const { records, damaged } = read.read(block, topic);
         yield* records;
         if (damaged === undefined) continue;
         this.#problem(read, damaged);

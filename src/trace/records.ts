@@ -112,7 +112,8 @@ export class RecordDecoder {
     this.channels = channels;
   }
 
-  *decode(bytes: Uint8Array): Generator<TraceRecord> {
+  /** `topic`: its records alone. */
+  *decode(bytes: Uint8Array, topic?: string): Generator<TraceRecord> {
     const view = viewOf(bytes);
     let at = 0;
     while (at < bytes.length) {
@@ -125,6 +126,8 @@ export class RecordDecoder {
       const opcode = bytes[at];
       at = start + length;
       if (opcode === opcodes.message) {
+        if (topic !== undefined && at - start >= 2 && this.channels.get(view.getUint16(start, true))?.topic !== topic)
+          continue;
         const record = this.#message(bytes, view, start, at);
         if (record === undefined) this.unreadable++;
         else yield record;

@@ -79,7 +79,7 @@ async function byIndex(bytes: FileBytes, number: number, file: string): Promise<
     blocks,
     problems: [],
     pending: 0,
-    read: (block) => readChunk(bytes, places[block], channels),
+    read: (block, topic) => readChunk(bytes, places[block], channels, topic),
     summary: () => summaryOf(metadata(metadataNames.sessions), () => metadata(metadataNames.frames), blocks.length),
     close: () => bytes.close(),
   };
@@ -116,19 +116,24 @@ function byScan(bytes: FileBytes, number: number, file: string, why: string): Se
     blocks,
     problems: [why],
     pending: 0,
-    read: (block) => readChunk(bytes, places[block], channels),
+    read: (block, topic) => readChunk(bytes, places[block], channels, topic),
     summary: () => undefined,
     close: () => bytes.close(),
   };
 }
 
-function readChunk(bytes: FileBytes, place: Place | undefined, channels: Map<number, ChannelInfo>): BlockRecords {
+function readChunk(
+  bytes: FileBytes,
+  place: Place | undefined,
+  channels: Map<number, ChannelInfo>,
+  topic?: string,
+): BlockRecords {
   if (place === undefined) return { records: [] };
   const raw = place.length > bytes.size ? undefined : inflate(bytes.read(place.offset, place.length));
   if (raw === undefined)
     return { records: [], damaged: `the chunk at byte ${place.offset} does not match its checksum` };
   const decoder = new RecordDecoder(channels);
-  return { records: [...decoder.decode(raw)] };
+  return { records: [...decoder.decode(raw, topic)] };
 }
 
 /** The records of a chunk, or undefined when they are not what was written. */

@@ -35,7 +35,8 @@ export interface Segment {
   readonly problems: readonly string[];
   /** Bytes behind the last commit of a live segment. */
   readonly pending: number;
-  read(block: number): BlockRecords;
+  /** `topic`: its records alone; the others are not looked into. */
+  read(block: number, topic?: string): BlockRecords;
   /** What its writer knew; undefined when that is not in the file, or not right. */
   summary(): SegmentSummary | undefined;
   close(): void;

@@ -129,6 +129,9 @@ t.test("the board says what is not recorded", async (t) => {
 });
 
 t.test("the board: who runs where, what waits for the user, what is wrong and how to mend it", async (t) => {
+  const address = `http://127.0.0.1:5700/?token=${"x".repeat(60)}`;
+  const addressed = renderBoard({ ...view, board: address }, { width: 72, color: false, now });
+  t.equal(addressed[1], `board  ${address}`, "the address of the page can be pasted");
   const lines = renderBoard(view, { width: 80, color: false, now });
   t.equal(
     `\n${lines.map((line) => line.trimEnd()).join("\n")}\n`,

@@ -91,6 +91,7 @@ t.test("the file of the design becomes plain data with nothing left to resolve",
   const keep = { maxSize: 10e9, maxAge: Infinity };
   t.strictSame(config.record, { enabled: true, capture: true, ...keep, ...captureLimits, secrets: defaultSecretRules });
   t.strictSame(config.clients, { drive: "first" });
+  t.strictSame(config.board, { port: 5700 });
 });
 
 t.test(
@@ -132,8 +133,9 @@ record: { capture: false, frames: 1000, locals: 2, depth: 1, items: 7, string: 1
 correlate: [context.request_id, kwargs]
 evaluate: true
 on_leave: keep
-clients: { drive: ask }`;
-  const { services, record, clients } = parseConfig(text, "/p/debugtap.yml");
+clients: { drive: ask }
+board: { port: 0 }`;
+  const { services, record, clients, board } = parseConfig(text, "/p/debugtap.yml");
   t.strictSame(
     services.map(({ correlate, evaluate, onLeave }) => [correlate, evaluate, onLeave]),
     [
@@ -151,6 +153,7 @@ clients: { drive: ask }`;
     secrets: defaultSecretRules,
   });
   t.strictSame(clients, { drive: "ask" });
+  t.strictSame(board, { port: 0 });
   t.equal(parseConfig("services: {}\nrecord: { time: 250ms }", "/p/debugtap.yml").record.time, 250);
 });
 
@@ -330,6 +333,8 @@ t.test("what a single value must be", async (t) => {
     ["services: {}\nrecord: { max_age: 59s }\n", /max_age is `none` or a time/],
     ["services: {}\nclients: { driv: any }\n", /unknown key `driv`, did you mean `drive`/],
     ["services: {}\nclients: { drive: al }\n", /drive is `first`, `any` or `ask`/],
+    ["services: {}\nboard: { port: 70000 }\n", /the port of the board is a whole number from 0 to 65535/],
+    ["services: {}\nboard: 5700\n", /board is a map such as/],
     ["services: {}\non_leave: resum\n", /did you mean `resume`/],
     ["services: {}\ncorrelate: context.request_id\n", /correlate is a list of names/],
     [one("wire: pydevd, dials: 1, ide: 2, reattach: true"), /only a service that is `dap` .* `api` is pydevd/],
