@@ -18,6 +18,13 @@ module.exports = {
       "protocol also runs in the page",
     ),
     only(
+      "page-is-apart",
+      "^web/",
+      ["^web/", "^protocol/", "node_modules/(preact|@preact/signals|vite)/"],
+      "the page speaks to debugtap by protocol/api.ts only",
+    ),
+    only("page-model-is-pure", "^web/model/", ["^web/model/", "^protocol/"], "its tests run without a browser"),
+    only(
       "core-is-plain",
       "^src/(?!relay|host|plan|index|config|suggest)[^/]+\\.ts$",
       ["^protocol/", "^src/[^/]+\\.ts$", node("stream")],
@@ -78,7 +85,7 @@ module.exports = {
     tsConfig: { fileName: "tsconfig.base.json" },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
-      extensions: [".ts", ".js", ".mjs", ".d.ts"],
+      extensions: [".ts", ".tsx", ".js", ".mjs", ".d.ts"],
       exportsFields: ["exports"],
       conditionNames: ["import", "types", "node", "default"],
     },

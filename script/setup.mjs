@@ -2,7 +2,7 @@
 // Plain JavaScript without dependencies: it runs before anything is installed. Does nothing where nothing is missing.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -21,6 +21,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
 
 packages();
 build();
+page();
 system();
 
 function packages() {
@@ -36,6 +37,24 @@ function packages() {
 
 function build() {
   run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b"], "npx tsc -b");
+}
+
+/** The page, when it is older than what it is made of. */
+function page() {
+  const built = join(root, "dist/web/index.html");
+  const sources = ["web", "protocol", "package-lock.json"].flatMap((name) => filesIn(join(root, name)));
+  const newest = sources.reduce((newest, path) => Math.max(newest, statSync(path).mtimeMs), 0);
+  if (existsSync(built) && statSync(built).mtimeMs > newest) return;
+  run(
+    process.execPath,
+    [join(root, "node_modules/vite/bin/vite.js"), "build", "web", "--logLevel", "warn"],
+    "npm run build",
+  );
+}
+
+function filesIn(path) {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path).flatMap((name) => filesIn(join(path, name)));
 }
 
 /** An IDE that the tests of `replay` drive. */
@@ -60,6 +79,8 @@ function system() {
     ["emacs-nox", () => onPath("emacs")],
     ["elpa-dap-mode", () => existsSync("/usr/share/emacs/site-lisp/elpa-src") && hasDapMode()],
     ["sqlite3", () => onPath("sqlite3")],
+    ["chromium", () => existsSync("/usr/bin/chromium")],
+    ["fonts-dejavu-core", () => existsSync("/usr/share/fonts/truetype/dejavu")],
   ];
   const missing = wanted.filter(([, present]) => !present()).map(([name]) => name);
   if (missing.length > 0) {
