@@ -172,10 +172,9 @@ t.test("a file system that is full: recording stops and says so, and goes on whe
     last: string;
     session: { missedHits?: number; debuggee: { lostChunks: number; lostBytes: number; chunks: number } };
   };
-  t.strictSame(
-    told.map(([type]) => type),
-    ["failed", "behind", "resumed", "caught-up"],
-  );
+  const types = told.map(([type]) => type);
+  t.strictSame(types.slice(0, 2).sort(), ["behind", "failed"], "on a busy machine the queue is full first");
+  t.strictSame(types.slice(2), ["resumed", "caught-up"]);
   t.match(trouble, { state: "failed", reason: { code: "DT_TRACE_DISK", why: /ENOSPC/ }, missed: { hits: Number } });
   t.ok(after, "no trouble any more");
   const { missedHits = 0 } = session;
