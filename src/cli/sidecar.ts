@@ -29,6 +29,7 @@ ${Object.entries(sidecarVariables)
   .join("\n")}
 
 Examples:
+  $ debugtap sidecar                                             # as the variables above say, until SIGTERM or Ctrl-C
   $ DEBUGTAP_SERVICES=api=dap:5678 debugtap sidecar              # your IDE attaches to 5711
   $ DEBUGTAP_SERVICES=api=dap:5678,worker=pydevd:5679 DEBUGTAP_EXPOSE="yes, beyond loopback" debugtap sidecar
   $ DEBUGTAP_SERVICES=api=dap:5678 DEBUGTAP_BREAKPOINTS=/etc/debugtap/breakpoints.yml DEBUGTAP_TRACE_DIR=/traces debugtap sidecar
