@@ -78,6 +78,8 @@ function system() {
     ["autossh", () => onPath("autossh")],
     ["emacs-nox", () => onPath("emacs")],
     ["elpa-dap-mode", () => existsSync("/usr/share/emacs/site-lisp/elpa-src") && hasDapMode()],
+    ["buildah", () => onPath("buildah")],
+    ["crun", () => onPath("crun")],
     ["sqlite3", () => onPath("sqlite3")],
     ["chromium", () => existsSync("/usr/bin/chromium")],
     ["fonts-dejavu-core", () => existsSync("/usr/share/fonts/truetype/dejavu")],

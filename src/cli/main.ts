@@ -20,6 +20,7 @@ const verbs: readonly Verb[] = [
   ["demo", running, async () => (await import("./demo.ts")).demoCommand()],
   ["up", running, () => forwarding(async () => (await import("./up.ts")).upCommand())],
   ["relay", running, () => forwarding(async () => (await import("./relay.ts")).relayCommand())],
+  ["sidecar", running, () => forwarding(async () => (await import("./sidecar.ts")).sidecarCommand())],
   ["record", running, () => forwarding(async () => (await import("./record.ts")).recordCommand())],
   ["again", running, () => forwarding(async () => (await import("./again.ts")).againCommand())],
   ["ps", running, async () => (await import("./ps.ts")).psCommand()],

@@ -69,7 +69,7 @@ Examples:
       await runRelay({
         config: withSecrets(config, flags),
         json: flags.json === true,
-        ...(boardPort === undefined ? {} : { boardPort }),
+        ...(boardPort === undefined ? {} : { board: { port: boardPort } }),
         ...(flags.trace === undefined ? {} : { traceDir: flags.trace }),
       });
     });

@@ -11,7 +11,6 @@ import { asDebugtapError } from "../../protocol/errors.ts";
 import type { RelayEvent, RelayView } from "../../protocol/control.ts";
 import type { Config } from "../config.ts";
 import { Board } from "../control/board-server.ts";
-import { startControl } from "../control/server.ts";
 import { shownRelay } from "../control/shown.ts";
 import { Relay } from "../relay.ts";
 import { keepCollectionsSmall } from "./collector.ts";
@@ -20,6 +19,7 @@ import { LiveBoard } from "./live-board.ts";
 import { printJson, printLine, whenOutputCloses } from "./output.ts";
 import { hasColor } from "./paint.ts";
 import { promptOnTerminal } from "./prompt.ts";
+import { controlOf } from "./relay-control.ts";
 import { version } from "./version.ts";
 
 export interface RunOptions {
@@ -27,16 +27,28 @@ export interface RunOptions {
   /** The trace's own directory; absent = a new one where the configuration says. */
   readonly traceDir?: string;
   readonly json: boolean;
-  /** Port of the board, 0: any; absent: there is none. */
-  readonly boardPort?: number;
+  /** One line an event on a terminal too. */
+  readonly plain?: true;
+  /** Absent: there is none. */
+  readonly board?: BoardPlace;
+}
+
+/** Where the board is to be. */
+interface BoardPlace {
+  /** 0: any. */
+  readonly port: number;
+  /** Address; absent: 127.0.0.1. */
+  readonly bind?: string;
+  /** Absent: a new one. */
+  readonly token?: string;
 }
 
 /** Resolves when the relay has stopped; rejects with the error that kept it from starting. */
-export async function runRelay({ config, traceDir, json, boardPort }: RunOptions): Promise<void> {
+export async function runRelay({ config, traceDir, json, plain, board: place }: RunOptions): Promise<void> {
   const page = new Board();
   const view = (board = page.at?.url): RelayView => ({ ...relay.view(), ...(board === undefined ? {} : { board }) });
   const board =
-    process.stdout.isTTY && !json
+    process.stdout.isTTY && !json && plain !== true
       ? new LiveBoard({ view: () => view(page.at?.address), terminal: process.stdout, color: hasColor(process.stdout) })
       : undefined;
   const tell = (event: RelayEvent): void => {
@@ -58,7 +70,7 @@ export async function runRelay({ config, traceDir, json, boardPort }: RunOptions
     config,
     version: version(),
     onEvent: tell,
-    observers: boardPort === undefined ? [] : [page.hits],
+    observers: place === undefined ? [] : [page.hits],
     ...(traceDir === undefined ? {} : { traceDir }),
     ...(prompt === undefined ? {} : { prompt }),
   });
@@ -69,15 +81,8 @@ export async function runRelay({ config, traceDir, json, boardPort }: RunOptions
     await Promise.race([relay.start(), stop.requested]);
     keepCollectionsSmall();
     board?.start();
-    const control = await startControl({
-      view,
-      stop: stop.request,
-      retry: () => relay.poke("asked for by hand"),
-      release: (name) => relay.release(name),
-      drive: (name, client) => relay.drive(name, client),
-      sources: async (service, asked) => await relay.sources(service, asked),
-    }).catch(tellError);
-    if (boardPort !== undefined) await openPage(page, relay, config, boardPort).then(tell, tellError);
+    const control = await controlOf(relay, view, stop.request).catch(tellError);
+    if (place !== undefined) await openPage(page, relay, config, place).then(tell, tellError);
     await stop.requested;
     await control?.close();
     await page.close();
@@ -87,9 +92,10 @@ export async function runRelay({ config, traceDir, json, boardPort }: RunOptions
   }
 }
 
-async function openPage(page: Board, relay: Relay, config: Config, port: number): Promise<RelayEvent> {
+async function openPage(page: Board, relay: Relay, config: Config, place: BoardPlace): Promise<RelayEvent> {
   const sources = config.services.flatMap(({ source }) => source);
-  const opened = await page.open({ port, shown: shownRelay(relay, sources), threadMade: keepCollectionsSmall });
+  const opened = await page.open({ ...place, shown: shownRelay(relay, sources), threadMade: keepCollectionsSmall });
+  const { port } = place;
   const taken = port !== 0 && opened.port !== port ? { taken: port } : {};
   return { at: Date.now(), type: "board", url: opened.url, ...taken };
 }

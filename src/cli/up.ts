@@ -41,6 +41,6 @@ Examples:
     .action(async (names: string[], options: SecretFlags & UpFlags) => {
       const config = withSecrets(selectServices(await loadConfig(options.config), names), options);
       const port = boardPortOf(options.board ?? true, config.board.port);
-      await runRelay({ config, json: options.json === true, ...(port === undefined ? {} : { boardPort: port }) });
+      await runRelay({ config, json: options.json === true, ...(port === undefined ? {} : { board: { port } }) });
     });
 }

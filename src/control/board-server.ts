@@ -1,4 +1,4 @@
-// The board: the page, its API and its WebSockets, by HTTP on loopback. See protocol/api.ts for what can be asked, gate.ts for who may ask.
+// The board: the page, its API and its WebSockets, by HTTP on loopback unless a sidecar is told otherwise. See protocol/api.ts for what can be asked, gate.ts for who may ask.
 //
 // Rules
 // - Nothing that a client sends can crash or hold the relay: bodies are bounded, and an error of a connection ends that alone.
@@ -28,6 +28,7 @@ import { isOfTraces, TraceThread } from "./trace-thread.ts";
 
 /** The next ports that are tried where another board is. */
 const portsTried = 20;
+const loopback = "127.0.0.1";
 const mostBody = 64 * 1024;
 const mostStrangers = 64;
 const mostConnections = 1024;
@@ -50,6 +51,10 @@ const headers = {
 export interface BoardOptions {
   /** 0: any. Where another board is, the next one up that is free. */
   readonly port: number;
+  /** Address that it listens on, in place of 127.0.0.1; what is asked for must be loopback's all the same (gate.ts). */
+  readonly bind?: string;
+  /** In place of a new one. */
+  readonly token?: string;
   readonly shown: Shown;
   /** It shows files, and nothing that runs. */
   readonly files?: boolean;
@@ -106,8 +111,8 @@ export class Board {
 
   /** Where it is. Rejects with DT_PORT_IN_USE, DT_PORT_DENIED or DT_CONTROL_SOCKET. */
   async open(options: BoardOptions): Promise<OpenBoard> {
-    const { port: wanted, files = false, keepsAlive = false, dir, web, live: limits, threadMade } = options;
-    const token = newToken();
+    const { port: wanted, bind = loopback, files = false, keepsAlive = false, dir, web, live: limits } = options;
+    const { token = newToken(), threadMade } = options;
     const server = createServer(
       { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5000, maxHeaderSize: 16_384 },
       (request, response) => void this.#request(request, response),
@@ -116,7 +121,7 @@ export class Board {
     server.on("connection", (socket: Duplex) => this.#came(socket));
     server.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     server.on("clientError", (_, socket) => socket.destroy());
-    const port = await listen(server, wanted);
+    const port = await listen(server, bind, wanted);
     server.on("error", () => undefined);
     if (!keepsAlive) server.unref();
     try {
@@ -290,22 +295,22 @@ function denial({ status, what, why }: NonNullable<Refusal>): ApiAnswer {
 }
 
 /** At this port, or at the next one up that is free where other boards are. */
-async function listen(server: Server, wanted: number): Promise<number> {
+async function listen(server: Server, bind: string, wanted: number): Promise<number> {
   for (let port = wanted; ; port++) {
     try {
-      return await listenAt(server, port);
+      return await listenAt(server, bind, port);
     } catch (cause) {
       const another = errnoOf(cause) === "EADDRINUSE" && (await isBoard(port));
       if (another && port < Math.min(wanted + portsTried, 65_535)) continue;
-      throw await listenError(port, cause);
+      throw await listenError(bind, port, cause);
     }
   }
 }
 
-function listenAt(server: Server, port: number): Promise<number> {
+function listenAt(server: Server, bind: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host: "127.0.0.1", port }, () => {
+    server.listen({ host: bind, port }, () => {
       server.off("error", reject);
       const bound = server.address();
       resolve(bound !== null && typeof bound === "object" ? bound.port : port);
@@ -313,11 +318,11 @@ function listenAt(server: Server, port: number): Promise<number> {
   });
 }
 
-async function listenError(port: number, cause: unknown): Promise<DebugtapError> {
+async function listenError(bind: string, port: number, cause: unknown): Promise<DebugtapError> {
   const inUse = errnoOf(cause) === "EADDRINUSE";
   const owner = inUse ? await portOwner(port) : undefined;
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new DebugtapError(inUse ? "DT_PORT_IN_USE" : "DT_PORT_DENIED", `the board cannot be at 127.0.0.1:${port}`, {
+  return new DebugtapError(inUse ? "DT_PORT_IN_USE" : "DT_PORT_DENIED", `the board cannot be at ${bind}:${port}`, {
     why: owner === undefined ? why : `${owner.name} (pid ${owner.pid}) listens there`,
     fix: "board: { port: 0 }",
     cause,

@@ -54,6 +54,8 @@ export interface RecordingOptions {
   /** False: hits are counted, nothing is taken at them. */
   readonly capture: boolean;
   readonly stop: AbortSignal;
+  /** The relay has started: it can be looked at from outside. */
+  readonly started?: (relay: Relay) => Promise<void>;
   readonly on: (event: RecordingEvent) => void;
   readonly onOutput: (stream: "stdout" | "stderr", bytes: Uint8Array) => void;
   readonly prompt?: (question: string, options: { secret: boolean }) => Promise<string | undefined>;
@@ -131,6 +133,7 @@ class Recording {
     let error: DebugtapError | undefined;
     try {
       await this.#relay.start();
+      await this.#options.started?.(this.#relay);
       await this.#ide.ready(readyWithin, stop);
       const { missing } = this.#ide;
       on({

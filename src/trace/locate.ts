@@ -9,8 +9,13 @@ import type { Manifest, SegmentEntry } from "./format.ts";
 
 const segmentFile = /^(\d{6,})\.(live|mcap)$/;
 
-/** The directory of a trace: a path, the name of one under the default parent, or `latest`. Throws DT_TRACE_MISSING. */
-export function findTrace(name: string, parent = defaultParent()): string {
+/** Where traces are looked for: within a sidecar's container they are where it was told to put them. */
+function usualParent({ DEBUGTAP_TRACE_DIR: dir } = process.env): string {
+  return dir === undefined || dir === "" ? defaultParent() : resolve(dir);
+}
+
+/** The directory of a trace: a path, the name of one under the usual parent, or `latest`. Throws DT_TRACE_MISSING. */
+export function findTrace(name: string, parent = usualParent()): string {
   if (name === "latest") {
     const newest = traceNames(parent).at(-1);
     if (newest !== undefined) return join(parent, newest);
