@@ -262,6 +262,10 @@ export class DapExchange implements Exchange {
     if (this.#ended === undefined) this.#own.set(placed);
   }
 
+  get ownSettled(): boolean {
+    return this.#own.settled;
+  }
+
   stateOf(placed: Placed): OwnState | undefined {
     return this.#own.stateOf(placed);
   }

@@ -26,8 +26,15 @@ export class DapOwn {
   /** By path: why the debuggee did not take it. */
   readonly #refused = new Map<string, string>();
 
+  /** Requests that are not answered. */
+  #open = 0;
+
   constructor(parts: DapOwnParts) {
     this.#parts = parts;
+  }
+
+  get settled(): boolean {
+    return this.#open === 0;
   }
 
   set(wanted: readonly Placed[]): void {
@@ -44,7 +51,7 @@ export class DapOwn {
     if (gone.length === 0) return;
     for (const path of gone) this.#said.delete(path);
     for (const plan of this.#parts.breakpoints.remove("relay", new Set(byPath.keys())))
-      if (!this.#parts.isAway()) this.#parts.ask(plan.command, plan.arguments, () => undefined, plan);
+      if (!this.#parts.isAway()) this.#ask(plan.arguments, () => undefined, plan);
   }
 
   stateOf({ path, line }: Placed): OwnState | undefined {
@@ -75,13 +82,22 @@ export class DapOwn {
       if (plan !== undefined) this.#parts.breakpoints.keep(plan, () => 0, "");
       return;
     }
-    this.#parts.ask("setBreakpoints", given, (answer) => {
+    this.#ask(given, (answer) => {
       if (this.#said.get(path) !== said) return;
       if (answer.wire === "dap" && answer.success) return;
       // What it refused it does not have: it may be said again.
       this.#said.delete(path);
       if (answer.wire === "dap") this.#refused.set(path, answer.message ?? "the debuggee refused it");
     });
+  }
+
+  #ask(given: unknown, answered: (answer: Answer) => void, plan?: BreakpointPlan): void {
+    this.#open++;
+    const done = (answer: Answer): void => {
+      this.#open--;
+      answered(answer);
+    };
+    this.#parts.ask("setBreakpoints", given, done, plan);
   }
 }
 

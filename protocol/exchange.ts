@@ -93,6 +93,8 @@ export interface Exchange {
   setOwn(placed: readonly Placed[]): void;
   /** What has become of one of them; undefined: the debuggee has been asked. */
   stateOf(placed: Placed): OwnState | undefined;
+  /** The debuggee has answered all that was said of them, as far as it answers. */
+  readonly ownSettled: boolean;
   /** The debuggee is gone: asks are answered with `none`. */
   end(why: string): void;
 }

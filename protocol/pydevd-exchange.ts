@@ -49,6 +49,8 @@ const writeToConsole = 116;
 
 export class PydevdExchange implements Exchange {
   readonly names = names;
+  /** They have no answer; what is said later is done later. */
+  readonly ownSettled = true;
   readonly #output: ExchangeOutput;
   readonly #mayAllDrive: boolean;
   readonly #onLeave: "keep" | "resume" | "end";

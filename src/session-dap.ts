@@ -119,6 +119,10 @@ export class DapSession extends Session {
     this.#hub?.act((exchange) => exchange.setOwn(placed));
   }
 
+  override get ownSettled(): boolean {
+    return this.#hub?.act((exchange) => exchange.ownSettled) ?? true;
+  }
+
   override stateOf(placed: Placed): OwnState | undefined {
     if (this.traffic.opaque) return { state: "failed", why: "what the service says is no DAP" };
     if (this.#hub === undefined) return { state: "pending", why: "the service is being dialled" };

@@ -146,6 +146,11 @@ export abstract class Session {
     return { state: "failed", why: `there are no breakpoints on the wire ${this.facts.wire}` };
   }
 
+  /** The debuggee has answered all that was said of them. */
+  get ownSettled(): boolean {
+    return true;
+  }
+
   /** The IDEs that are attached, where several can be. */
   protected get clients(): readonly ClientView[] {
     return [];

@@ -29,7 +29,7 @@ const settleWithin = 1000;
 const lookEvery = 20;
 const refused = ["max", "rate", "log", "required", "disabled"] as const;
 
-type HeldSession = Pick<Session, "facts" | "process" | "setOwn" | "stateOf">;
+type HeldSession = Pick<Session, "facts" | "process" | "setOwn" | "stateOf" | "ownSettled">;
 
 export interface HeldOptions {
   readonly services: readonly ServiceConfig[];
@@ -134,8 +134,7 @@ export class HeldBreakpoints implements StopPolicy, Observer {
     const until = AbortSignal.timeout(settleWithin);
     const placing = Promise.all(Array.from(this.#services.values(), (service) => this.#place(service)));
     await Promise.race([placing, pause(settleWithin, until)]);
-    while (!until.aborted && specs.some((_, number) => this.#stateOf(number) === undefined))
-      await pause(lookEvery, until);
+    while (!until.aborted && !this.#isSettled) await pause(lookEvery, until);
     return this.views;
   }
 
@@ -199,6 +198,12 @@ export class HeldBreakpoints implements StopPolicy, Observer {
     if (bound !== undefined) return { state: "bound" };
     if (all.includes(undefined)) return undefined;
     return all.find((each) => each?.state === "failed") ?? all[0] ?? { state: "pending", why: "there is no service" };
+  }
+
+  get #isSettled(): boolean {
+    return [...this.#services.keys()].every((name) =>
+      this.#options.sessions(name).every(({ ownSettled }) => ownSettled),
+    );
   }
 
   #at(service: string, { path, line }: Pick<SnapshotFrame, "path" | "line">): Placed | undefined {
