@@ -47,9 +47,7 @@ export class DapOwn {
     const byPath = new Map<string, Placed[]>();
     for (const placed of this.#wanted) byPath.set(placed.path, [...(byPath.get(placed.path) ?? []), placed]);
     for (const [path, placed] of byPath) this.#say(path, placed);
-    const gone = [...this.#said.keys()].filter((path) => !byPath.has(path));
-    if (gone.length === 0) return;
-    for (const path of gone) this.#said.delete(path);
+    for (const path of this.#said.keys()) if (!byPath.has(path)) this.#said.delete(path);
     for (const plan of this.#parts.breakpoints.remove("relay", new Set(byPath.keys())))
       if (!this.#parts.isAway()) this.#ask(plan.arguments, () => undefined, plan);
   }
@@ -83,11 +81,10 @@ export class DapOwn {
       return;
     }
     this.#ask(given, (answer) => {
-      if (this.#said.get(path) !== said) return;
-      if (answer.wire === "dap" && answer.success) return;
-      // What it refused it does not have: it may be said again.
+      // Of a debuggee that is lost it is said by whoever attaches again.
+      if (this.#said.get(path) !== said || answer.wire !== "dap" || answer.success) return;
       this.#said.delete(path);
-      if (answer.wire === "dap") this.#refused.set(path, answer.message ?? "the debuggee refused it");
+      this.#refused.set(path, answer.message ?? "the debuggee refused it");
     });
   }
 

@@ -1480,6 +1480,17 @@ t.test(
       elements(each["arguments"], "breakpoints"),
     );
     t.same(said, [[{ line: 8 }, { line: 3 }], [{ line: 9 }]]);
+    room.exchange.lost("it went again");
+    room.exchange.setOwn([]);
+    room.exchange.reattach(() => undefined);
+    room.answer("initialize", { supportsConfigurationDoneRequest: true });
+    room.event("initialized");
+    t.same(
+      elements(room.takeUp("setBreakpoints")["arguments"], "breakpoints"),
+      [{ line: 8 }],
+      "gone while it was away",
+    );
+    t.notMatch(room.sent.join(), /setBreakpoints/);
     t.end();
   },
 );
