@@ -7,7 +7,8 @@
 // - Adapters give new ids with every request (debugpy) or keep them (delve): an owner keeps the id that it was told, and
 //   events and hits are translated. What another's request changed of its breakpoints it learns by an event.
 // - A list of one owner goes up, and its answer down, as they came.
-// - `nobody` owns what a client left behind on purpose: whoever sets that list next replaces it.
+// - `nobody` owns what a client left behind on purpose: the client that sets that list next replaces it.
+// - `relay` is an owner like a client: it is never in the roster, and never leaves by itself.
 import type { DebugProtocol } from "./dap.ts";
 import { argumentsFor, inOrder, itemsOf, listOf } from "./dap-breakpoint-kinds.ts";
 import type { Item } from "./dap-breakpoint-kinds.ts";
@@ -17,6 +18,8 @@ import { elements, isObject, member } from "./json.ts";
 export type Owner = ClientId | "relay" | "nobody";
 
 const maxLists = 10_000;
+/** Of the names of lists of sources. */
+const pathPrefix = "path ";
 
 /** What one owner has in a list. */
 interface Held {
@@ -79,7 +82,7 @@ export class Breakpoints {
     if (!this.#lists.has(name) && this.#lists.size >= maxLists) return undefined;
     this.#lists.set(name, list);
     list.arguments = request.arguments;
-    list.owners.delete("nobody");
+    if (owner !== "relay") list.owners.delete("nobody");
     const before = list.owners.get(owner);
     const held: Held = { items: itemsOf(request), told: [] };
     list.owners.set(owner, held);
@@ -88,10 +91,14 @@ export class Breakpoints {
     return list.owners.size === 1 ? { ...plan, arguments: undefined } : plan;
   }
 
-  /** The owner is gone, its breakpoints too: what is to be said of every list that it had something in. */
-  remove(owner: Owner): BreakpointPlan[] {
+  /**
+   * The owner is gone, its breakpoints too: what is to be said of every list that it had something in. With `kept` it has gone from all
+   * sources but those of these paths.
+   */
+  remove(owner: Owner, kept?: ReadonlySet<string>): BreakpointPlan[] {
     const plans: BreakpointPlan[] = [];
     for (const list of this.#lists.values()) {
+      if (kept?.has(list.name.slice(pathPrefix.length)) === true) continue;
       const had = list.owners.get(owner);
       list.owners.delete(owner);
       if (had !== undefined && had.items.length > 0) plans.push(this.#plan(list, "nobody", undefined, undefined));
@@ -121,6 +128,13 @@ export class Breakpoints {
       list.unsent = true;
     }
     this.#look();
+  }
+
+  /** The last word of the debuggee on this owner's breakpoint at a line; undefined: there is none. */
+  resultOf(owner: Owner, path: string, line: number): unknown {
+    const list = this.#lists.get(`${pathPrefix}${path}`);
+    const at = list?.owners.get(owner)?.items.findIndex(({ value }) => member(value, "line") === line) ?? -1;
+    return list?.results[list.places.get(owner)?.[at] ?? -1];
   }
 
   /** Answers for a debuggee that is not there. */

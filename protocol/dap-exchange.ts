@@ -20,6 +20,8 @@ import { HoldQueue } from "./dap-hold.ts";
 import { Leaving, type LeavePolicy } from "./dap-leaving.ts";
 import { References } from "./dap-references.ts";
 import { answerTo, event, failure, renumbered, success } from "./dap-reply.ts";
+import { DapOwn } from "./dap-own.ts";
+import type { Placed } from "./placed.ts";
 import { ReverseRequests } from "./dap-reverse.ts";
 import { Roster, type DapClient, type DrivePolicy } from "./dap-roster.ts";
 import { SeqTable, type Asker } from "./dap-seq.ts";
@@ -28,7 +30,7 @@ import { DapState, letsRun, type Standing } from "./dap-state.ts";
 import { decodeDap, encodeDap, isEvent, isRequest, isResponse, type DebugProtocol } from "./dap.ts";
 import type { ClientView } from "./control.ts";
 import { isTakeOver, TakeOver } from "./dap-take-over.ts";
-import type { Answer, Ask, ClientId, Exchange, ExchangeOutput, Stop } from "./exchange.ts";
+import type { Answer, Ask, ClientId, Exchange, ExchangeOutput, OwnState, Stop } from "./exchange.ts";
 import type { Frame } from "./frame.ts";
 import { member } from "./json.ts";
 
@@ -71,6 +73,7 @@ export class DapExchange implements Exchange {
   readonly #takeOver: TakeOver;
   readonly #remarks: SourceRemarks;
   readonly #away: Away;
+  readonly #own: DapOwn;
   readonly #onEnded: DapExchangeOptions["onEnded"];
   #ended: string | undefined;
 
@@ -102,13 +105,12 @@ export class DapExchange implements Exchange {
     this.#reverse = new ReverseRequests(parts);
     this.#events = new Events({ ...parts, joining: this.#joining });
     this.#onEnded = onEnded;
-    this.#away = new Away({
-      ...parts,
-      ask: (command, given, answered, plan) => {
-        if (this.#ask(command, given, answered, plan) === undefined)
-          answered({ wire: "none", why: "it cannot be asked" });
-      },
-    });
+    const ask = (command: string, given: unknown, answered: (answer: Answer) => void, plan?: BreakpointPlan): void => {
+      if (this.#ask(command, given, answered, plan) === undefined)
+        answered({ wire: "none", why: "it cannot be asked" });
+    };
+    this.#away = new Away({ ...parts, ask });
+    this.#own = new DapOwn({ ...parts, ask, isAway: () => this.#away.why !== undefined });
     const tell = (command: string, given: unknown, plan?: BreakpointPlan): void => {
       if (this.#away.why === undefined) this.#ask(command, given, () => undefined, plan);
       else this.#away.see({ command, arguments: given });
@@ -254,6 +256,18 @@ export class DapExchange implements Exchange {
 
   remark(path: string, text: string | undefined): void {
     if (this.#ended === undefined) this.#remarks.set(path, text);
+  }
+
+  setOwn(placed: readonly Placed[]): void {
+    if (this.#ended === undefined) this.#own.set(placed);
+  }
+
+  get ownSettled(): boolean {
+    return this.#own.settled;
+  }
+
+  stateOf(placed: Placed): OwnState | undefined {
+    return this.#own.stateOf(placed);
   }
 
   /** The debuggee may be attached again, and somebody would gain by it. */
@@ -495,6 +509,7 @@ export class DapExchange implements Exchange {
     if (again || (before.length > 0 && this.#state.stop === undefined)) this.#references.resumed();
     if (stop !== undefined || ["continued", "invalidated", "memory"].includes(event.event)) this.#answers.forget();
     this.#events.pass(event, frame, before.length > 0);
+    if (event.event === "initialized") this.#own.begin();
     this.#joining.progress();
     if (stop === undefined) return;
     this.#output.stopped(stop);

@@ -9,6 +9,7 @@
 // - While hits are recorded `resume` leaves the breakpoints, and lets the program run on from each of them: the recorder has not left.
 // - What was left behind is removed when a client has said (configurationDone) which breakpoints there are to be: one that its user
 //   has taken away meanwhile would stop the program for no reason that the user can see.
+// - The relay's own breakpoints stay whoever leaves, and hold nobody: by `resume` the program runs on from them too.
 // - Nothing of that before a capture that goes on has ended, nor for a debuggee that is being left itself.
 // - A stop is let go once: debugpy answers a second `continue` only after the next stop, and hears nothing else until then. So what the
 //   leaver has sent for it counts, unless it fails.
@@ -97,8 +98,8 @@ export class Leaving {
 
   /** A thread stands: nobody may be left to let it run. */
   stopped(): void {
-    const { roster, breakpoints, onLeave } = this.#parts;
-    if (!this.#left || roster.all.length > 0 || onLeave !== "resume" || breakpoints.has("relay")) return;
+    const { roster, onLeave } = this.#parts;
+    if (!this.#left || roster.all.length > 0 || onLeave !== "resume") return;
     this.#later(() => {
       if (roster.all.length === 0) this.#resume();
     });

@@ -9,6 +9,7 @@
 //   debuggee and back as they are. So a session costs nothing while nothing is done with it.
 // - The relay's own requests (`ask`) are those of one more client, which nobody else hears of.
 import type { Frame, Side } from "./frame.ts";
+import type { Placed } from "./placed.ts";
 
 /** Chosen by the caller, not used twice in a session. */
 export type ClientId = number;
@@ -54,6 +55,14 @@ export type Answer =
   /** The debuggee or the session went, or the asker gave up. */
   | { readonly wire: "none"; readonly why: string };
 
+/** What a debuggee says of a breakpoint of the relay's own. */
+export interface OwnState {
+  readonly state: "bound" | "pending" | "failed";
+  /** Where it stands, if that is not where it was wanted. */
+  readonly line?: number;
+  readonly why?: string;
+}
+
 export interface Exchange {
   /** Names of messages, by the side that sends them: DAP commands and events, pydevd ids as text. */
   readonly names: Readonly<Record<Side, ReadonlySet<string>>>;
@@ -79,6 +88,15 @@ export interface Exchange {
    * back. `path` as they name it.
    */
   remark(path: string, text: string | undefined): void;
+  /**
+   * From now on these are the relay's own breakpoints, beside those of the clients, and no others. They are set before the program
+   * runs, or at once, and stay when clients come and go.
+   */
+  setOwn(placed: readonly Placed[]): void;
+  /** What has become of one of them; undefined: the debuggee has been asked. */
+  stateOf(placed: Placed): OwnState | undefined;
+  /** The debuggee has answered all that was said of them, as far as it answers. */
+  readonly ownSettled: boolean;
   /** The debuggee is gone: asks are answered with `none`. */
   end(why: string): void;
 }

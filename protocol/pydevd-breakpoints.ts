@@ -13,6 +13,9 @@
 // - A client that removes its breakpoint, or leaves, takes nothing from the others.
 import type { ClientId } from "./exchange.ts";
 
+/** Whose it is: a client, or the relay itself. */
+export type BreakOwner = ClientId | "relay";
+
 export type Grammar = "ID" | "LINE";
 
 export interface LineBreakpoint {
@@ -64,10 +67,10 @@ export function parseSetBreak(text: string, grammar: Grammar): LineBreakpoint | 
 export class PydevdBreakpoints {
   readonly #places = new Map<string, Place>();
   /** By client, then by type, file and the client's id: where it is. */
-  readonly #where = new Map<ClientId, Map<string, string>>();
+  readonly #where = new Map<BreakOwner, Map<string, string>>();
   #nextId = firstId;
 
-  set(client: ClientId, isNative: boolean, breakpoint: LineBreakpoint): Step[] {
+  set(client: BreakOwner, isNative: boolean, breakpoint: LineBreakpoint): Step[] {
     const { type, file, line, id } = breakpoint;
     const where = this.#where.get(client) ?? new Map<string, string>();
     this.#where.set(client, where);
@@ -90,7 +93,7 @@ export class PydevdBreakpoints {
     return [...undone, "pass", ...old.map((id) => removal(breakpoint, id))];
   }
 
-  remove(client: ClientId, isNative: boolean, type: string, file: string, id: string): Step[] {
+  remove(client: BreakOwner, isNative: boolean, type: string, file: string, id: string): Step[] {
     const name = nameOf(type, file, id.trim());
     const where = this.#where.get(client);
     const at = where?.get(name);
@@ -101,7 +104,7 @@ export class PydevdBreakpoints {
     return steps.map((step) => (isNative && step !== "pass" && isRemovalOf(step, id.trim()) ? "pass" : step));
   }
 
-  leave(client: ClientId): Step[] {
+  leave(client: BreakOwner): Step[] {
     const where = [...(this.#where.get(client) ?? [])];
     this.#where.delete(client);
     return where.flatMap(([name, at]) => this.#drop(client, at, name.slice(name.lastIndexOf("\t") + 1)));
@@ -110,10 +113,12 @@ export class PydevdBreakpoints {
   /** The clients that have breakpoints in the file. */
   clientsIn(file: string): ClientId[] {
     const isIn = (name: string): boolean => name.split("\t")[1] === file;
-    return [...this.#where].flatMap(([client, where]) => ([...where.keys()].some(isIn) ? [client] : []));
+    return [...this.#where].flatMap(([client, where]) =>
+      client !== "relay" && [...where.keys()].some(isIn) ? [client] : [],
+    );
   }
 
-  #drop(client: ClientId, at: string, id: string): Step[] {
+  #drop(client: BreakOwner, at: string, id: string): Step[] {
     const place = this.#places.get(at);
     const wanted = place?.wanted.get(`${client} ${id}`);
     if (place === undefined || wanted === undefined) return [];

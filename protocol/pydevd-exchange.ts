@@ -7,14 +7,17 @@
 //   before is followed by one that begins anew; one that leaves later takes its breakpoints away, and the last one lets all run.
 //   `onLeave: keep` leaves all as it stands. While hits are recorded the last one's breakpoints stay, and each stop at them is let
 //   run once it is captured. What was left behind goes when the next client has set its own (101).
+// - The relay's own breakpoints are set before the debuggee runs (101) and stay whoever leaves. With no client there a stop at one is
+//   let run once it is captured.
 // - A client that joins a running debuggee is handed the live session: its 501 is answered from what the debuggee has said, its
 //   101 is swallowed and answered with the threads that are known (103), then with the stops (105).
 // - Once a frame shows that the session is DAP over pydevd (settrace(protocol="dap"), 503 http_json) all passes as it is, for ever:
 //   one client, no asks. Only a stop while no client is there is still resumed. The port dance (99) is transparent too.
-import type { Answer, Ask, ClientId, Exchange, ExchangeOutput, Stop } from "./exchange.ts";
+import type { Answer, Ask, ClientId, Exchange, ExchangeOutput, OwnState, Stop } from "./exchange.ts";
 import { decodeDap } from "./dap.ts";
 import { frameBody, type Frame, type Side } from "./frame.ts";
 import { member } from "./json.ts";
+import type { Placed } from "./placed.ts";
 import { PydevdAnswers, mayBeKept, mayChange } from "./pydevd-answers.ts";
 import { PydevdAsks } from "./pydevd-asks.ts";
 import { PydevdClients, type PydevdClient } from "./pydevd-clients.ts";
@@ -46,6 +49,8 @@ const writeToConsole = 116;
 
 export class PydevdExchange implements Exchange {
   readonly names = names;
+  /** They have no answer; what is said later is done later. */
+  readonly ownSettled = true;
   readonly #output: ExchangeOutput;
   readonly #mayAllDrive: boolean;
   readonly #onLeave: "keep" | "resume" | "end";
@@ -75,6 +80,8 @@ export class PydevdExchange implements Exchange {
   #dispatched = false;
   /** Clients whose breakpoints were left behind. */
   readonly #left = new Set<ClientId>();
+  /** The relay's own breakpoints. */
+  #own: readonly Placed[] = [];
   #ended: string | undefined;
 
   constructor(output: ExchangeOutput, options: PydevdExchangeOptions = {}) {
@@ -124,6 +131,7 @@ export class PydevdExchange implements Exchange {
   own(): void {
     if (this.#clients.size > 0 || this.running || this.#ended !== undefined) return;
     this.#settings.setVersion({ os: "UNIX", grammar: "ID" });
+    this.#settings.setOwn(this.#own);
     this.#run(this.#send(101, ""));
   }
 
@@ -156,7 +164,10 @@ export class PydevdExchange implements Exchange {
     if (isLast && (this.#onLeave === "keep" || (this.#onLeave === "resume" && this.#isRecorded)))
       this.#left.add(client);
     else this.#settings.leave(client);
-    if (!this.running && this.#clients.driver?.isReady === true) this.#run(this.#send(101, ""));
+    if (!this.running && this.#clients.driver?.isReady === true) {
+      this.#settings.setOwn(this.#own);
+      this.#run(this.#send(101, ""));
+    }
     this.#resumeUnwanted();
   }
 
@@ -198,7 +209,7 @@ export class PydevdExchange implements Exchange {
     if (this.#numbers.issued(head.seq)) this.#answered(this.#numbers.take(head.seq), frame, head);
     else this.#clients.tell(frame, head, this.running);
     if (stop === undefined) return;
-    if (this.#clients.size > 0 || this.#left.size > 0) this.#output.stopped(stop);
+    if (this.#clients.size > 0 || this.#left.size > 0 || this.#own.length > 0) this.#output.stopped(stop);
     this.#resumeUnwanted();
   }
 
@@ -233,6 +244,18 @@ export class PydevdExchange implements Exchange {
       const client = this.#clients.get(id);
       if (client !== undefined) this.#remarks.tell(client, path);
     }
+  }
+
+  setOwn(placed: readonly Placed[]): void {
+    if (this.#ended !== undefined) return;
+    this.#own = placed;
+    if (this.running && !this.#isPassedOn) this.#settings.setOwn(placed);
+  }
+
+  stateOf(placed: Placed): OwnState {
+    if (this.#isPassedOn) return { state: "failed", why: "the debuggee does not speak pydevd's text protocol here" };
+    if (this.#settings.hasOwn(placed)) return { state: "bound" };
+    return { state: "pending", why: "the debuggee has not been told to run yet" };
   }
 
   end(why: string): void {
@@ -312,7 +335,9 @@ export class PydevdExchange implements Exchange {
     client.isReady = true;
     if (!this.running) {
       // Another one waits for the driver, who may not have set all its breakpoints yet.
-      if (client === this.#clients.driver) this.#run(this.#forward(client, frame, head));
+      if (client !== this.#clients.driver) return;
+      this.#settings.setOwn(this.#own);
+      this.#run(this.#forward(client, frame, head));
     } else if (isAgain) this.#forward(client, frame, head);
     else {
       for (const left of this.#left) this.#settings.leave(left);

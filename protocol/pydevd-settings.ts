@@ -3,12 +3,14 @@
 // Rules
 // - How a 111 is read is one setting of the debuggee for all clients (501). Before one that it would read otherwise it is told so,
 //   by a 501 of our own.
+// - The relay's own breakpoints are those of one more client. 111 has no answer: one that was sent counts as set.
 import type { ClientId } from "./exchange.ts";
 import type { Frame } from "./frame.ts";
 import { parseSetBreak, PydevdBreakpoints, type Grammar, type Step } from "./pydevd-breakpoints.ts";
 import type { PydevdClient } from "./pydevd-clients.ts";
 import { isExceptionCommand, PydevdExceptions } from "./pydevd-exceptions.ts";
 import { formatVersion, type PydevdHandshake, type PydevdVersion } from "./pydevd-handshake.ts";
+import { setBreakText, type Placed } from "./placed.ts";
 import { decodePydevd } from "./pydevd.ts";
 
 const setBreak = 111;
@@ -23,6 +25,9 @@ export class PydevdSettings {
   readonly #set: (client: PydevdClient, file: string) => void;
   readonly #breakpoints = new PydevdBreakpoints();
   readonly #exceptions = new PydevdExceptions();
+  /** By what it says: the id and file of each of the relay's own. */
+  readonly #own = new Map<string, { readonly id: number; readonly path: string }>();
+  #ownId = 0;
 
   constructor(
     handshake: PydevdHandshake,
@@ -61,6 +66,29 @@ export class PydevdSettings {
     for (const { id, text } of this.#exceptions.leave(client)) this.#send(id, text);
   }
 
+  /** These are the relay's own from now on. Nothing is done before the debuggee knows how to read them (501). */
+  setOwn(placed: readonly Placed[]): void {
+    if (this.#handshake.version === undefined) return;
+    const wanted = new Map(placed.map((each) => [wordsOf(each), each]));
+    for (const [words, each] of wanted) {
+      const id = ++this.#ownId;
+      const breakpoint = parseSetBreak(setBreakText(id, each), "ID");
+      if (this.#own.has(words) || breakpoint === undefined) continue;
+      this.#own.set(words, { id, path: each.path });
+      for (const step of this.#breakpoints.set("relay", false, breakpoint)) this.#step(step);
+    }
+    for (const [words, { id, path }] of this.#own) {
+      if (wanted.has(words)) continue;
+      this.#own.delete(words);
+      for (const step of this.#breakpoints.remove("relay", false, "python-line", path, String(id))) this.#step(step);
+    }
+  }
+
+  /** This one of the relay's own has been sent. */
+  hasOwn(placed: Placed): boolean {
+    return this.#own.has(wordsOf(placed));
+  }
+
   /** The clients that have breakpoints in the file. */
   clientsIn(file: string): readonly ClientId[] {
     return this.#breakpoints.clientsIn(file);
@@ -90,6 +118,11 @@ export class PydevdSettings {
     const { version } = this.#handshake;
     if (version !== undefined && version.grammar !== grammar) this.setVersion({ os: version.os, grammar });
   }
+}
+
+/** All but its number: that changes with the set that it is in. */
+function wordsOf(placed: Placed): string {
+  return setBreakText(0, placed);
 }
 
 function textOf(frame: Frame): string {

@@ -4,6 +4,7 @@
 //   listens   a port for the IDE is opened here; the VM's port is dialled (ssh -L, or directly)
 import { DebugtapError } from "../protocol/errors.ts";
 import { childConnectNames, childConnectRewrite } from "../protocol/dap-endpoint.ts";
+import type { StopPolicy } from "./capturer.ts";
 import type { Config, ServiceConfig, TriggerConfig } from "./config.ts";
 import type { Clock } from "./clock.ts";
 import { loopback } from "./config-checks.ts";
@@ -49,6 +50,8 @@ export interface PlanOptions {
   readonly observers: Observers;
   /** Takes the place of the IDEs. */
   readonly ide: Ide | undefined;
+  /** Where there is no such: whose a stop is. */
+  readonly policy: StopPolicy;
 }
 
 /** The ports of one host, closed as yet. */
@@ -137,7 +140,7 @@ function planOf(config: ServiceConfig, options: PlanOptions): ServicePlan {
             limits: record,
             correlate: config.correlate,
             evaluate: config.evaluate,
-            policy: instead?.policy,
+            policy: instead?.policy ?? options.policy,
             clock: systemClock,
           }
         : undefined,

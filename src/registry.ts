@@ -21,10 +21,13 @@ export class Registry {
   readonly #open = new Map<string, number>();
   readonly #ordinals = new Map<string, number>();
   readonly #onEvent: (event: RelayEvent) => void;
+  readonly #onSession: (session: Session) => void;
   #lastId = 0;
 
-  constructor(onEvent: (event: RelayEvent) => void) {
+  /** `onSession`: one that lives has appeared, or changed. */
+  constructor(onEvent: (event: RelayEvent) => void, onSession: (session: Session) => void = () => undefined) {
     this.#onEvent = onEvent;
+    this.#onSession = onSession;
   }
 
   host(view: Omit<HostView, "since">): void {
@@ -60,7 +63,10 @@ export class Registry {
   /** A session appeared or changed its state. */
   session(session: Session): void {
     if (session.state === "closed") this.#sessions.delete(session.facts.id);
-    else this.#sessions.set(session.facts.id, session);
+    else {
+      this.#sessions.set(session.facts.id, session);
+      this.#onSession(session);
+    }
     this.tell({ type: "session", session: session.view() });
   }
 

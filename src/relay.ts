@@ -12,10 +12,12 @@ import type { Trigger } from "../protocol/trigger.ts";
 import { PathMap } from "../protocol/path-map.ts";
 import { Recorder } from "./addons/recorder.ts";
 import { Sources } from "./addons/sources.ts";
+import { HeldBreakpoints } from "./breakpoints/held.ts";
 import type { Config, HostConfig } from "./config.ts";
 import type { Peer } from "./duplex.ts";
 import { OpenHost } from "./host.ts";
 import { handOver, type HandedOver } from "./hand-over.ts";
+import { serviceFiles } from "./headless/service-files.ts";
 import type { Ide } from "./ide.ts";
 import type { Observer } from "./observer.ts";
 import { Observers } from "./observers.ts";
@@ -60,6 +62,8 @@ export class Relay {
   readonly #started = Date.now();
   #hosts: OpenHost[] = [];
   readonly #observers: Observers;
+  /** Breakpoints of the relay's own. */
+  readonly breakpoints: HeldBreakpoints;
   #recording: Recording | undefined;
   /** The trace that is written, or was when the relay stopped. */
   #dir: string | undefined;
@@ -71,7 +75,13 @@ export class Relay {
 
   constructor(options: RelayOptions) {
     this.#options = options;
-    this.#registry = new Registry(options.onEvent);
+    this.#registry = new Registry(options.onEvent, (session) => this.breakpoints.session(session));
+    this.breakpoints = new HeldBreakpoints({
+      services: options.config.services,
+      sessions: (service) => this.#registry.sessions(service),
+      files: ({ name }) => serviceFiles(this, name),
+      cwd: process.cwd(),
+    });
     this.#observers = this.#observe();
   }
 
@@ -330,6 +340,7 @@ export class Relay {
           registry: this.#registry,
           observers: this.#observers,
           ide: this.#options.ide,
+          policy: this.breakpoints,
         }),
       ],
     });
@@ -347,7 +358,7 @@ export class Relay {
         this.#registry.tell({ type: "hit", session: names.get(id) ?? hit.session, hit: summarizeHit(hit) }),
       sessionClosed: (id) => names.delete(id),
     };
-    return new Observers([teller, ...(this.#options.observers ?? [])], (observer, thrown) =>
+    return new Observers([teller, this.breakpoints, ...(this.#options.observers ?? [])], (observer, thrown) =>
       this.#registry.tell({ type: "error", error: switchedOff(observer, thrown).toJSON() }),
     );
   }

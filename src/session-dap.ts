@@ -16,10 +16,11 @@ import { asDebugtapError, type DebugtapError } from "../protocol/errors.ts";
 import { decodeDap, isRequest, isResponse } from "../protocol/dap.ts";
 import { dapPathNames, rewriteDapPaths } from "../protocol/dap-paths.ts";
 import { DapExchange } from "../protocol/dap-exchange.ts";
-import type { ClientId, ExchangeOutput } from "../protocol/exchange.ts";
+import type { ClientId, ExchangeOutput, OwnState } from "../protocol/exchange.ts";
 import { frameOf, type Frame } from "../protocol/frame.ts";
 import { identityOf } from "../protocol/identity.ts";
 import { member } from "../protocol/json.ts";
+import type { Placed } from "../protocol/placed.ts";
 import { endWithin, reset } from "./duplex.ts";
 import { Hub, type Gone } from "./hub.ts";
 import { Inbox } from "./inbox.ts";
@@ -42,6 +43,8 @@ export class DapSession extends Session {
   /** Which child the session is of. */
   #target: string | undefined;
   #adapterEnded = false;
+  /** Breakpoints of debugtap's own. */
+  #own: readonly Placed[] = [];
   /** While the connection is lost and made again: aborted when nobody wants it any more. */
   #returning: AbortController | undefined;
   /** Ends the attempt under way. */
@@ -111,6 +114,21 @@ export class DapSession extends Session {
     return this.#hub?.act((exchange) => exchange.resume(thread)) ?? [];
   }
 
+  override setOwn(placed: readonly Placed[]): void {
+    this.#own = placed;
+    this.#hub?.act((exchange) => exchange.setOwn(placed));
+  }
+
+  override get ownSettled(): boolean {
+    return this.#hub?.act((exchange) => exchange.ownSettled) ?? true;
+  }
+
+  override stateOf(placed: Placed): OwnState | undefined {
+    if (this.traffic.opaque) return { state: "failed", why: "what the service says is no DAP" };
+    if (this.#hub === undefined) return { state: "pending", why: "the service is being dialled" };
+    return this.#hub.act((exchange) => exchange.stateOf(placed));
+  }
+
   protected detach(): readonly Duplex[] {
     this.#hub?.detach("the relay stops");
     const clients = this.#hub === undefined ? [this.options.stream] : [...this.#clients.values()];
@@ -147,6 +165,7 @@ export class DapSession extends Session {
       debuggeeGone: (gone) => this.#lost(gone),
     });
     this.#hub = hub;
+    hub.act((exchange) => exchange.setOwn(this.#own));
     this.captureThrough(hub);
     this.checkThrough(hub);
     this.attached();

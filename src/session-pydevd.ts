@@ -9,6 +9,8 @@
 // - A clean end of the debuggee is passed on as a half-close; its loss resets the IDE.
 import type { Duplex } from "node:stream";
 import { pydevdPathNames, rewritePydevdPaths } from "../protocol/pydevd-paths.ts";
+import type { OwnState } from "../protocol/exchange.ts";
+import type { Placed } from "../protocol/placed.ts";
 import { PydevdExchange } from "../protocol/pydevd-exchange.ts";
 import { endWithin, reset } from "./duplex.ts";
 import { Hold } from "./hold.ts";
@@ -73,6 +75,14 @@ export class PydevdSession extends Session {
 
   override resume(thread?: string): readonly string[] {
     return this.#hub.act((exchange) => exchange.resume(thread));
+  }
+
+  override setOwn(placed: readonly Placed[]): void {
+    this.#hub.act((exchange) => exchange.setOwn(placed));
+  }
+
+  override stateOf(placed: Placed): OwnState | undefined {
+    return this.#hub.act((exchange) => exchange.stateOf(placed));
   }
 
   protected detach(): readonly Duplex[] {

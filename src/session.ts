@@ -5,10 +5,11 @@
 //   raw     session-raw.ts      either; bytes only
 import type { Duplex } from "node:stream";
 import type { ClientView, SessionState, SessionView } from "../protocol/control.ts";
-import type { Stop } from "../protocol/exchange.ts";
+import type { OwnState, Stop } from "../protocol/exchange.ts";
 import type { Frame, Side } from "../protocol/frame.ts";
 import { identityNames, identityOf, type Identity } from "../protocol/identity.ts";
 import { PathMap, type RealPath, type SourceMapping } from "../protocol/path-map.ts";
+import type { Placed } from "../protocol/placed.ts";
 import { loggedIn, logNames } from "../protocol/log-marks.ts";
 import { stopNames, Stops } from "../protocol/stops.ts";
 import { Capturer, type CapturerOptions } from "./capturer.ts";
@@ -131,6 +132,24 @@ export abstract class Session {
 
   /** Lets a debuggee that waits for an IDE run on without one; false when this one does not wait. */
   abstract release(why: string): boolean;
+
+  /** What is known of the debuggee's process. */
+  get process(): string | undefined {
+    return this.#process;
+  }
+
+  /** From now on these are debugtap's own breakpoints in this session, beside those of IDEs. */
+  setOwn(_placed: readonly Placed[]): void {}
+
+  /** What has become of one of them; undefined: the debuggee has been asked. */
+  stateOf(_placed: Placed): OwnState | undefined {
+    return { state: "failed", why: `there are no breakpoints on the wire ${this.facts.wire}` };
+  }
+
+  /** The debuggee has answered all that was said of them. */
+  get ownSettled(): boolean {
+    return true;
+  }
 
   /** The IDEs that are attached, where several can be. */
   protected get clients(): readonly ClientView[] {

@@ -44,13 +44,8 @@ export function shownRelay(relay: Relay, sources: readonly SourceMapping[]): Sho
     record: (on) => relay.record(on),
     mayAttach: (service) => relay.mayAttach(service),
     attach: (service, stream, peer) => relay.attach(service, stream, peer),
-    breakpoints: () => [],
-    setBreakpoints: async () => {
-      throw new DebugtapError("DT_BOARD_REFUSED", "this debugtap sets no breakpoints of its own", {
-        why: "the IDEs that attach do; `record` sets them without an IDE",
-        fix: "debugtap record --break app.py:12",
-      });
-    },
+    breakpoints: () => relay.breakpoints.views,
+    setBreakpoints: (specs) => relay.breakpoints.set(specs),
     http: () => relay.http(),
     again: (id, yes) => relay.again(id, yes),
   };

@@ -10,7 +10,7 @@ import { decodeDap, encodeDap, isEvent, isRequest, isResponse, type DebugProtoco
 import { FrameReader } from "../../protocol/frame-reader.ts";
 import { elements, isObject, member } from "../../protocol/json.ts";
 import type { DriverEvents } from "./driver.ts";
-import { sourceBreakpoint, type Placed } from "./placed.ts";
+import { sourceBreakpoint, type Placed } from "../../protocol/placed.ts";
 
 export interface DapDriverOptions extends DriverEvents {
   readonly send: (bytes: Uint8Array) => void;

@@ -1,5 +1,5 @@
 // What a driver of either wire tells of the session that it drives.
-import type { Placed } from "./placed.ts";
+import type { Placed } from "../../protocol/placed.ts";
 
 /** Where the debuggee has put a breakpoint, or why it has not. */
 export interface Bound {

@@ -18,7 +18,7 @@ import { pause } from "../pause.ts";
 import { DapDriver } from "./dap-driver.ts";
 import type { Driver } from "./driver.ts";
 import { streamPair } from "../pair.ts";
-import type { Placed } from "./placed.ts";
+import type { Placed } from "../../protocol/placed.ts";
 import { PydevdDriver } from "./pydevd-driver.ts";
 import type { Tally } from "./tally.ts";
 

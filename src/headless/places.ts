@@ -16,7 +16,7 @@ import type { Place } from "../../protocol/breakpoint-where.ts";
 import { PathMap } from "../../protocol/path-map.ts";
 import type { ServiceConfig } from "../config.ts";
 import { findFunction, findText, moduleFiles } from "../../protocol/breakpoint-place.ts";
-import type { Placed } from "./placed.ts";
+import type { Placed } from "../../protocol/placed.ts";
 
 const mostFiles = 5;
 /** Of files that may have the text or the function. */

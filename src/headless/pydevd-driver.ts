@@ -11,7 +11,7 @@ import { FrameReader } from "../../protocol/frame-reader.ts";
 import { parsePydevdXml } from "../../protocol/pydevd-xml.ts";
 import { decodePydevd, encodePydevd } from "../../protocol/pydevd.ts";
 import type { DriverEvents } from "./driver.ts";
-import { setBreakText, type Placed } from "./placed.ts";
+import { setBreakText, type Placed } from "../../protocol/placed.ts";
 
 /** pydevd answers in milliseconds, ms. */
 const silentAfter = 5000;

@@ -15,18 +15,17 @@ import type { BreakpointSpec } from "../../protocol/breakpoint-spec.ts";
 import type { RelayEvent } from "../../protocol/control.ts";
 import type { Hit } from "../../protocol/hit.ts";
 import type { Trigger } from "../../protocol/trigger.ts";
-import type { Config, ServiceConfig } from "../config.ts";
+import type { Config } from "../config.ts";
 import { pause } from "../pause.ts";
 import { Relay } from "../relay.ts";
-import { localFiles } from "../transport/remote-files.ts";
 import { runCommand } from "./command.ts";
 import { HeadlessIde } from "./ide.ts";
-import { Places, type ServiceFiles } from "./places.ts";
+import { Places } from "./places.ts";
+import { serviceFiles } from "./service-files.ts";
 import { Tally, type BreakpointTally } from "./tally.ts";
 
 const requiredWithin = 10_000;
 const lookEvery = 50;
-const longestFile = 4 * 1024 * 1024;
 
 /** The name of one of them. */
 export interface Through {
@@ -99,7 +98,7 @@ class Recording {
     const places = new Places({
       specs,
       cwd: process.cwd(),
-      files: (service) => this.#filesOf(service),
+      files: ({ name }) => serviceFiles(this.#relay, name),
       unplaced: (service, spec, why) => this.#tally.unplaced(service, spec, why),
     });
     const named = new Map(config.services.map((service) => [service.name, service]));
@@ -248,22 +247,5 @@ class Recording {
     this.#lastHit = Date.now();
     this.#ide.saw(hit);
     this.#options.on({ type: "hit", hit });
-  }
-
-  #filesOf({ name }: ServiceConfig): ServiceFiles {
-    const relay = this.#relay;
-    const text = async (from: typeof localFiles | undefined, path: string): Promise<string | undefined> => {
-      const found = await from?.stat(path);
-      const content = found?.isFile === true ? await from?.read(path, longestFile) : undefined;
-      return content === undefined ? undefined : new TextDecoder().decode(content.bytes);
-    };
-    return {
-      read: async (path) => await text(relay.machine(name)?.files, path),
-      readHere: async (path) => await text(localFiles, path).catch(() => undefined),
-      list: async () => {
-        const { files = [], roots = [] } = (await relay.sources(name)) ?? {};
-        return { files: files.map(({ path }) => path), roots };
-      },
-    };
   }
 }

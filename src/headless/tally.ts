@@ -11,7 +11,7 @@ import { deeper, type CaptureLimits, type Hit, type SnapshotFrame } from "../../
 import type { LogHit, StopPolicy } from "../capturer.ts";
 import type { Observer } from "../observer.ts";
 import type { Bound } from "./driver.ts";
-import type { Placed } from "./placed.ts";
+import type { Placed } from "../../protocol/placed.ts";
 
 export interface BreakpointTally {
   readonly spec: BreakpointSpec;
@@ -195,7 +195,7 @@ export class Tally implements StopPolicy, Observer {
 }
 
 /** How many names at their ends two paths have in common. */
-function sameEnd(one: string, other: string): number {
+export function sameEnd(one: string, other: string): number {
   const [a, b] = [one, other].map((path) => path.split(/[\\/]/).toReversed());
   let count = 0;
   while (count < (a?.length ?? 0) && a?.[count] !== undefined && a[count] === b?.[count]) count++;

@@ -11,7 +11,7 @@ import { parseConfig } from "../../src/config.ts";
 import { runCommand } from "../../src/headless/command.ts";
 import { HeadlessIde } from "../../src/headless/ide.ts";
 import { streamPair } from "../../src/pair.ts";
-import { logExpression, setBreakText } from "../../src/headless/placed.ts";
+import { logExpression, setBreakText } from "../../protocol/placed.ts";
 import { Tally } from "../../src/headless/tally.ts";
 
 t.test("a pair of streams passes bytes both ways, an end, a loss, and a full reader's pressure", async (t) => {

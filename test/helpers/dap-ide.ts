@@ -33,8 +33,11 @@ export class IdeSession {
   static async open(port: number, options: IdeOptions, configuration: Configuration): Promise<IdeSession> {
     const session = new IdeSession(await connect(port), port, options, configuration);
     await session.ask("initialize", { adapterID: "debugpy", supportsStartDebuggingRequest: options.starts });
-    await Promise.all([session.event("initialized"), session.ask("attach", configuration)]);
-    await session.ask("configurationDone", {});
+    // Some adapters answer it at once, debugpy behind configurationDone.
+    const attached = session.ask("attach", configuration);
+    const failed = new Promise<never>((_, reject) => void attached.catch(reject));
+    await Promise.race([session.event("initialized"), failed]);
+    await Promise.all([attached, session.ask("configurationDone", {})]);
     return session;
   }
 

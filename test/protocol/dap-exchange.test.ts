@@ -9,6 +9,7 @@ import { contentLengthFrame, frameBody } from "../../protocol/frame.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import { FrameReader } from "../../protocol/frame-reader.ts";
 import { elements, member, parseJson } from "../../protocol/json.ts";
+import type { Placed } from "../../protocol/placed.ts";
 import { capture, captures } from "../helpers/captures.ts";
 
 type Json = Record<string, unknown>;
@@ -1375,3 +1376,121 @@ t.test("resume: the relay lets run what stands, once, after captures; every clie
   room.exchange.end("gone");
   t.strictSame(room.exchange.resume(), []);
 });
+
+const ours = (line: number, condition?: string, path = "/a.py"): Placed => ({
+  spec: 0,
+  path,
+  line,
+  ...(condition === undefined ? {} : { condition }),
+});
+
+t.test("the relay's own breakpoints: before a client's, beside them, and gone alone", (t) => {
+  const room = new Room();
+  const lists = (): readonly unknown[] => {
+    const request = room.takeUp("setBreakpoints");
+    return elements(request["arguments"], "breakpoints");
+  };
+  const answer = (verified = true, more: Json = {}): void => {
+    const request = message(room.up.find((bytes) => nameOf(bytes) === "setBreakpoints") ?? new Uint8Array());
+    const breakpoints = elements(request["arguments"], "breakpoints").map((each, i) => {
+      return { id: 10 + i, verified, line: member(each, "line"), ...more };
+    });
+    room.answer("setBreakpoints", { breakpoints });
+  };
+  room.exchange.setOwn([ours(3, "x > 1")]);
+  t.match(room.exchange.stateOf(ours(3)), { state: "pending", why: /attached/ });
+  room.exchange.join(1);
+  room.request(1, 1, "initialize", {});
+  room.answer("initialize", { supportsConfigurationDoneRequest: true });
+  room.request(1, 2, "attach", {});
+  t.notMatch(room.sent.join(), /setBreakpoints/, "not before it can be configured");
+  room.event("initialized");
+  t.notOk(room.exchange.ownSettled);
+  t.equal(room.exchange.stateOf(ours(3)), undefined, "it was asked");
+  answer(true, { line: 4 });
+  t.ok(room.exchange.ownSettled);
+  t.same(room.exchange.stateOf(ours(3)), { state: "bound", line: 4 }, "moved by the debuggee");
+  room.request(1, 3, "configurationDone");
+  room.answer("configurationDone");
+  room.answer("attach");
+  t.notMatch(room.got(1).join(), /setBreakpoints|breakpoint/, "the client hears nothing of it");
+
+  room.request(1, 4, "setBreakpoints", { source: { path: "/a.py" }, breakpoints: [{ line: 8 }] });
+  answer();
+  t.same(room.last(1)["body"], { breakpoints: [{ id: 11, verified: true, line: 8 }] }, "a client is told of its own");
+  room.stop(1, { hitBreakpointIds: [10] });
+  t.same(member(room.last(1)["body"], "hitBreakpointIds"), []);
+  room.exchange.resume();
+  room.answer("continue", { allThreadsContinued: true });
+
+  room.exchange.setOwn([ours(3, "x > 1")]);
+  t.notMatch(room.sent.join(), /setBreakpoints/, "what is as it was is not said again");
+  room.exchange.setOwn([ours(3), ours(5, undefined, "/b.py")]);
+  t.same(lists(), [{ line: 3 }, { line: 8 }]);
+  room.say({ seq: 0, type: "response", request_seq: 0, command: "none", success: true });
+  room.answer("setBreakpoints", { message: "no" }, false);
+  t.match(room.exchange.stateOf(ours(5, undefined, "/b.py")), { state: "failed" });
+  room.request(1, 5, "setBreakpoints", { source: { path: "/a.py" }, breakpoints: [] });
+  t.same(lists(), [{ line: 3 }], "a client's empty list is its own");
+  room.request(1, 6, "setBreakpoints", { source: { path: "/a.py" }, breakpoints: [{ line: 8 }] });
+  t.same(lists(), [{ line: 3 }, { line: 8 }]);
+  room.exchange.setOwn([]);
+  t.same(lists(), [{ line: 8 }], "and so is the relay's");
+  t.end();
+});
+
+for (const recorded of [true, false])
+  for (const onLeave of ["resume", "keep"] as const)
+    t.test(`the relay's own breakpoints hold nobody: ${onLeave}, ${recorded ? "" : "not "}recorded`, (t) => {
+      const room = new Room({ onLeave, recorded });
+      room.open();
+      room.exchange.setOwn([ours(3)]);
+      room.answer("setBreakpoints", { breakpoints: [{ id: 1, verified: true, line: 3 }] });
+      room.exchange.leave(1);
+      t.same(room.sent, [], "they stay when a client leaves");
+      room.stop();
+      t.equal(room.stops.length, 1);
+      t.equal(room.sent.join().includes("continue"), onLeave === "resume", "`keep` keeps every stop, theirs too");
+      t.same(room.exchange.stateOf(ours(3)), { state: "bound" });
+      t.end();
+    });
+
+t.test(
+  "the relay's own breakpoints: what a client has left behind stays, and all are set again with a new connection",
+  (t) => {
+    const room = new Room({ recorded: true, onEnded: () => undefined });
+    room.open();
+    room.request(1, 5, "setBreakpoints", { source: { path: "/a.py" }, breakpoints: [{ line: 8 }] });
+    room.answer("setBreakpoints", { breakpoints: [{ id: 1, verified: true, line: 8 }] });
+    room.exchange.leave(1);
+    room.exchange.setOwn([ours(3)]);
+    t.same(elements(room.answer("setBreakpoints", { breakpoints: [] })["arguments"], "breakpoints"), [
+      { line: 8 },
+      { line: 3 },
+    ]);
+    t.ok(room.exchange.returnable);
+    room.exchange.lost("it went");
+    t.match(room.exchange.stateOf(ours(3)), { state: "pending", why: /lost/ });
+    room.exchange.setOwn([ours(3), ours(9, undefined, "/c.py")]);
+    t.same(room.sent, []);
+    room.exchange.reattach(() => undefined);
+    room.answer("initialize", { supportsConfigurationDoneRequest: true });
+    room.event("initialized");
+    const said = [room.takeUp("setBreakpoints"), room.takeUp("setBreakpoints")].map((each) =>
+      elements(each["arguments"], "breakpoints"),
+    );
+    t.same(said, [[{ line: 8 }, { line: 3 }], [{ line: 9 }]]);
+    room.exchange.lost("it went again");
+    room.exchange.setOwn([]);
+    room.exchange.reattach(() => undefined);
+    room.answer("initialize", { supportsConfigurationDoneRequest: true });
+    room.event("initialized");
+    t.same(
+      elements(room.takeUp("setBreakpoints")["arguments"], "breakpoints"),
+      [{ line: 8 }],
+      "gone while it was away",
+    );
+    t.notMatch(room.sent.join(), /setBreakpoints/);
+    t.end();
+  },
+);

@@ -4,6 +4,7 @@ import type { Answer, ClientId, ExchangeOutput, Stop } from "../../protocol/exch
 import type { Frame, Side } from "../../protocol/frame.ts";
 import { FrameReader } from "../../protocol/frame-reader.ts";
 import { PydevdExchange, type PydevdExchangeOptions } from "../../protocol/pydevd-exchange.ts";
+import type { Placed } from "../../protocol/placed.ts";
 import { pydevdHead, withSeq } from "../../protocol/pydevd-head.ts";
 import { decodePydevd } from "../../protocol/pydevd.ts";
 import { captures } from "../helpers/captures.ts";
@@ -737,3 +738,70 @@ t.test(
     t.strictSame(bench.exchange.resume(), []);
   },
 );
+
+const ours = (line: number, condition?: string): Placed => ({
+  spec: 0,
+  path: "/srv/app.py",
+  line,
+  ...(condition === undefined ? {} : { condition }),
+});
+
+t.test("the relay's own breakpoints: before it runs, beside a client's, and gone alone", (t) => {
+  const bench = new Bench({ model: true });
+  const lines = (): string[] =>
+    [...bench.debuggee.breakpoints.values()].map(({ line, condition }) => `${line} ${condition}`).sort();
+  bench.exchange.setOwn([ours(12, "x > 1")]);
+  bench.exchange.join(1);
+  bench.send(1, version, breakAt(3, 1, 14));
+  t.same(lines(), ["14 None"]);
+  t.match(bench.exchange.stateOf(ours(12, "x > 1")), { state: "pending" });
+  bench.send(1, "101|5|");
+  t.same(lines(), ["12 x > 1", "14 None"]);
+  t.same(
+    bench.told().map((line) => line.split("|", 1)[0]),
+    ["501", "111", "111", "101"],
+    "before it runs",
+  );
+  t.same(bench.exchange.stateOf(ours(12, "x > 1")), { state: "bound" });
+  t.notMatch(bench.heard(1).join("\n"), /12/, "the client hears nothing of it");
+  bench.send(1, breakAt(7, 2, 12, "y"));
+  t.same(lines(), ["12 (x > 1) or (y)", "14 None"]);
+  bench.send(1, "112|9|python-line|/srv/app.py|2");
+  t.same(lines(), ["12 x > 1", "14 None"], "a client takes away its own");
+  bench.exchange.setOwn([ours(12), ours(20)]);
+  t.same(lines(), ["12 None", "14 None", "20 None"]);
+  bench.told();
+  bench.exchange.setOwn([ours(12), ours(20)]);
+  t.same(bench.told(), [], "what is as it was is not said again");
+  bench.exchange.setOwn([]);
+  t.same(lines(), ["14 None"]);
+  t.end();
+});
+
+t.test("the relay's own breakpoints hold nobody", (t) => {
+  const alone = new Bench({ model: true });
+  alone.exchange.setOwn([ours(12)]);
+  alone.exchange.own();
+  alone.settle();
+  t.same([...alone.debuggee.breakpoints.values()], [{ line: "12", condition: "None" }]);
+  alone.onStop = () => alone.exchange.hold();
+  alone.hit();
+  t.equal(alone.stops.length, 1, "it is captured with nobody there");
+  t.ok(alone.debuggee.stopped);
+  alone.exchange.release();
+  t.notOk(alone.debuggee.stopped, "and runs on");
+
+  const bench = running();
+  bench.exchange.setOwn([ours(12)]);
+  bench.send(1, breakAt(5, 1, 14));
+  bench.exchange.leave(1);
+  t.same(
+    [...bench.debuggee.breakpoints.values()],
+    [{ line: "12", condition: "None" }],
+    "they stay when a client leaves",
+  );
+  bench.hit();
+  t.notOk(bench.debuggee.stopped);
+  t.equal(bench.stops.length, 1);
+  t.end();
+});

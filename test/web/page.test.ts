@@ -104,6 +104,10 @@ t.test("the page", async (t) => {
       await page.getByRole("textbox", { name: "A new breakpoint" }).fill("api.py:3");
       await page.keyboard.press("Enter");
       await asked(server, 'PUT breakpoints {"specs":["manager.py:14","api.py:3"]}');
+      // Once since it was set, and again for their hits.
+      for (const _ of ["set", "hits"]) await asked(server, "GET breakpoints", server.asked.length);
+      await page.getByRole("button", { name: "Clear manager.py:14" }).click();
+      await asked(server, 'PUT breakpoints {"specs":[]}');
     },
   );
 

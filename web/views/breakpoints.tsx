@@ -1,19 +1,27 @@
-// The breakpoints that debugtap holds itself: one a line, as `debugtap record --break` takes them.
-import { useState } from "preact/hooks";
+// The breakpoints that debugtap holds itself: one a line, as `debugtap record --at` takes them.
+import { useEffect, useState } from "preact/hooks";
 import { ask } from "../ask.ts";
 import { isBreakpointViews } from "../../protocol/api-check.ts";
+import { useNow } from "../now.ts";
 import { useLoaded } from "../parts/loaded.ts";
 import { plainText } from "../model/visible-text.ts";
 import { Shown } from "../parts/shown.tsx";
 import { State, Table } from "../parts/table.tsx";
 import { doing, view } from "../state.ts";
 
+/** Their hits are asked for so often while there are any, ms. */
+const askEvery = 2000;
+
 export function Breakpoints() {
   const [asked, setAsked] = useState(0);
   const [spec, setSpec] = useState("");
   const sessions = view.value?.sessions.length ?? 0;
-  const loaded = useLoaded(`${asked} ${sessions}`, () => ask("breakpoints", isBreakpointViews));
+  const [holds, setHolds] = useState(false);
+  const turn = Math.floor(useNow(holds) / askEvery);
+  const loaded = useLoaded(`${asked} ${sessions} ${turn}`, () => ask("breakpoints", isBreakpointViews));
   const list = loaded.value;
+  const count = list?.length ?? 0;
+  useEffect(() => setHolds(count > 0), [count]);
   // An older debugtap, or one that only shows a file, has none.
   if (list === undefined) return null;
   const set = async (specs: readonly string[], done: string): Promise<boolean> => {

@@ -3,8 +3,8 @@
 // Rules
 // - Conditions and counts are the debuggee's work: a program stops only where it is wanted.
 // - A log message is marked with the number of its breakpoint (protocol/log-marks.ts), so that it can be told from what a program prints.
-import { marked } from "../../protocol/log-marks.ts";
-import { conditionQuoting } from "../../protocol/pydevd-quoting.ts";
+import { marked } from "./log-marks.ts";
+import { conditionQuoting } from "./pydevd-quoting.ts";
 
 export interface Placed {
   /** Number of the SPEC that it comes from. */
