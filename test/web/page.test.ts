@@ -229,7 +229,7 @@ t.test("the page", async (t) => {
       await row.getByRole("link").nth(2).waitFor();
       t.strictSame(
         await row.getByRole("link").allTextContents(),
-        services.map((name, at) => `${name} ${[12, 9, 14][at]}`),
+        services.map((name, at) => `${name} :${[12, 9, 14][at]}`),
       );
       t.equal(await list.getByRole("listitem").first().getByText(request).count(), 1, "the newest is first");
       server.tell({ type: "http", http: { ...http, status: 202, end: Date.now() } });
@@ -276,7 +276,7 @@ t.test("the page", async (t) => {
       await page.getByRole("heading", { name: "create cinder-api" }).waitFor();
       const marked = page.locator(".marked");
       await marked.waitFor();
-      t.match(await marked.textContent(), /^stopped here, 12 {12}LOG\.info\("create volume %s"/);
+      t.match(await marked.textContent(), /^stopped here, 12 {12}LOG\.error\("create volume %s"/);
       const tree = page.getByRole("tree", { name: "Values" });
       await tree.focus();
       const down = async (times: number) => {
@@ -314,10 +314,10 @@ t.test("the page", async (t) => {
 
       await page.keyboard.press("[");
       await page.waitForURL(/#\/hit\/live\/115$/);
-      await page.getByRole("button", { name: "Line ›: the next hit of this line" }).click();
+      await page.getByRole("button", { name: "Next › hit of this line" }).click();
       await page.waitForURL(/#\/hit\/live\/118$/);
       await page.getByText("cinder-api#1:40").waitFor();
-      t.ok(await page.getByRole("button", { name: "Line ›: the next hit of this line" }).isDisabled());
+      t.ok(await page.getByRole("button", { name: "Next › hit of this line" }).isDisabled());
       await page.getByRole("button", { name: "Copy as text" }).click();
       await page.getByRole("status").getByText("Copied the hit as text").waitFor();
       t.match(
@@ -572,9 +572,11 @@ t.test("the page", async (t) => {
   // DEBUGTAP_PICTURES=docs/images draws them anew.
   await scene(t, browser, "pictures for README", {}, async ({ t, page }) => {
     const dir = process.env["DEBUGTAP_PICTURES"] ?? t.testdir();
-    await page.setViewportSize({ width: 1200, height: 700 });
     await page.getByText("1 thread stopped").waitFor();
+    // Between two of its tables.
+    await page.setViewportSize({ width: 1200, height: 672 });
     await page.screenshot({ path: `${dir}/board.png` });
+    await page.setViewportSize({ width: 1200, height: 700 });
     await page.evaluate(() => (location.hash = "#/timeline/live?hit=120"));
     const box = page.getByRole("group", { name: /^Timeline/ });
     await box.focus();
