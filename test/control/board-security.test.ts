@@ -250,10 +250,12 @@ t.test("an IDE over WebSocket that never reads holds up its service, and no memo
   const most = 200;
   /** True unless so many questions are answered first. */
   const drains = async (): Promise<boolean> => {
-    let drained = false;
-    stream.once("drain", () => (drained = true));
-    for (let n = 0; n < 50 && !drained; n++) await board.ask("GET", "/api/view");
-    return drained;
+    const drained = once(stream, "drain").then(() => true);
+    for (let n = 0; n < 50; n++) {
+      const answered = board.ask("GET", "/api/view").then(() => false);
+      if (await Promise.race([drained, answered])) return true;
+    }
+    return false;
   };
   let sent = 0;
   do {
