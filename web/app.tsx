@@ -72,14 +72,8 @@ export function App() {
         </nav>
         <TraceChoice />
         <Link />
-        <button
-          type="button"
-          class="small"
-          onClick={nextTheme}
-          aria-label={`${themeName()} colours`}
-          title="Colours (t)"
-        >
-          {themeName()}
+        <button type="button" class="small" onClick={nextTheme} title="Colours (t)">
+          {themeName()} colours
         </button>
         <button type="button" class="small" onClick={() => setHelp(true)} aria-label="Keys" title="Keys (?)">
           ?

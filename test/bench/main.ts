@@ -1,6 +1,8 @@
 // npm run bench: runs a suite, prints its tables and keeps its figures as JSON.
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { boardMarkdown, boardTables, boardTargets } from "./board-tables.ts";
+import { runBoard } from "./board.ts";
 import { captureMarkdown, captureTables, captureTargets } from "./capture-tables.ts";
 import { runCapture } from "./capture.ts";
 import { faultMarkdown, faultTables, faultTargets } from "./fault-tables.ts";
@@ -59,6 +61,12 @@ const suites: Readonly<Record<string, (options: BenchOptions, say: Say) => Promi
     const result = await runDiff(options, say);
     const targets = diffTargets(result);
     const text = options.markdown ? diffMarkdown(result, targets) : diffTables(result, targets);
+    return { text, json: { ...result, targets } };
+  },
+  board: async (options, say) => {
+    const result = await runBoard(options, say);
+    const targets = boardTargets(result);
+    const text = options.markdown ? boardMarkdown(result, targets) : boardTables(result, targets);
     return { text, json: { ...result, targets } };
   },
   record: async (options, say) => {

@@ -2,6 +2,7 @@
 // JSON array.
 //
 //   continue    is answered, and stops again at once, three frames deep with ten containers each
+//   stop, run   are answered, and it says `stopped`, `continued`
 //   echo        is answered with as many characters as `arguments.size` says; any other request emptily
 import { once } from "node:events";
 import net from "node:net";
@@ -69,7 +70,9 @@ function serve(socket: net.Socket): void {
       const head = { seq: ++seq, type: "response", request_seq: request.seq, command, success: true } as const;
       socket.write(encodeDap({ ...head, body: bodyOf(request) }));
       if (command === "attach") event("initialized", {});
-      if (command === "continue") event("stopped", { reason: "breakpoint", threadId: 1, allThreadsStopped: true });
+      if (command === "run") event("continued", { threadId: 1, allThreadsContinued: true });
+      if (command === "continue" || command === "stop")
+        event("stopped", { reason: "breakpoint", threadId: 1, allThreadsStopped: true });
     }
   });
 }

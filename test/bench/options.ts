@@ -18,7 +18,16 @@ export interface BenchOptions {
   readonly markdown: boolean;
 }
 
-const workloadNames = [...workloads.map(({ name }) => name), "recorder", "idle", "times", "mixed", "slow"];
+const workloadNames = [
+  ...workloads.map(({ name }) => name),
+  "recorder",
+  "idle",
+  "times",
+  "mixed",
+  "slow",
+  "stops",
+  "watched",
+];
 /** With --quick, and without. */
 const repetitions = { forward: ["3", "7"], faults: ["5", "20"] } as const;
 
@@ -29,7 +38,8 @@ export const usage = `npm run bench -- [SUITE] [options]
                     capture: what it costs that stops are captured, and that all messages are looked at
                     hits: how soon hits are listed and found in a trace of 100,000 of them
                     replay: how soon a trace of 10 million messages is in an IDE, and answers (writes 320 MB, takes minutes)
-                    diff: how soon two traces of 10,000 hits are compared
+                    board: how soon a stop is on the page, and what open pages cost (needs Chromium)
+    diff: how soon two traces of 10,000 hits are compared
   --quick           at most two minutes
   --reps N          repetitions; default 7 (faults: 20), with --quick 4 (5)
   --measure MS      how long one workload runs on one path each time; default 150

@@ -2,8 +2,10 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
+import { findBoards } from "../../src/control/board-file.ts";
 import type { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
 import { Program } from "./program.ts";
 
@@ -22,6 +24,8 @@ export interface RunningRelay {
   readonly pid: number;
   /** Throws when it has ended. */
   check(): void;
+  /** Of its page, with the token. */
+  board(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -32,10 +36,19 @@ export async function startRelay({ sshd, record, services }: RelayPlan): Promise
   const recorded = typeof record === "boolean" ? { enabled: record } : record;
   await writeFile(config, stringify({ ...hosts, services, record: { ...recorded, dir: join(dir, "traces") } }));
   const nodeOptions = process.env["DEBUGTAP_BENCH_NODE"]?.split(" ") ?? [];
-  const program = new Program(process.execPath, [...nodeOptions, debugtap, "up", "--config", config, "--json"]);
+  const args = [...nodeOptions, debugtap, "up", "--config", config, "--json"];
+  const program = new Program(process.execPath, args, { XDG_RUNTIME_DIR: dir });
   return {
     pid: program.pid,
     check: () => program.check(),
+    board: async () => {
+      for (;;) {
+        const [found] = await findBoards(join(dir, "debugtap"));
+        if (found !== undefined) return found.address;
+        program.check();
+        await pause(20);
+      }
+    },
     stop: async () => {
       await program.stop();
       await rm(dir, { recursive: true, force: true });

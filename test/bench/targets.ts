@@ -11,7 +11,7 @@ export interface TargetLine {
     readonly min: number;
     readonly max: number;
   }[];
-  readonly unit: "x" | "us" | "ms" | "MB" | "";
+  readonly unit: "x" | "us" | "ms" | "MB" | "%" | "";
   readonly verdict: "met" | "missed" | "not measured";
 }
 

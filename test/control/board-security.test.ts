@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { request } from "node:http";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import t from "tap";
 import { WebSocket } from "ws";
 import { findBoards } from "../../src/control/board-file.ts";
@@ -235,6 +236,44 @@ t.test("a client that never reads its WebSocket", async (t) => {
   clearInterval(timer);
   clearInterval(writing);
   t.equal((await board.ask("GET", "/api/view")).status, 200);
+});
+
+t.test("an IDE over WebSocket that never reads holds up its service, and no memory", async (t) => {
+  const given: Duplex[] = [];
+  const board = await openBoard(t, { mayAttach: () => undefined, attach: (_, stream) => void given.push(stream) });
+  const ide = new WebSocket(`ws://127.0.0.1:${board.at.port}/dap/api`, { headers: bearer(board.token) });
+  await once(ide, "open");
+  ide.pause();
+  const [stream] = given;
+  if (stream === undefined) throw new Error("it was not taken to its service");
+  const piece = Buffer.alloc(1_000_000, "x");
+  const most = 200;
+  /** True unless so many questions are answered first. */
+  const drains = async (): Promise<boolean> => {
+    const drained = once(stream, "drain").then(() => true);
+    for (let n = 0; n < 50; n++) {
+      const answered = board.ask("GET", "/api/view").then(() => false);
+      if (await Promise.race([drained, answered])) return true;
+    }
+    return false;
+  };
+  let sent = 0;
+  do {
+    stream.write(piece);
+    sent++;
+  } while (sent < most && (await drains()));
+  t.ok(sent < most, `after ${sent} MB it waits`);
+  let heard = 0;
+  const all = new Promise<void>((resolve) =>
+    ide.on("message", (data: Buffer) => {
+      heard += data.length;
+      if (heard === sent * piece.length) resolve();
+    }),
+  );
+  ide.resume();
+  await all;
+  t.equal(stream.writableLength, 0, "read at last, nothing is lost");
+  ide.terminate();
 });
 
 t.test("1,000 connections", async (t) => {

@@ -28,7 +28,7 @@ const files: Readonly<Record<string, { path: string; fn: string; line: number; h
 };
 
 const source = (fn: string): string =>
-  `# Copyright\nimport logging\n\nLOG = logging.getLogger(__name__)\n\n\nclass Manager:\n    """Takes requests."""\n    def ${fn}(self, context, volume):\n        size = volume["size"]\n        if size > 10 and not context.is_admin:\n            LOG.info("create volume %s", volume["name"])\n            raise ValueError(f"too large: {size}")\n        result = self.driver.${fn}(volume)\n        return result\n\n    def delete(self, context, volume_id):\n        # nothing is kept\n        return self.driver.delete(volume_id)\n`;
+  `# Copyright\nimport logging\n\nLOG = logging.getLogger(__name__)\n\n\nclass Manager:\n    """Takes requests."""\n    def ${fn}(self, context, volume):\n        size = volume["size"]\n        if size > 10 and not context.is_admin:\n            LOG.error("create volume %s", volume["name"])\n            raise ValueError(f"too large: {size}")\n        result = self.driver.${fn}(volume)\n        return result\n\n    def delete(self, context, volume_id):\n        # nothing is kept\n        return self.driver.delete(volume_id)\n`;
 
 export function sessionView(name: string, more: Partial<SessionView> = {}): SessionView {
   const [service = "", ordinal = "1"] = name.split("#");
@@ -191,11 +191,12 @@ export function variable(name: string, value: string, more: Partial<SnapshotVari
 
 export function hitOf(row: HitRowView, frames?: readonly SnapshotFrame[]): Hit {
   const { path = "", fn = "", line = 1, hash = "" } = files[row.service] ?? {};
-  const volume = variable("volume", "{'id': 'vol-7c31', 'size': 12, 'name': 'data', 'host': 'devstack@lvm'}", {
+  const size = String(10 + (row.number % 5));
+  const volume = variable("volume", `{'id': 'vol-7c31', 'size': ${size}, 'name': 'data', 'host': 'devstack@lvm'}`, {
     type: "dict",
     children: [
       variable("'id'", "'vol-7c31'", { type: "str" }),
-      variable("'size'", String(10 + (row.number % 5)), { type: "int" }),
+      variable("'size'", size, { type: "int" }),
       variable("'name'", "'data'", { type: "str" }),
       variable("'host'", "'devstack@lvm'", { type: "str" }),
     ],
@@ -235,7 +236,7 @@ export function hitOf(row: HitRowView, frames?: readonly SnapshotFrame[]): Hit {
                 variable("self", "<Manager object at 0x7f3c2010>", { type: "Manager", children: [] }),
                 context,
                 volume,
-                variable("size", String(10 + (row.number % 5)), { type: "int" }),
+                variable("size", size, { type: "int" }),
               ],
             },
             {
@@ -252,7 +253,7 @@ export function hitOf(row: HitRowView, frames?: readonly SnapshotFrame[]): Hit {
           noSource: "it is larger than is kept",
           scopes: [{ name: "Locals", variables: [variable("args", "{}")] }],
         },
-        { name: "main", path: "/usr/bin/cinder-volume", line: 10 },
+        { name: "main", path: `/usr/bin/${row.service}`, line: 10 },
       ],
       cut: { by: "frames", of: 41 },
     },

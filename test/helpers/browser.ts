@@ -19,6 +19,8 @@ export interface Browser {
   /** Opens an address in a page of its own; what its console and its scripts complain about is in `complaints`. */
   open(url: string): Promise<Page>;
   readonly complaints: string[];
+  /** Whom its pages asked for something. */
+  readonly hosts: ReadonlySet<string>;
 }
 
 /** It ends with the test. */
@@ -42,8 +44,10 @@ export async function startBrowser(
   });
   context.setDefaultTimeout(15_000);
   const complaints: string[] = [];
+  const hosts = new Set<string>();
   return {
     context,
+    hosts,
     complaints,
     open: async (url) => {
       const page = await context.newPage();
@@ -53,6 +57,7 @@ export async function startBrowser(
         if (message.type() === "error" && !/ERR_CONNECTION|WebSocket connection|status of 40/.test(message.text()))
           complaints.push(message.text());
       });
+      page.on("request", (request) => hosts.add(new URL(request.url()).hostname));
       page.on("dialog", (dialog) => {
         complaints.push(`dialog: ${dialog.message()}`);
         void dialog.dismiss();

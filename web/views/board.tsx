@@ -69,7 +69,7 @@ function Sessions({ sessions }: { readonly sessions: readonly SessionView[] }) {
   return (
     <Table
       name="Sessions"
-      heads={["Session", "State", "Stopped for", "At", "Process", "Drives", "Bytes", "Do"]}
+      heads={["Session", "State", "Stopped for", "At", "Process", "IDE", "Bytes", "Actions"]}
       none="No debuggee is connected. Start a service with its debugger, or attach your IDE."
     >
       {inOrder(sessions).map((session) => (

@@ -34,7 +34,7 @@ export function Breakpoints() {
     <div>
       <Table
         name="Breakpoints"
-        heads={["Breakpoint", "State", "Hits", "Do"]}
+        heads={["Breakpoint", "State", "Hits", "Actions"]}
         none="debugtap holds none of its own; those of IDEs are theirs."
       >
         {list.map(({ spec, state, why, hits }) => (

@@ -79,13 +79,12 @@ function Loaded({ trace, detail, frame: at, busy, to }: LoadedProps) {
           <Shown text={row.thread} limit={60} /> · <span title={dateTime(row.at)}>{clock(row.at)}</span>
           {row.end !== undefined && <> · stood {duration(row.end - row.at)}</>}
           {row.request !== undefined && (
-            <>
-              {" "}
-              ·{" "}
+            <span class="of-request">
+              request{" "}
               <a href={formatRoute({ view: "timeline", trace, hit: row.number })}>
                 <Shown text={row.request} limit={60} />
               </a>
-            </>
+            </span>
           )}
         </span>
         <span class="actions">
@@ -108,19 +107,19 @@ function Loaded({ trace, detail, frame: at, busy, to }: LoadedProps) {
             type="button"
             disabled={previous === undefined}
             onClick={() => to(previous)}
-            aria-label="‹ Line: the previous hit of this line"
-            title="["
+            aria-label="‹ Previous hit of this line"
+            title="The previous hit of this line ([)"
           >
-            ‹ Line
+            ‹ Previous
           </button>
           <button
             type="button"
             disabled={next === undefined}
             onClick={() => to(next)}
-            aria-label="Line ›: the next hit of this line"
-            title="]"
+            aria-label="Next › hit of this line"
+            title="The next hit of this line (])"
           >
-            Line ›
+            Next ›
           </button>
           <Copy text={() => hitText(detail)} label="Copy as text" of="the hit as text" large />
           <Replay trace={trace} from={row.number} />

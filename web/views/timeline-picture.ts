@@ -107,6 +107,8 @@ export function draw(
     const x = Math.round(xOf(at)) + 0.5;
     context.strokeStyle = colours.line;
     line(context, x, axisHeight - 4, x, height);
+    // Half a time is none.
+    if (x + 4 + context.measureText(label).width > width) continue;
     context.fillStyle = colours.quiet;
     context.fillText(label, x + 4, axisHeight / 2);
   }

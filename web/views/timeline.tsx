@@ -258,7 +258,8 @@ function Request({
             href={formatRoute({ view: "hit", trace: data.id, hit: hit.number, frame: 0 })}
             title={plainText(`${hit.name} ${hit.function ?? hit.reason}`)}
           >
-            <Shown text={hit.service} limit={24} brief /> <span class="quiet">{hit.line ?? hit.number}</span>
+            <Shown text={hit.service} limit={24} brief />{" "}
+            <span class="quiet">{hit.line === undefined ? `#${hit.number}` : `:${hit.line}`}</span>
           </a>
         ))}
         {hits.length > mostChips && <span class="quiet">and {counting(hits.length - mostChips, "more hit")}</span>}
