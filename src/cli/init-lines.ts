@@ -1,7 +1,6 @@
 // What `init` prints for a person: what was found, what is proposed, what is left to do by hand.
 import type { Proposal } from "../init/proposal.ts";
 import { differenceLines, type PlannedFile } from "../init/files.ts";
-import { clean } from "./paint.ts";
 
 export function proposalLines({ host, services, kept, passedOver }: Proposal): string[] {
   const width = services.reduce((most, { name }) => Math.max(most, name.length), 0);
@@ -13,14 +12,14 @@ export function proposalLines({ host, services, kept, passedOver }: Proposal): s
     ),
     ...kept.map((name) => `  ${name} is in debugtap.yml already: left alone`),
     ...passedOver.map((text) => `  passed over: ${text}`),
-  ].map(clean);
+  ].map(printable);
 }
 
 export function fileLines(files: readonly PlannedFile[]): string[] {
   return files
     .filter(({ state }) => state !== "same")
     .flatMap((file) => ["", ...differenceLines(file)])
-    .map(clean);
+    .map(printable);
 }
 
 export function byHandLines({ services }: Proposal): string[] {
@@ -30,5 +29,10 @@ export function byHandLines({ services }: Proposal): string[] {
     "To be done on the host:",
     ...services.flatMap(({ name, byHand }) => [`  ${name}`, ...byHand.map((line) => `    ${line}`)]),
     "then: debugtap up",
-  ].map(clean);
+  ].map(printable);
+}
+
+/** What comes from the host may not move the cursor; indentation stays. */
+function printable(line: string): string {
+  return line.replace(/\p{Cc}+/gu, " ");
 }

@@ -33,6 +33,7 @@ Examples:
   $ debugtap init devstack --yes                     # a host of debugtap.yml, or an alias of ~/.ssh/config
   $ debugtap init devstack --dry-run --json          # what was found and is proposed, as one line of JSON
   $ debugtap init devstack --local ~/src/openstack   # look there for the sources
+  $ debugtap init devstack --only cinder-api cinder-volume
   $ debugtap init local                              # this machine, without SSH
 
 On the host nothing is written, nothing is restarted and no sudo is used; what is to be done there by hand is printed.
@@ -47,6 +48,7 @@ interface Options {
   readonly local?: readonly string[];
   readonly pycharm?: true;
   readonly onePort?: true;
+  readonly only?: readonly string[];
 }
 
 export function initCommand(): Command {
@@ -64,6 +66,7 @@ export function initCommand(): Command {
     .option("-l, --local <dir...>", "directories here that may hold the sources; default: that of debugtap.yml")
     .option("--pycharm", "run configurations for PyCharm where there is no .idea yet, too")
     .option("--one-port", "services that dial share one port on the host, told apart by `match`")
+    .option("--only <name...>", "only services of these names")
     .option("--json", "one line of JSON; written only with --yes")
     .addHelpText("after", examples)
     .action(async (host: string, options: Options) => await init(host, options));
@@ -81,7 +84,9 @@ async function init(destination: string, options: Options): Promise<void> {
     say(`looking at what runs on ${host.ssh ?? "this machine"}`);
     const survey = await surveyHost(run);
     if (survey.dockerError !== undefined) notes.push(`docker did not answer: ${survey.dockerError.split("\n", 1)[0]}`);
-    const { services, passedOver } = findServices(survey);
+    const found = findServices(survey);
+    const services = found.services.filter(({ name }) => options.only?.includes(name) !== false);
+    const passedOver = options.only === undefined ? found.passedOver : [];
     const proposed = proposeServices(services, {
       host: host.name,
       isLocal: host.ssh === undefined,
@@ -95,7 +100,7 @@ async function init(destination: string, options: Options): Promise<void> {
     const source = await sourcesOf(run, host, rootsOf(services, survey.stack), dirs, notes);
     return { survey, proposal, source };
   });
-  if (proposal.services.length === 0 && proposal.kept.length === 0) throw nothingFound(host, survey, proposal);
+  if (proposal.services.length === 0 && proposal.kept.length === 0) throw nothingFound(host, survey, proposal, options);
   const files = await filesOf(file, before, host, proposal, source, options.pycharm === true, notes);
   const changed = files.filter(({ state }) => state !== "same");
 
@@ -112,7 +117,7 @@ async function init(destination: string, options: Options): Promise<void> {
     return;
   }
   for (const line of proposalLines(proposal)) printLine(line);
-  for (const note of notes) printLine(clean(`  note: ${note}`));
+  for (const note of notes) printLine(`  note: ${clean(note)}`);
   if (changed.length === 0) {
     printLine("\nnothing is to be changed here");
     return;
@@ -121,11 +126,18 @@ async function init(destination: string, options: Options): Promise<void> {
   if (await isWanted(options, prompt, changed)) {
     for (const each of changed) await write(each);
     printLine(`\nwritten: ${changed.map((each) => clean(shortly(each.file))).join(", ")}`);
-  } else printLine(`\nnothing was written${options.dryRun === true ? "" : `; debugtap init ${destination} --yes writes it`}`);
+  } else
+    printLine(
+      `\nnothing was written${options.dryRun === true ? "" : `; debugtap init ${destination} --yes writes it`}`,
+    );
   for (const line of byHandLines(proposal)) printLine(line);
 }
 
-async function isWanted(options: Options, prompt: Prompt | undefined, changed: readonly PlannedFile[]): Promise<boolean> {
+async function isWanted(
+  options: Options,
+  prompt: Prompt | undefined,
+  changed: readonly PlannedFile[],
+): Promise<boolean> {
   if (options.dryRun === true) return false;
   if (options.yes === true) return true;
   const files = changed.length === 1 ? "this file" : `these ${changed.length} files`;
@@ -256,8 +268,18 @@ function shortly(file: string): string {
   return path.startsWith("..") ? file : path;
 }
 
-function nothingFound(host: HostConfig, { processes }: Survey, { passedOver }: Proposal): DebugtapError {
+function nothingFound(
+  host: HostConfig,
+  { processes }: Survey,
+  { passedOver }: Proposal,
+  { only }: Options,
+): DebugtapError {
   const place = host.ssh ?? "this machine";
+  if (only !== undefined && passedOver.length === 0) {
+    return new DebugtapError("DT_INIT_NONE", `nothing that is called ${only.join(" or ")} runs on ${place}`, {
+      fix: `debugtap init ${host.ssh ?? "local"} --dry-run`,
+    });
+  }
   return new DebugtapError("DT_INIT_NONE", `no Python service that can be debugged runs on ${place}`, {
     why:
       passedOver.length === 0

@@ -57,7 +57,10 @@ function setContents(doc: Document): void {
 function addHost(doc: Document<ParsedNode> | Document, { name, ssh, sshConfig, source }: HostEntry): void {
   const hosts = mapIn(doc, "hosts");
   if (!hosts.has(name)) {
-    hosts.set(doc.createNode(name), doc.createNode({ ssh, ...(sshConfig === undefined ? {} : { ssh_config: sshConfig }) }));
+    hosts.set(
+      doc.createNode(name),
+      doc.createNode({ ssh, ...(sshConfig === undefined ? {} : { ssh_config: sshConfig }) }),
+    );
   }
   if (source.length === 0) return;
   const host = hosts.get(name, true);

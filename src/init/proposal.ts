@@ -176,7 +176,9 @@ function geventBy({ where, place }: FoundService): string {
     return `sudo systemctl edit ${place}  and there  [Service] Environment=GEVENT_SUPPORT=True  in two lines`;
   }
   if (where === "compose") return 'in its compose file:  environment: { GEVENT_SUPPORT: "True" }';
-  return where === "screen" ? `in ${place}:  export GEVENT_SUPPORT=True` : "export GEVENT_SUPPORT=True  before it starts";
+  return where === "screen"
+    ? `in ${place}:  export GEVENT_SUPPORT=True`
+    : "export GEVENT_SUPPORT=True  before it starts";
 }
 
 function restartBy({ where, place }: FoundService): string {

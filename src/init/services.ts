@@ -184,7 +184,10 @@ function serviceOf(root: SurveyProcess, program: string, workers: number, survey
   };
 }
 
-function tabOf({ env }: SurveyProcess, { tabs }: Survey): { screen: string; number: string; title: string } | undefined {
+function tabOf(
+  { env }: SurveyProcess,
+  { tabs }: Survey,
+): { screen: string; number: string; title: string } | undefined {
   const { STY: screen, WINDOW: number } = env;
   if (screen === undefined || number === undefined) return undefined;
   return tabs.find((tab) => tab.screen === screen && tab.number === number) ?? { screen, number, title: "" };

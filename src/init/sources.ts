@@ -7,7 +7,8 @@ import { walkHere, walkSources } from "../transport/source-walk.ts";
 import type { FoundService } from "./services.ts";
 
 /** Directories that are everybody's: to walk them costs much and says little. */
-const everybodys = /^\/(?:usr|bin|etc|var|tmp|root|home|opt|srv|lib|run|proc|sys|dev)?(?:\/(?:s?bin|lib|local|[^/]*))?$/;
+const everybodys =
+  /^\/(?:usr|bin|etc|var|tmp|root|home|opt|srv|lib|run|proc|sys|dev)?(?:\/(?:s?bin|lib|local|[^/]*))?$/;
 const ownBelow = /^\/(?:opt|srv|tmp|root|home\/[^/]+)\/[^/]+/;
 const mostRoots = 60;
 /** Fewer equal files may be chance: a licence, a setup.py. */

@@ -18,7 +18,7 @@
 // - What another user's process hides (cwd, exe, environment) is empty.
 
 /** Processes that are looked at. */
-const maxProcesses = 400;
+const maxProcesses = 300;
 const maxInterpreters = 24;
 const maxContainers = 12;
 
@@ -57,7 +57,7 @@ const script = String.raw`
 exec 2>/dev/null; LC_ALL=C; export LC_ALL; PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; cd /
 mark() { printf '\nMARK %s=' "$1"; }
 if command -v timeout >/dev/null; then limit() { timeout "$@" </dev/null; }
-else limit() { shift; "$@" </dev/null & job=$!; (sleep 5; kill -9 $job) >/dev/null & wait $job; }; fi
+else limit() { shift; "$@" </dev/null & job=$!; (sleep 5; kill -9 $job) >/dev/null & watch=$!; wait $job; code=$?; kill $watch; return $code; }; fi
 program='PROGRAM'
 mark me; id -un
 mark ports; grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 | head -c 100000
@@ -71,11 +71,11 @@ for p in $pids; do
   cwd=$(readlink /proc/$p/cwd); exe=$(readlink /proc/$p/exe)
   mark pid; echo $p; mark stat; printf '%s' "$stat"
   mark uid; sed -n 's/^Uid:[^0-9]*\([0-9]*\).*/\1/p' /proc/$p/status
-  mark argv; head -c 8192 /proc/$p/cmdline
-  mark cgroup; cgroup=$(head -c 4096 /proc/$p/cgroup); printf '%s\n' "$cgroup"
+  mark argv; head -c 2048 /proc/$p/cmdline
+  mark cgroup; cgroup=$(head -c 1024 /proc/$p/cgroup); printf '%s\n' "$cgroup"
   mark cwd; printf '%s' "$cwd"; mark exe; printf '%s' "$exe"
   venv=; paths=; sty=
-  env=$(tr '\n\000' ' \n' </proc/$p/environ | grep -E '^(STY|WINDOW|VIRTUAL_ENV|PYTHONPATH|GEVENT_SUPPORT)=' | head -c 4096)
+  env=$(tr '\n\000' ' \n' </proc/$p/environ | grep -E '^(STY|WINDOW|VIRTUAL_ENV|PYTHONPATH|GEVENT_SUPPORT)=' | head -c 1024)
   mark env; printf '%s\n' "$env"
   while read -r v; do case $v in VIRTUAL_ENV=*) venv=${"$"}{v#*=};; PYTHONPATH=*) paths=${"$"}{v#*=};; STY=*) sty=${"$"}{v#*=};; esac; done <<END
 $env
