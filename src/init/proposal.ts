@@ -78,7 +78,7 @@ export function proposeServices(found: readonly FoundService[], options: Proposa
       passedOver.push(`${name}: ${refused}`);
       continue;
     }
-    const wire = wireOf(service);
+    const wire = wireOf(service.interpreter?.has ?? []);
     const isShared = options.onePort && wire === "pydevd";
     const port = isShared ? (shared ??= nextPort(firstPort, there)) : nextPort(firstPort, there);
     const ide = nextPort(firstIdePort, here);
@@ -102,8 +102,7 @@ function nextPort(from: number, used: Set<number>): number {
   return port;
 }
 
-function wireOf({ interpreter }: FoundService): "dap" | "pydevd" {
-  const has = interpreter?.has ?? [];
+function wireOf(has: readonly string[]): "dap" | "pydevd" {
   return !has.includes("debugpy") && has.includes("pydevd") ? "pydevd" : "dap";
 }
 
@@ -113,7 +112,7 @@ function whyNot({ interpreter, where }: FoundService): string | undefined {
     return `${which} answered for it in 5 s: what it can import is not known`;
   }
   const { version, has } = interpreter;
-  if (where === "compose" && wireOf({ interpreter } as FoundService) === "pydevd") {
+  if (where === "compose" && wireOf(has) === "pydevd") {
     return "it has pydevd only, which cannot dial out of a container's network: put debugpy into the image";
   }
   return isTooOld(version) && !has.includes("debugpy") && !has.includes("pydevd")

@@ -36,7 +36,7 @@ interface Stage {
   /** Has a copy of them below src, and gets debugtap.yml. */
   readonly here: string;
   readonly sshd: ThrowawaySshd;
-  debugtap(...words: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
+  readonly debugtap: (...words: string[]) => Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 
 async function stage(t: Test): Promise<Stage> {
@@ -55,7 +55,7 @@ async function stage(t: Test): Promise<Stage> {
     there,
     here,
     sshd,
-    async debugtap(...words) {
+    debugtap: async (...words) => {
       const child = spawn(process.execPath, [program, "init", ...words], {
         cwd: here,
         env: { ...process.env, NO_COLOR: "1" },
@@ -74,7 +74,8 @@ async function serve(t: Test, file: string): Promise<void> {
   const running = pythonOnVm(file);
   t.teardown(() => {
     // The workers too, which would outlive it.
-    spawnSync("setpriv", ["pkill", "-KILL", "-P", `${running.child.pid}`]);
+    const workers = readFileSync(`/proc/${running.child.pid}/task/${running.child.pid}/children`, "utf8");
+    for (const pid of workers.match(/\d+/g) ?? []) process.kill(Number(pid), "SIGKILL");
     running.child.kill("SIGKILL");
   });
   await running.prints("runs");
