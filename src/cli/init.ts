@@ -233,23 +233,27 @@ async function filesOf(
   const remote = { ...entry, ...(ssh === undefined ? {} : { ssh }), ...(sshConfig === undefined ? {} : { sshConfig }) };
   const isNothingNew = proposal.services.length === 0 && source.length === 0;
   const after = isNothingNew ? before : withProposal(before, remote, proposal);
-  parseConfig(after, file);
+  const { services } = parseConfig(after, file);
+  const names = new Set([...proposal.services.map((each) => each.name), ...proposal.kept]);
+  const attachable = services.filter((each) => names.has(each.name));
+  const isNew = (service: string): boolean => proposal.services.some((each) => each.name === service);
   const files = [planned(file, before, after)];
-  if (proposal.services.some(({ wire }) => wire === "dap")) {
+  if (attachable.some(({ wire }) => wire === "dap")) {
     const launch = join(dir, ".vscode/launch.json");
     const text = await textOf(launch);
-    const launches = withLaunches(text, proposal.services);
+    const launches = withLaunches(text, attachable);
     if (launches === undefined) notes.push(`${launch} has no list of configurations: left alone`);
     else files.push(planned(launch, text, launches.text));
-    for (const kept of launches?.kept ?? []) notes.push(`${launch} has \`debugtap: ${kept}\` already: left alone`);
+    for (const kept of (launches?.kept ?? []).filter(isNew))
+      notes.push(`${launch} has \`debugtap: ${kept}\` already: left alone`);
   }
-  const dialling = proposal.services.filter(({ wire }) => wire === "pydevd");
+  const dialling = attachable.filter(({ wire }) => wire === "pydevd");
   if (pycharm || (await stat(join(dir, ".idea")).catch(() => undefined))?.isDirectory() === true) {
     for (const service of dialling) {
       const path = join(dir, runConfigurationFile(service.name));
       const text = await textOf(path);
       if (text === "") files.push(planned(path, "", runConfiguration(service)));
-      else notes.push(`${path} is there already: left alone`);
+      else if (isNew(service.name)) notes.push(`${path} is there already: left alone`);
     }
   }
   return files;

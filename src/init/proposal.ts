@@ -5,7 +5,7 @@
 // - debugpy where it can be imported, since each IDE speaks it; pydevd where only that can.
 // - Ports are the first that are free, there from 5678 on and here from 5711 on, in the order of the names: a second run finds the same.
 import type { Config } from "../config.ts";
-import type { FoundService } from "./services.ts";
+import { programAt, type FoundService } from "./services.ts";
 
 const firstPort = 5678;
 const firstIdePort = 5711;
@@ -25,6 +25,9 @@ export interface ProposedService {
   /** What is to be done on the host, each a line that can be pasted or a sentence. */
   readonly byHand: readonly string[];
 }
+
+/** What an IDE needs to know of a service. */
+export type Attachable = Pick<ProposedService, "name" | "ide"> & { readonly wire: "dap" | "pydevd" | "raw" };
 
 export interface Proposal {
   readonly host: string;
@@ -127,8 +130,7 @@ function isTooOld(version: string): boolean {
 
 function matchOf({ where, place, argv, name }: FoundService): { unit: string } | { argv: string } {
   if (where === "unit") return { unit: place.replace(/\.service$/, "") };
-  const program = argv.find((word, index) => index > 0 && !word.startsWith("-"));
-  return { argv: program ?? name };
+  return { argv: argv[programAt(argv)] ?? name };
 }
 
 function aboutOf({ place, interpreter, green, workers, forking }: FoundService): string {
@@ -141,7 +143,7 @@ function aboutOf({ place, interpreter, green, workers, forking }: FoundService):
       ? []
       : [`${forking === "forks" ? "" : `${forking}, `}${workers} worker${workers === 1 ? "" : "s"}`]),
   ];
-  return parts.join("; ").replace(/[^\u0020-\uffff]/g, " ");
+  return parts.join("; ").replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
 }
 
 function byHand(service: FoundService, wire: "dap" | "pydevd", port: number, user: string): string[] {

@@ -1,5 +1,5 @@
 // PyCharm's "Python Debug Server" as a run configuration of its own file, one a service that dials.
-import type { ProposedService } from "./proposal.ts";
+import type { Attachable } from "./proposal.ts";
 
 /** Below the project's directory. */
 export function runConfigurationFile(service: string): string {
@@ -7,7 +7,7 @@ export function runConfigurationFile(service: string): string {
 }
 
 /** debugtap maps paths itself, so there are no mappings. A name of a service has no character that XML would read. */
-export function runConfiguration({ name, ide }: ProposedService): string {
+export function runConfiguration({ name, ide }: Attachable): string {
   return `<component name="ProjectRunConfigurationManager">
   <configuration default="false" name="debugtap ${name}" type="PyRemoteDebugConfigurationType" factoryName="Python Remote Debug">
     <option name="PORT" value="${ide}" />

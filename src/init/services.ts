@@ -9,7 +9,7 @@ import type { Interpreter, Survey, SurveyProcess } from "../transport/survey.ts"
 export interface FoundService {
   readonly name: string;
   readonly where: "unit" | "screen" | "compose" | "process";
-  /** `devstack@c-api.service`, `19225.stack tab 1`, `shop-api-1`, or the command line. */
+  /** `devstack@c-api.service`, `19225.stack tab 1`, `shop-api-1`, or the command line up to its program. */
   readonly place: string;
   readonly pid?: number;
   readonly argv: readonly string[];
@@ -171,7 +171,7 @@ function serviceOf(root: SurveyProcess, program: string, workers: number, survey
   return {
     ...own,
     where: unit === undefined ? (tab === undefined ? "process" : "screen") : "unit",
-    place: unit ?? (tab === undefined ? command.slice(0, 200) : `${tab.screen} tab ${tab.number}`),
+    place: unit ?? (tab === undefined ? shortCommand(argv) : `${tab.screen} tab ${tab.number}`),
     pid,
     argv,
     ...(cwd === undefined ? {} : { cwd }),
@@ -182,6 +182,17 @@ function serviceOf(root: SurveyProcess, program: string, workers: number, survey
     ...(forking === undefined ? {} : { forking }),
     ...greenOf(argv, root.green, interpreter),
   };
+}
+
+/** Which word is the program: behind the interpreter and its options. */
+export function programAt(argv: readonly string[]): number {
+  return argv.findIndex((word, index) => index > 0 && !word.startsWith("-") && !/^-[XW]$/.test(argv[index - 1] ?? ""));
+}
+
+/** Without what follows the program: that may be a password, and this goes into a file. */
+function shortCommand(argv: readonly string[]): string {
+  const at = programAt(argv);
+  return (at < 0 ? (argv[0] ?? "").slice(0, 60) : argv.slice(0, at + 1).join(" ")).slice(0, 200);
 }
 
 function tabOf(

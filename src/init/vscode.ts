@@ -7,7 +7,7 @@
 import { isMap, isSeq, parseDocument } from "yaml";
 import { member } from "../../protocol/json.ts";
 import { withoutComments } from "../breakpoints/vscode.ts";
-import type { ProposedService } from "./proposal.ts";
+import type { Attachable } from "./proposal.ts";
 
 export interface LaunchText {
   readonly text: string;
@@ -20,7 +20,7 @@ export function launchName(service: string): string {
 }
 
 /** Of the services that speak DAP. Undefined for a text that is no object with a list of configurations. */
-export function withLaunches(text: string, services: readonly ProposedService[]): LaunchText | undefined {
+export function withLaunches(text: string, services: readonly Attachable[]): LaunchText | undefined {
   const wanted = services.filter(({ wire }) => wire === "dap");
   if (text.trim() === "") {
     const configurations = wanted.map(entryOf);
@@ -56,7 +56,7 @@ export function withLaunches(text: string, services: readonly ProposedService[])
   return { text: put(at, `${end}  `, block + (isEmpty ? end : ""), isEmpty), kept };
 }
 
-function entryOf({ name, ide }: ProposedService): object {
+function entryOf({ name, ide }: Attachable): object {
   return {
     name: launchName(name),
     type: "debugpy",

@@ -168,6 +168,15 @@ t.test("from nothing to `up`; a second run changes nothing", async (t) => {
   const json = await debugtap("vm", "--only", ...names, "--yes", "--json");
   t.match(JSON.parse(json.stdout), { written: false, proposal: { services: [], kept: [...names].sort() } });
 
+  rmSync(join(here, ".vscode"), { recursive: true });
+  const restored = await debugtap("vm", "--only", ...names, "--yes");
+  t.match(
+    restored.stdout,
+    "written: .vscode/launch.json",
+    "the IDE's entries of services that are in the file already",
+  );
+  t.equal(launchNames(here).length, names.length);
+
   const relay = startRelay(["up", "--config", join(here, "debugtap.yml"), "--no-board"], {
     XDG_STATE_HOME: join(here, "state"),
   });

@@ -70,7 +70,12 @@ const devstack: readonly Row[] = [
     cwd: "/srv/billing",
     python: "/usr/bin/python3",
   },
-  { pid: 140, argv: ["/usr/bin/python2.7", "/srv/old/legacy.py"], python: "/usr/bin/python2.7", cwd: "/srv/old" },
+  {
+    pid: 140,
+    argv: ["/usr/bin/python2.7", "-X", "dev", "/srv/old/legacy.py", "--password=hunter2"],
+    python: "/usr/bin/python2.7",
+    cwd: "/srv/old",
+  },
   { pid: 150, argv: ["/opt/slow/python", "/srv/slow.py"], python: "/opt/slow/python" },
   { pid: 160, argv: ["/usr/bin/python3"], python: "/usr/bin/python3" },
 ];
@@ -132,6 +137,7 @@ t.test("units, screens, containers and processes become services; workers, helpe
     { name: "web", where: "compose", green: { name: "gevent", sure: false } },
   ]);
   t.equal(services.length, 6);
+  t.notMatch(JSON.stringify(services.map(({ place }) => place)), "hunter2", "what goes into the file has no arguments");
   for (const text of [
     "unattended-upgrade",
     "pid 160 is a Python with no program",
