@@ -32,6 +32,8 @@ export interface Stop {
   readonly number: number;
   /** As on the wire: a number (DAP), `pid_1_id_2` (pydevd). */
   readonly thread: string | number;
+  /** Where the debuggee has said it. */
+  readonly threadName?: string;
   /** DAP's words: breakpoint, step, exception, pause, entry, goto, function breakpoint, data breakpoint, … */
   readonly reason: string;
   /** The frame that told it. */

@@ -6,9 +6,10 @@
 //   106 THREAD_RUN      thread [TAB reason]
 //   138 SEND_CURR_EXCEPTION_TRACE   frame TAB type TAB description TAB <xml><thread id>…    before the 105 of an exception
 // Rules
-// - Names stay as they are quoted: they are only shown again, never read.
+// - Messages stay as they are quoted, since they are only shown again; the name of a thread that stops is read.
 import type { Stop } from "./exchange.ts";
 import type { Frame } from "./frame.ts";
+import { attributeQuoting } from "./pydevd-quoting.ts";
 import { decodePydevd } from "./pydevd.ts";
 
 /** Messages that tell something. */
@@ -95,7 +96,9 @@ export class PydevdThreads {
     const code = attribute(element, "stop_reason") ?? "";
     const reason = steps.has(code) ? "step" : (reasons[code] ?? "pause");
     if (!this.#known.has(thread)) this.#know(thread, `<thread name="${thread}" id="${thread}" />`);
-    const stop: Stop = { number: ++this.#count, thread, reason, frame };
+    const name = attributeQuoting.thread.decode(attribute(this.#known.get(thread) ?? "", "name") ?? thread);
+    const named = name === thread ? {} : { threadName: name };
+    const stop: Stop = { number: ++this.#count, thread, ...named, reason, frame };
     // Behind all others: it is the latest.
     this.#stops.delete(thread);
     this.#stops.set(thread, stop);

@@ -49,7 +49,6 @@ export interface CapturerOptions {
   readonly service: string;
   /** The debuggee's process, once it is known. */
   readonly process?: () => string | undefined;
-  readonly threadName?: (thread: string | number) => string | undefined;
   readonly clock: Clock;
   /** `sources`: as {@link Capture.sources}. */
   readonly onHit: (hit: Hit, sources: ReadonlyMap<string, number>) => void;
@@ -206,9 +205,9 @@ export class Capturer {
   }
 
   #hit({ stop, capture, at, took, trigger, breakpoint: placed }: Job, cut: "time" | "gone" | undefined): void {
-    const { session, service, threadName, process, correlate: expressions, onHit } = this.#options;
+    const { session, service, process, correlate: expressions, onHit } = this.#options;
     const snapshot = { ...capture.snapshot(cut), took };
-    const name = threadName?.(stop.thread);
+    const { thread: id, threadName: name } = stop;
     const pid = process?.();
     const breakpoint = placed();
     const { values, failures } = capture.evaluation;
@@ -221,7 +220,7 @@ export class Capturer {
       session,
       service,
       at,
-      thread: name === undefined ? { id: stop.thread } : { id: stop.thread, name },
+      thread: name === undefined ? { id } : { id, name },
       reason: stop.reason,
       ...(capture.text === undefined ? {} : { text: capture.text }),
       ...(pid === undefined ? {} : { process: pid }),

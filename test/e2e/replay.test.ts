@@ -164,6 +164,7 @@ t.test("the demo's trace, with all services gone, in two IDEs", async (t) => {
       stdio: ["ignore", "pipe", "pipe"],
     });
     t.teardown(() => ide.kill("SIGKILL"));
+    const closed = once(ide, "close") as Promise<[number | null]>;
     const lines: string[] = [];
     createInterface({ input: ide.stdout }).on("line", (line) => lines.push(line));
     await new Promise<void>((resolve) => {
@@ -173,7 +174,7 @@ t.test("the demo's trace, with all services gone, in two IDEs", async (t) => {
     });
     const replay = startReplay(t, trace, "--ide", String(port));
     t.match(await replay.next("client"), { from: `127.0.0.1:${port}` });
-    const [code] = (await once(ide, "close")) as [number | null];
+    const [code] = await closed;
     t.equal(code, 0);
     const hits = lines.map((line) => JSON.parse(line) as Seen);
     for (const [i, live] of seen.entries()) {

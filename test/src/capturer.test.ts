@@ -60,7 +60,6 @@ class Script implements Pick<Exchange, "stop" | "ask" | "hold" | "release"> {
       session: "api#1",
       service: "api",
       process: () => "pid 7",
-      threadName: (thread) => (thread === 1 ? "MainThread" : undefined),
       clock: this.clock,
       onHit: (hit) => {
         this.log.push(`hit ${hit.number}`);
@@ -74,7 +73,8 @@ class Script implements Pick<Exchange, "stop" | "ask" | "hold" | "release"> {
     const body = { reason: "breakpoint", threadId: thread, text: "why" };
     const [frame] = new FrameReader("dap").push(encodeDap({ seq: 1, type: "event", event: "stopped", body }));
     if (frame === undefined || decodeDap(frame) === undefined) throw new Error("no frame");
-    this.stop = { number: ++this.#stops, thread, reason: "breakpoint", frame };
+    const named = thread === 1 ? { threadName: "MainThread" } : {};
+    this.stop = { number: ++this.#stops, thread, ...named, reason: "breakpoint", frame };
     this.capturer.stopped(this.stop);
   }
 

@@ -333,6 +333,7 @@ t.test("hits --follow: those that come later stand under their request too", asy
     stdio: ["ignore", "pipe", "inherit"],
   });
   t.teardown(() => follower.kill("SIGKILL"));
+  const closed = once(follower, "close");
   const lines: string[] = [];
   const said = createInterface({ input: follower.stdout }).on("line", (line) => lines.push(line.trim()));
   const until = async (text: RegExp): Promise<void> => {
@@ -346,7 +347,7 @@ t.test("hits --follow: those that come later stand under their request too", asy
   writer.http({ ...post, id: 2, url: "/v3/other", at: Date.now() });
   writer.hit(1, hit(3));
   await writer.close();
-  await once(follower, "close");
+  await closed;
   t.match(lines, [
     "POST /v3/volumes (cinder)",
     /^1 .*api#1:1/,
