@@ -9,9 +9,9 @@ import { homedir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { Command } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
-import { loadConfig, parseConfig, type Config, type HostConfig } from "../config.ts";
+import { findConfig, parseConfig, type Config, type HostConfig } from "../config.ts";
 import type { SourcePair } from "../config-write.ts";
-import { withProposal } from "../init/config-text.ts";
+import { beginning, withProposal } from "../init/config-text.ts";
 import { differenceLines, planned, textOf, write, type PlannedFile } from "../init/files.ts";
 import { proposeServices, type Proposal } from "../init/proposal.ts";
 import { runConfiguration, runConfigurationFile } from "../init/pycharm.ts";
@@ -147,21 +147,18 @@ async function isWanted(
 /** The nearest debugtap.yml. */
 async function nearestConfig(): Promise<string | undefined> {
   try {
-    return (await loadConfig()).file;
+    return await findConfig(process.cwd());
   } catch (error) {
     if (error instanceof DebugtapError && error.code === "DT_CONFIG_MISSING") return undefined;
     throw error;
   }
 }
 
-/** Comments alone, and hosts without a service yet, are a beginning and no error. */
+/** A file without services yet is a beginning and no error. */
 function configIn(text: string, file: string): Config | undefined {
-  try {
-    return parseConfig(text, file);
-  } catch (error) {
-    if (!/^\s*[\w"']/m.test(text.replace(/^\s*#.*$/gm, ""))) return undefined;
-    throw error;
-  }
+  const begun = beginning(text);
+  if (begun === undefined) return parseConfig(text, file);
+  return begun === "" ? undefined : { ...parseConfig(begun, file), services: [] };
 }
 
 function hostOf(destination: string, { sshConfig }: Options, config: Config | undefined): HostConfig {

@@ -50,6 +50,17 @@ export function withProposal(text: string, host: HostEntry, proposal: Proposal):
   return written === text || doc.errors.length > 0 ? text : written;
 }
 
+/** Of a file without services: the text with one, so that the rest can be read; empty for one that has nothing but comments. */
+export function beginning(text: string): string | undefined {
+  const doc = parseDocument(text, { logLevel: "silent" });
+  if (doc.errors.length > 0) return undefined;
+  if (doc.contents === null) return "";
+  if (!isMap(doc.contents) || isMap(doc.get("services", true))) return undefined;
+  if (doc.get("services") !== undefined && doc.get("services") !== null) return undefined;
+  doc.set("services", { placeholder: { wire: "raw", listens: 1, ide: 2 } });
+  return doc.toString();
+}
+
 function setContents(doc: Document): void {
   doc.contents = new YAMLMap();
 }

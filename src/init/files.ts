@@ -35,7 +35,7 @@ export function differenceLines({ file, before, after, state }: PlannedFile): st
   const patch = createTwoFilesPatch(state === "new" ? "/dev/null" : file, file, before, after, "", "", { context: 2 });
   return patch
     .split("\n")
-    .filter((line) => !line.startsWith("====") && line !== "")
+    .filter((line) => !line.startsWith("====") && !line.startsWith("Index: ") && line !== "")
     .map((line) => line.trimEnd());
 }
 

@@ -2,16 +2,7 @@
 // one in a GNU screen. systemd does not run here: test/src/init.test.ts has its outputs.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
@@ -191,7 +182,9 @@ t.test("what is there is left alone; what cannot be had is told in a line", asyn
   const { there, here, sshd, debugtap } = await stage(t);
   await serve(t, join(there, `${id}-plain.py`));
   const name = `${id}-plain`;
-  const words = ["vm", "-F", sshd.sshConfig, "--only", name];
+  const words = ["vm", "--only", name];
+  const begun = `# mine\nhosts:\n  vm: { ssh: vm, ssh_config: ${sshd.sshConfig} } # a host and no service yet\n`;
+  writeFileSync(join(here, "debugtap.yml"), begun);
   mkdirSync(join(here, ".vscode"));
   const launch = join(here, ".vscode/launch.json");
   writeFileSync(launch, `{\n  // mine\n  "configurations": [{ "name": "debugtap: ${name}" }],\n}\n`);
@@ -199,7 +192,12 @@ t.test("what is there is left alone; what cannot be had is told in a line", asyn
   const { stdout } = await debugtap(...words, "--yes");
   t.match(stdout, `has \`debugtap: ${name}\` already: left alone`);
   t.equal(readFileSync(launch, "utf8"), before);
-  t.ok(existsSync(join(here, "debugtap.yml")));
+  t.ok(readFileSync(join(here, "debugtap.yml"), "utf8").startsWith(begun.trimEnd().slice(0, 20)));
+  t.match(readFileSync(join(here, "debugtap.yml"), "utf8"), "# a host and no service yet");
+  t.same(
+    (await loadConfig(join(here, "debugtap.yml"))).services.map((each) => each.name),
+    [name],
+  );
 
   chmodSync(join(here, "debugtap.yml"), 0o444);
   await serve(t, join(there, `${id}-forks.py`));
