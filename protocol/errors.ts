@@ -85,6 +85,7 @@ export const errorTable = {
   DT_NOT_READY: { exit: 1, meaning: "no sidecar runs here, or one of its services has not its port" },
   DT_STOP_TIMEOUT: { exit: 3, meaning: "a running debugtap was asked to stop and did not in time" },
   DT_PATHS_NONE: { exit: 4, meaning: "no directory here holds the sources that a service runs" },
+  DT_INIT_NONE: { exit: 4, meaning: "no Python service that can be debugged runs on the host" },
   DT_FILE_UNREADABLE: { exit: 4, meaning: "a file of a host or of this machine cannot be read" },
   DT_INTERNAL: { exit: 1, meaning: "a defect in debugtap" },
 } as const satisfies Record<string, { exit: number; meaning: string }>;

@@ -80,6 +80,7 @@ function system() {
     ["elpa-dap-mode", () => existsSync("/usr/share/emacs/site-lisp/elpa-src") && hasDapMode()],
     ["buildah", () => onPath("buildah")],
     ["crun", () => onPath("crun")],
+    ["screen", () => onPath("screen")],
     ["sqlite3", () => onPath("sqlite3")],
     ["chromium", () => existsSync("/usr/bin/chromium")],
     ["fonts-dejavu-core", () => existsSync("/usr/share/fonts/truetype/dejavu")],

@@ -169,7 +169,8 @@ export async function loadConfig(path?: string): Promise<Config> {
   return parseConfig(bytes.toString("utf8"), file);
 }
 
-async function findConfig(from: string): Promise<string> {
+/** The nearest debugtap.yml in `from` and above it. Throws DT_CONFIG_MISSING. */
+export async function findConfig(from: string): Promise<string> {
   for (let dir = from; ; dir = dirname(dir)) {
     const file = join(dir, configName);
     const found = await stat(file).catch(() => undefined);

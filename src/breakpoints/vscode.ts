@@ -122,7 +122,7 @@ function startOf(value: unknown): number | undefined {
 }
 
 /** JSON with comments and tabs as spaces, so that all else stays at its offset. */
-function withoutComments(text: string): string {
+export function withoutComments(text: string): string {
   return text.replace(/"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\/\*[^]*?\*\/|\t/g, (found) =>
     found.startsWith('"') ? found : found.replace(/[^\n]/g, " "),
   );

@@ -26,6 +26,7 @@ const verbs: readonly Verb[] = [
   ["ps", running, async () => (await import("./ps.ts")).psCommand()],
   ["release", running, async () => (await import("./release.ts")).releaseCommand()],
   ["drive", running, async () => (await import("./drive.ts")).driveCommand()],
+  ["init", running, async () => (await import("./init.ts")).initCommand()],
   ["paths", running, async () => (await import("./paths.ts")).pathsCommand()],
   ["retry", running, async () => (await import("./retry.ts")).retryCommand()],
   ["down", running, async () => (await import("./down.ts")).downCommand()],

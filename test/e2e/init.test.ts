@@ -1,0 +1,255 @@
+// `debugtap init` by the real program over a real sshd, with real Python services: a plain process, one with eventlet, one that forks,
+// one in a GNU screen. systemd does not run here: test/src/init.test.ts has its outputs.
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { loadConfig } from "../../src/config.ts";
+import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
+import { pythonOnVm } from "../helpers/processes.ts";
+import { program, startRelay } from "../helpers/relay-process.ts";
+
+/** Names of the services; other tests' run on the same machine. */
+const id = `it${process.pid}`;
+
+const sources: Readonly<Record<string, string>> = {
+  plain: "import time\nprint('runs', flush=True)\ntime.sleep(600)\n",
+  green: "import eventlet\neventlet.monkey_patch()\nprint('runs', flush=True)\neventlet.sleep(600)\n",
+  forks:
+    "import os, time\nfor _ in range(2):\n    if os.fork() == 0:\n        time.sleep(600)\nprint('runs', flush=True)\ntime.sleep(600)\n",
+};
+
+interface Stage {
+  /** Has the services' sources, as the VM has them. */
+  readonly there: string;
+  /** Has a copy of them below src, and gets debugtap.yml. */
+  readonly here: string;
+  readonly sshd: ThrowawaySshd;
+  readonly debugtap: (...words: string[]) => Promise<{ code: number | null; stdout: string; stderr: string }>;
+}
+
+async function stage(t: Test): Promise<Stage> {
+  const sshd = await ThrowawaySshd.start();
+  t.teardown(() => sshd.stop());
+  const dir = mkdtempSync(join(tmpdir(), "dt-"));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const [there, here] = [join(dir, "vm/app"), join(dir, "me")];
+  mkdirSync(there, { recursive: true });
+  mkdirSync(join(here, "src/copy"), { recursive: true });
+  for (const [name, text] of Object.entries(sources)) {
+    for (const base of [there, join(here, "src/copy")]) writeFileSync(join(base, `${id}-${name}.py`), text);
+  }
+  for (const each of ["", "vm", "vm/app"]) chmodSync(join(dir, each), 0o755);
+  return {
+    there,
+    here,
+    sshd,
+    debugtap: async (...words) => {
+      const child = spawn(process.execPath, [program, "init", ...words], {
+        cwd: here,
+        env: { ...process.env, NO_COLOR: "1" },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      let [stdout, stderr] = ["", ""];
+      child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
+      child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
+      const [code] = await once(child, "close");
+      return { code: code as number | null, stdout, stderr };
+    },
+  };
+}
+
+async function serve(t: Test, file: string): Promise<void> {
+  const running = pythonOnVm(file);
+  t.teardown(() => {
+    // The workers too, which would outlive it.
+    const workers = readFileSync(`/proc/${running.child.pid}/task/${running.child.pid}/children`, "utf8");
+    for (const pid of workers.match(/\d+/g) ?? []) process.kill(Number(pid), "SIGKILL");
+    running.child.kill("SIGKILL");
+  });
+  await running.prints("runs");
+}
+
+/** A screen of the VM's user with one tab. */
+async function screen(t: Test, file: string, title: string): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), "dts-"));
+  const ready = join(dir, "ready");
+  const user =
+    process.getuid?.() === 0 ? ["setpriv", "--reuid=debugtap-vm", "--regid=debugtap-vm", "--clear-groups"] : ["env"];
+  chmodSync(dir, 0o777);
+  const call = (...words: string[]) =>
+    spawnSync(user[0] ?? "", [...user.slice(1), "screen", ...words], {
+      encoding: "utf8",
+      env: { ...process.env, TERM: "xterm" },
+    });
+  t.teardown(() => {
+    call("-S", `${id}scr`, "-X", "quit");
+    rmSync(dir, { recursive: true, force: true });
+  });
+  spawnSync("mkfifo", ["-m", "666", ready]);
+  const told = spawn("cat", [ready], { stdio: ["ignore", "pipe", "inherit"] });
+  const { status, stdout, stderr } = call(
+    "-dmS",
+    `${id}scr`,
+    "-t",
+    title,
+    "sh",
+    "-c",
+    `/usr/bin/python3 ${file} >${ready}`,
+  );
+  t.equal(status, 0, `apt-get install screen\n${stdout}${stderr}`);
+  await once(told.stdout, "data");
+}
+
+function launchNames(here: string): string[] {
+  const launch = JSON.parse(readFileSync(join(here, ".vscode/launch.json"), "utf8")) as {
+    configurations: { name: string; connect: { port: number } }[];
+  };
+  return launch.configurations.map(({ name }) => name);
+}
+
+t.test("from nothing to `up`; a second run changes nothing", async (t) => {
+  const { there, here, sshd, debugtap } = await stage(t);
+  await Promise.all([
+    ...["plain", "green", "forks"].map((name) => serve(t, join(there, `${id}-${name}.py`))),
+    screen(t, join(there, `${id}-plain.py`), `${id}-tab`),
+  ]);
+  const names = ["plain", "green", "forks", "tab"].map((name) => `${id}-${name}`);
+  const words = [sshd.alias, "-F", sshd.sshConfig, "--only", ...names];
+
+  const dry = await debugtap(...words, "--dry-run");
+  t.equal(dry.code, 0, dry.stderr);
+  t.match(dry.stdout, "nothing was written");
+  t.match(dry.stdout, "+++ ", "the change is shown");
+  const unasked = await debugtap(...words);
+  t.match(unasked.stdout, /nothing was written; debugtap init vm --yes/, "without a terminal nobody says yes");
+  t.same(readdirSync(here), ["src"]);
+
+  const { code, stdout, stderr } = await debugtap(...words, "--yes");
+  t.equal(code, 0, stderr);
+  t.match(stdout, new RegExp(`${id}-forks .*2 workers`));
+  t.match(stdout, new RegExp(`${id}-green .*eventlet`));
+  t.match(stdout, new RegExp(`${id}-tab .*${id}scr tab 0`));
+  const afterGreen = stdout.slice(stdout.indexOf(`  ${id}-green\n`));
+  t.match(afterGreen.slice(0, afterGreen.indexOf(`  ${id}-plain\n`)), "export GEVENT_SUPPORT=True");
+  const config = await loadConfig(join(here, "debugtap.yml"));
+  t.same(
+    config.services.map(({ name, wire }) => [name, wire]),
+    [...names].sort().map((name) => [name, "dap"]),
+  );
+  t.same(config.hosts[0]?.source, [{ local: join(here, "src/copy"), remote: there }]);
+  t.same(
+    launchNames(here),
+    [...names].sort().map((name) => `debugtap: ${name}`),
+  );
+
+  t.same(
+    readdirSync(there).sort(),
+    Object.keys(sources)
+      .map((name) => `${id}-${name}.py`)
+      .sort(),
+    "nothing is left there",
+  );
+
+  const again = await debugtap("vm", "--only", ...names, "--yes");
+  t.match(again.stdout, `${id}-green is in debugtap.yml already: left alone`);
+  t.match(again.stdout, "nothing is to be changed here");
+  const json = await debugtap("vm", "--only", ...names, "--yes", "--json");
+  t.match(JSON.parse(json.stdout), { written: false, proposal: { services: [], kept: [...names].sort() } });
+
+  rmSync(join(here, ".vscode"), { recursive: true });
+  const restored = await debugtap("vm", "--only", ...names, "--yes");
+  t.match(
+    restored.stdout,
+    "written: .vscode/launch.json",
+    "the IDE's entries of services that are in the file already",
+  );
+  t.equal(launchNames(here).length, names.length);
+
+  const relay = startRelay(["up", "--config", join(here, "debugtap.yml"), "--no-board"], {
+    XDG_STATE_HOME: join(here, "state"),
+  });
+  t.teardown(async () => {
+    relay.kill("SIGKILL");
+    await relay.exit;
+  });
+  await relay.listening(names);
+});
+
+t.test("what is there is left alone; what cannot be had is told in a line", async (t) => {
+  const { there, here, sshd, debugtap } = await stage(t);
+  await serve(t, join(there, `${id}-plain.py`));
+  const name = `${id}-plain`;
+  const words = ["vm", "--only", name];
+  const begun = `# mine\nhosts:\n  vm: { ssh: vm, ssh_config: ${sshd.sshConfig} } # a host and no service yet\n`;
+  writeFileSync(join(here, "debugtap.yml"), begun);
+  mkdirSync(join(here, ".vscode"));
+  const launch = join(here, ".vscode/launch.json");
+  writeFileSync(launch, `{\n  // mine\n  "configurations": [{ "name": "debugtap: ${name}" }],\n}\n`);
+  const before = readFileSync(launch, "utf8");
+  const { stdout } = await debugtap(...words, "--yes");
+  t.match(stdout, `has \`debugtap: ${name}\` already: left alone`);
+  t.equal(readFileSync(launch, "utf8"), before);
+  t.ok(readFileSync(join(here, "debugtap.yml"), "utf8").startsWith(begun.trimEnd().slice(0, 20)));
+  t.match(readFileSync(join(here, "debugtap.yml"), "utf8"), "# a host and no service yet");
+  t.same(
+    (await loadConfig(join(here, "debugtap.yml"))).services.map((each) => each.name),
+    [name],
+  );
+
+  chmodSync(join(here, "debugtap.yml"), 0o444);
+  await serve(t, join(there, `${id}-forks.py`));
+  const readOnly = await debugtap("vm", "--only", `${id}-forks`, "--yes");
+  t.match([readOnly.code, readOnly.stderr], [4, /DT_FILE_UNREADABLE: .*debugtap\.yml cannot be written\n.*read-only/]);
+
+  const nothing = await debugtap("vm", "-F", sshd.sshConfig, "--only", "no-such-service");
+  t.equal(nothing.code, 4);
+  t.match(nothing.stderr, /DT_INIT_NONE: nothing that is called no-such-service runs on vm/);
+  const badHost = await debugtap("no host", "--json");
+  t.match([badHost.code, JSON.parse(badHost.stdout)], [2, { error: { code: "DT_USAGE" } }]);
+  writeFileSync(join(here, "bad.yml"), "services: [\n");
+  const badConfig = await debugtap("vm", "-c", "bad.yml");
+  t.match([badConfig.code, badConfig.stderr], [2, /DT_CONFIG_SYNTAX/]);
+});
+
+t.test(
+  "a virtual environment with pydevd alone dials, for PyCharm; one without a debugger is told the line",
+  async (t) => {
+    const { there, here, sshd, debugtap } = await stage(t);
+    mkdirSync(join(here, ".idea"));
+    for (const name of ["dials", "bare"]) {
+      const venv = join(there, name);
+      const { status } = spawnSync("/usr/bin/python3", ["-m", "venv", "--without-pip", venv]);
+      t.equal(status, 0);
+      const [lib = ""] = readdirSync(join(venv, "lib"));
+      // Its name is what is looked for: nothing of it is run.
+      if (name === "dials") writeFileSync(join(venv, "lib", lib, "site-packages/pydevd.py"), "raise SystemExit\n");
+      writeFileSync(join(there, `${id}-${name}.py`), sources["plain"] ?? "");
+      // As root: another user than the VM's, who sees its command line and no more.
+      const child = spawn(join(venv, "bin/python3"), [join(there, `${id}-${name}.py`)], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      t.teardown(() => child.kill("SIGKILL"));
+      await once(child.stdout, "data");
+    }
+    const words = ["vm", "-F", sshd.sshConfig, "--only", `${id}-dials`, `${id}-bare`];
+    const { stdout, stderr } = await debugtap(...words, "--yes", "--one-port");
+    const config = await loadConfig(join(here, "debugtap.yml"));
+    t.match(
+      config.services,
+      [
+        { name: `${id}-bare`, wire: "dap" },
+        { name: `${id}-dials`, wire: "pydevd", match: { argv: join(there, `${id}-dials.py`) } },
+      ],
+      stderr,
+    );
+    t.match(stdout, `${join(there, "bare/bin/python3")} -m pip install debugpy`);
+    t.match(stdout, /pydevd\.settrace\("127\.0\.0\.1", port=\d+, suspend=False, patch_multiprocessing=True\)/);
+    if (process.getuid?.() === 0) t.match(stdout, "it is another user's: what debugtap-vm cannot see");
+    const file = join(here, `.idea/runConfigurations/debugtap_${id}_dials.xml`);
+    t.match(readFileSync(file, "utf8"), `name="PORT" value="${config.services[1]?.ide}"`);
+    t.same(readdirSync(join(here, ".idea/runConfigurations")).length, 1);
+  },
+);
