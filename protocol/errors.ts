@@ -45,6 +45,7 @@ export const errorTable = {
   DT_PROCESS_UNMATCHED: { exit: 4, meaning: "a process dialled a shared port, and no service's `match` means it" },
   DT_SERVICE_DOWN: { exit: 4, meaning: "the service does not listen on its debug port" },
   DT_HTTP_ANSWER: { exit: 4, meaning: "the service behind a trigger did not answer in HTTP" },
+  DT_HTTP_HOST: { exit: 4, meaning: "a request to a trigger names a host that is not this machine" },
   DT_HTTP_TIMEOUT: { exit: 4, meaning: "the service behind a trigger did not answer within its `timeout`" },
   DT_NOT_HELD: { exit: 4, meaning: "a debuggee was to be released that does not wait for an IDE" },
   DT_NOT_STOPPED: { exit: 4, meaning: "a thread was to run on, and none stands there" },

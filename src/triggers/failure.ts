@@ -1,8 +1,8 @@
-// What the client of a trigger is told when the service, or the way to it, failed: 502 or 504, and a body that says why and what to do.
+// What the client of a trigger is told when the service, or the way to it, failed, or it may not ask: 502, 504 or 403, and a body that says why and what to do.
 import { DebugtapError } from "../../protocol/errors.ts";
 
 export interface Failure {
-  readonly status: 502 | 504;
+  readonly status: 403 | 502 | 504;
   readonly reason: string;
   readonly body: string;
   readonly error: DebugtapError;
@@ -11,11 +11,16 @@ export interface Failure {
 /** `thrown`: by the dial, or by Node's HTTP client. `to`: the service, for people. */
 export function failureOf(thrown: unknown, to: string): Failure {
   const error = thrown instanceof DebugtapError ? thrown : answerError(thrown, to);
-  const late = /TIMEOUT/.test(error.code);
   const { code, what, why, fix = "debugtap ps" } = error.toJSON();
+  const [status, reason] =
+    code === "DT_HTTP_HOST"
+      ? ([403, "Forbidden"] as const)
+      : code.includes("TIMEOUT")
+        ? ([504, "Gateway Timeout"] as const)
+        : ([502, "Bad Gateway"] as const);
   return {
-    status: late ? 504 : 502,
-    reason: late ? "Gateway Timeout" : "Bad Gateway",
+    status,
+    reason,
     body: `${JSON.stringify({ error: { code, what, ...(why === undefined ? {} : { why }), fix } }, undefined, 2)}\n`,
     error,
   };

@@ -4,6 +4,7 @@
 // - Bodies stream, both ways, with backpressure; what is recorded is a copy of their beginnings.
 // - A client that leaves takes its connection to the service with it, at once; so does a service that leaves in the middle of its answer.
 // - No timeout, unless the configuration has one: a request waits at a breakpoint as long as a person does.
+// - A Host that is not this machine is refused: see host.ts.
 // - The service gets the request as it came but for headers of the connection; its `Host` too, so that links in answers lead here.
 import { createServer, ServerResponse, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
@@ -12,6 +13,7 @@ import type { Clock } from "../clock.ts";
 import { reset, type Dial, type Listen, type Listener } from "../duplex.ts";
 import type { Call } from "./call.ts";
 import { failureOf, noAnswer, type Failure } from "./failure.ts";
+import { foreignHost } from "./host.ts";
 import { patience } from "./patience.ts";
 import { Upstream } from "./upstream.ts";
 
@@ -109,6 +111,8 @@ export class HttpTrigger {
   }
 
   #serve(request: IncomingMessage, answer: ServerResponse): void {
+    const foreign = foreignHost(request.headers.host);
+    if (foreign !== undefined) return refuse(answer, failureOf(foreign, this.#options.to));
     const call = this.#begin(request);
     const { options, upstream } = this.#connect(call, (failure) => refuse(answer, failure));
     // The server has told the client to go on.
@@ -132,6 +136,8 @@ export class HttpTrigger {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (request.headers.upgrade?.toLowerCase() !== "websocket") return this.#plain(request, socket);
+    const foreign = foreignHost(request.headers.host);
+    if (foreign !== undefined) return refuseUpgrade(socket, failureOf(foreign, this.#options.to));
     const call = this.#begin(request);
     let settled = false;
     const { options, upstream } = this.#connect(call, (failure) => refuseUpgrade(socket, failure));

@@ -112,6 +112,37 @@ async function textOf(answer: IncomingMessage): Promise<string> {
   return text;
 }
 
+t.test("a request under a name that others can make is refused before the service hears of it", async (t) => {
+  let heard = 0;
+  const { port } = await service(t, (_, answer) => {
+    heard++;
+    answer.end("in");
+  });
+  const { port: own, upstreams } = await way(t, port);
+  for (const host of [
+    "evil.example",
+    `rebound.evil.example:${own}`,
+    "127.0.0.1.evil.example",
+    "localhost.evil.example:80",
+  ]) {
+    const [answer, text] = await send(own, { headers: { host } });
+    t.equal(answer.statusCode, 403, host);
+    t.match(JSON.parse(text), { error: { code: "DT_HTTP_HOST", fix: /127\.0\.0\.1/ } });
+    const upgrade = httpRequest({
+      port: own,
+      host: "127.0.0.1",
+      headers: { host, connection: "upgrade", upgrade: "websocket" },
+    });
+    upgrade.end();
+    const [refused] = (await once(upgrade, "response")) as [IncomingMessage];
+    t.equal(refused.statusCode, 403, `a websocket for ${host}`);
+    refused.resume();
+  }
+  t.strictSame([heard, upstreams()], [0, 0]);
+  for (const host of [`127.0.0.1:${own}`, "localhost", "[::1]:80", "cinder", "api.localhost:5780"])
+    t.equal((await send(own, { headers: { host } }))[1], "in", host);
+});
+
 t.test("a request goes through as it is, and so does its answer; both are recorded", async (t) => {
   const seen: { url?: string; headers: string[]; body: string }[] = [];
   const { port } = await service(t, async (request, answer) => {
