@@ -8,7 +8,7 @@ import { Refused } from "./dap-speaker.ts";
 import type { Answer, Arguments, Event } from "./dap-speaker.ts";
 import { whereOf } from "./hit-summary.ts";
 import type { SnapshotFrame } from "./hit.ts";
-import { member } from "./json.ts";
+import { member, sayJson } from "./json.ts";
 import { evaluateAt } from "./replay-evaluate.ts";
 import { recordedFile } from "./replay-files.ts";
 import type { ReplayFiles, ShownSource } from "./replay-files.ts";
@@ -223,7 +223,7 @@ export class DapLook {
 export function threadOf({ threads }: Recording, id: unknown): number {
   const thread = wholeOf(id);
   if (thread === undefined || thread < 1 || thread > Math.max(1, threads.length))
-    throw new Refused(`there is no thread ${String(id)} in this recording`);
+    throw new Refused(`there is no thread ${sayJson(id)} in this recording`);
   return thread - 1;
 }
 

@@ -11,7 +11,7 @@
 import type { DapMessage, DebugProtocol } from "./dap.ts";
 import { DapSpeaker, Refused } from "./dap-speaker.ts";
 import type { Answer, Arguments, Event } from "./dap-speaker.ts";
-import { member } from "./json.ts";
+import { member, sayJson } from "./json.ts";
 import { exceptionFilter, ReplayBreakpoints } from "./replay-breakpoints.ts";
 import { DapLook, noThread, threadOf, wholeOf } from "./replay-dap-look.ts";
 import { ReplayFiles } from "./replay-files.ts";
@@ -140,8 +140,9 @@ export class DapReplay {
       case "variables":
         return this.#look.variables(args);
       case "evaluate": {
-        const hit =
-          args["context"] === "repl" ? /^\s*hit\s+(\d{1,9})\s*$/.exec(String(args["expression"]))?.[1] : undefined;
+        const { context, expression } = args;
+        const isTyped = context === "repl" && typeof expression === "string";
+        const hit = isTyped ? /^\s*hit\s+(\d{1,9})\s*$/.exec(expression)?.[1] : undefined;
         if (hit === undefined) return this.#look.evaluate(args);
         return this.#moved(this.#walk.goTo(this.#placeOf(Number(hit))), { result: "", variablesReference: 0 });
       }
@@ -243,7 +244,7 @@ export class DapReplay {
 
   #placeOf(number: unknown): number {
     const place = typeof number === "number" ? this.#recording.placeOf(number) : undefined;
-    if (place === undefined) throw new Refused(`there is no hit ${String(number)} in this replay`);
+    if (place === undefined) throw new Refused(`there is no hit ${sayJson(number)} in this replay`);
     return place;
   }
 }

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import { parseSpec } from "../../protocol/breakpoint-spec.ts";
 import { captureLimits, deepLimits, type Hit } from "../../protocol/hit.ts";

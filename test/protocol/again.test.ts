@@ -1,6 +1,6 @@
 // What `debugtap again` decides without a debuggee: what is safe, which secrets are needed, what recurs, which breakpoints were in force.
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import { formatSpec } from "../../protocol/breakpoint-spec.ts";
 import { BreakpointsInForce } from "../../protocol/breakpoints-in-force.ts";

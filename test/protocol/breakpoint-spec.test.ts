@@ -1,6 +1,6 @@
 // Breakpoints in one line: what each form means, where a condition ends, what is refused and where the caret stands.
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import { formatSpec, parseSpec } from "../../protocol/breakpoint-spec.ts";
 import type { BreakpointSpec } from "../../protocol/breakpoint-spec.ts";

@@ -1,7 +1,7 @@
 // What is asked at a stop and what is made of the answers: the recorded sessions are the judges of what debuggees say, a model
 // of a debuggee of the limits, and noise of the rest.
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t, { type Test } from "tap";
 import { capture } from "../../protocol/capture.ts";
 import { correlate, isCorrelatePath } from "../../protocol/correlate.ts";

@@ -1,5 +1,5 @@
 // What two runs are compared by: words that differ by nature, values, lines, files, and which hit is which.
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import { align, alignKeys } from "../../protocol/compare-align.ts";
 import { pairGroups } from "../../protocol/compare-groups.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import { DapExchange } from "../../protocol/dap-exchange.ts";
 import type { DapExchangeOptions } from "../../protocol/dap-exchange.ts";

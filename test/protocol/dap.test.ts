@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import { decodeDap, encodeDap, isEvent, isRequest, isResponse } from "../../protocol/dap.ts";
 import { childConnectNames, childConnectRewrite } from "../../protocol/dap-endpoint.ts";

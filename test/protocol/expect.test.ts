@@ -1,5 +1,5 @@
 // Which hit is which expected one, and what does not hold there.
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import type { Expectation, ExpectedHit } from "../../protocol/expect.ts";
 import { isMeant, valueFailures } from "../../protocol/expect.ts";

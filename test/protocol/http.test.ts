@@ -1,5 +1,5 @@
 // Calls: their request ids, and which hits are theirs.
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import {
   callName,

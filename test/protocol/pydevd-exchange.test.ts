@@ -1,5 +1,5 @@
 import t from "tap";
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import type { Answer, ClientId, ExchangeOutput, Stop } from "../../protocol/exchange.ts";
 import type { Frame, Side } from "../../protocol/frame.ts";
 import { FrameReader } from "../../protocol/frame-reader.ts";

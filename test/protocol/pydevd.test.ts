@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import { decodeDap } from "../../protocol/dap.ts";
 import type { Frame, Side } from "../../protocol/frame.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
 // Any requests to a replay, in any order and with any arguments: it answers each, always the same, in messages that are DAP.
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import type { DapMessage } from "../../protocol/dap.ts";
 import { isResponse } from "../../protocol/dap.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import { contentLengthFrame, frameBody } from "../../protocol/frame.ts";
 import type { Frame } from "../../protocol/frame.ts";

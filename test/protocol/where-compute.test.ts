@@ -1,6 +1,6 @@
 // What an expression gives, judged by the real Python: arithmetic, indexing, precedence, and how values are printed.
 import { execFileSync } from "node:child_process";
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import type { SnapshotVariable } from "../../protocol/hit.ts";
 import { parseWhere } from "../../protocol/where-parse.ts";

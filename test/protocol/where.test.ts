@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { SnapshotFrame, SnapshotVariable } from "../../protocol/hit.ts";

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import { formatSpec, parseSpec } from "../../protocol/breakpoint-spec.ts";
 import { DebugtapError } from "../../protocol/errors.ts";

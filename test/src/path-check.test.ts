@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import { changedLineCount, differenceOf, proposalsWithin, proposePaths } from "../../src/path-check.ts";
 import type { SourceText } from "../../src/path-check.ts";

@@ -3,7 +3,7 @@ import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writ
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { crc32 } from "node:zlib";
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t, { type Test } from "tap";
 import { hasWords, wordsOf } from "../../protocol/hit-words.ts";
 import type { Hit, SnapshotVariable } from "../../protocol/hit.ts";

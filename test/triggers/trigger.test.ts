@@ -5,7 +5,7 @@ import { createServer as httpServer, request as httpRequest } from "node:http";
 import type { IncomingMessage, RequestListener, RequestOptions, Server } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t, { type Test } from "tap";
 import { WebSocket, WebSocketServer } from "ws";
 import type { HttpView } from "../../protocol/control.ts";

@@ -1,5 +1,5 @@
 // The pure parts of the page, without a browser: where bars stand, what a window shows, what is made of hostile text.
-import fc from "fast-check";
+import { fc } from "../helpers/property.ts";
 import t from "tap";
 import type { HitRowView, HttpView } from "../../protocol/api.ts";
 import type { SnapshotFrame } from "../../protocol/hit.ts";
