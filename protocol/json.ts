@@ -33,7 +33,7 @@ export function member(value: unknown, ...keys: readonly string[]): unknown {
 /** A value as it may stand in a sentence: `String` would call what a peer may have put in its place. */
 export function sayJson(value: unknown): string {
   const text: string | undefined = JSON.stringify(value);
-  return (text ?? "nothing").slice(0, 100);
+  return (text ?? "undefined").slice(0, 100);
 }
 
 /** The elements of `value[key]…`, none when it is not an array. */
