@@ -79,8 +79,9 @@ function standInBase(dir: string): string {
   const script = `
     programs="/bin/sh /bin/mkdir /usr/bin/env"
     libraries=$(ldd ${node} $programs | grep -o '/[^ :]*[.]so[^ ]*' | sort -u)
-    tar -c -P -h ${node} ${npm} $programs $libraries | tar -x -C ${dir} --strip-components=0
-    [ -e ${dir}/usr/bin/node ] || ln -s ${node} ${dir}/usr/bin/node
+    tar -c -P -h ${npm} $programs $libraries | tar -x -C ${dir} --strip-components=0
+    rm -f ${dir}/usr/bin/node
+    cp ${node} ${dir}/usr/bin/node
     ln -s ${npm}/bin/npm-cli.js ${dir}/usr/bin/npm
     chmod 1777 ${dir}/tmp`;
   execFileSync("sh", ["-ec", script], { stdio: "pipe" });
