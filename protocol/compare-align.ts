@@ -4,6 +4,7 @@
 // - Sequences that differ in too much are aligned by how often each item came before, which takes no longer than sorting: the n-th of its kind
 //   is the n-th of its kind, as far as their order agrees.
 import { diffArrays } from "diff";
+import { firstThat } from "./sorted.ts";
 
 /** Items of both in their order; what only one has is undefined in the other. */
 export type Aligned = (readonly [a: number | undefined, b: number | undefined])[];
@@ -102,14 +103,9 @@ function longestRising(pairs: readonly (readonly [number, number])[]): (readonly
   const tails: number[] = [];
   const before: number[] = [];
   for (const [at, [, value]] of pairs.entries()) {
-    let [low, high] = [0, tails.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((pairs[tails[middle] ?? 0]?.[1] ?? 0) < value) low = middle + 1;
-      else high = middle;
-    }
-    before[at] = low === 0 ? -1 : (tails[low - 1] ?? -1);
-    tails[low] = at;
+    const length = firstThat(tails.length, (place) => (pairs[tails[place] ?? 0]?.[1] ?? 0) >= value);
+    before[at] = length === 0 ? -1 : (tails[length - 1] ?? -1);
+    tails[length] = at;
   }
   const rising: (readonly [number, number])[] = [];
   for (let at = tails.at(-1) ?? -1; at >= 0; at = before[at] ?? -1) {

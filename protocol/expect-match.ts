@@ -8,6 +8,7 @@
 // - Requests: each name is that of the first request, not yet named, that has all hits of the name; else of one that has its first.
 import { align } from "./compare-align.ts";
 import type { ExpectedHit, Expectation } from "./expect.ts";
+import { firstFrom } from "./sorted.ts";
 
 /** What is known of a hit: expectations, by their places, that mean it, and those whose values hold too. Requests are not looked at. */
 export interface SeenHit {
@@ -235,13 +236,7 @@ function inTurn(
   let least = from;
   for (const [unit, place] of units.entries()) {
     const hits = hitsOf[place] ?? [];
-    let [low, high] = [0, hits.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((hits[middle] ?? 0) < least) low = middle + 1;
-      else high = middle;
-    }
-    const hit = hits[low];
+    const hit = hits[firstFrom(hits, least)];
     if (hit === undefined || hit >= to) continue;
     pairs.push([unit, hit]);
     least = hit + 1;

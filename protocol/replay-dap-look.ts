@@ -15,7 +15,8 @@ import type { ReplayFiles, ShownSource } from "./replay-files.ts";
 import { openedFrame } from "./replay-opened.ts";
 import type { Recording } from "./replay-recording.ts";
 import { ReplayValues, stackOf } from "./replay-values.ts";
-import { firstAfter, stopText } from "./replay-walk.ts";
+import { stopText } from "./replay-walk.ts";
+import { firstAfter } from "./sorted.ts";
 
 /** The thread of a recording without hits, or before the first one. */
 export const noThread = 1;

@@ -12,7 +12,7 @@ import type { Recording } from "./replay-recording.ts";
 import { withOpened } from "./replay-opened.ts";
 import { isOpen, shownValue } from "./replay-values.ts";
 import { findShown } from "./value-path.ts";
-import { firstAfter } from "./replay-walk.ts";
+import { firstAfter } from "./sorted.ts";
 
 export type Evaluated =
   | {

@@ -11,6 +11,7 @@
 // - Both ends stop and say so: the replay stays where it is, it never ends by itself.
 // - A log line is no stop: it is passed over, and told of when it is passed forwards.
 import type { Recording, Stop } from "./replay-recording.ts";
+import { firstAfter } from "./sorted.ts";
 
 export type Direction = "forwards" | "backwards";
 export type StepKind = "next" | "stepIn" | "stepOut" | "stepBack";
@@ -123,17 +124,6 @@ export class Walk {
   #stay(note: string): Move {
     return { place: this.#place, reason: "pause", note, logs: [] };
   }
-}
-
-/** Of rising places the index of the first behind this one. */
-export function firstAfter(places: readonly number[], place: number): number {
-  let [low, high] = [0, places.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((places[middle] ?? 0) <= place) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function laterBy(from: Stop | undefined, to: Stop): string {

@@ -5,6 +5,7 @@
 //   same while the trace grows, and when its oldest segments are dropped.
 // - A sealed segment has an index on the disk, or gets one here; a live one, one that is damaged, and one in a directory that
 //   cannot be written to are indexed in memory. What is damaged is told each time, so it is not stored.
+import { firstFrom } from "../../protocol/sorted.ts";
 import type { Columns, NumberColumn } from "./hit-columns.ts";
 import { columnChecks } from "./hit-filter.ts";
 import type { HitFilter } from "./hit-filter.ts";
@@ -161,7 +162,7 @@ export class HitIndex {
       const { entry, place } = this.#locate(number);
       const blocks = entry.index.columns.numbers("block");
       const block = blocks[place] ?? 0;
-      const stored = this.#blocks.get(`${entry.segment} ${block}`)[place - firstOf(blocks, block)];
+      const stored = this.#blocks.get(`${entry.segment} ${block}`)[place - firstFrom(blocks, block)];
       const hit = stored && this.#trace.traceHit(stored);
       yield hit === undefined ? { number } : { number, hit };
     }
@@ -237,15 +238,4 @@ export class HitIndex {
 
 function isWhole({ sealed, problems }: Segment): boolean {
   return sealed && problems.length === 0;
-}
-
-/** The first place at which a rising column has a value. */
-function firstOf(column: Uint32Array, value: number): number {
-  let [low, high] = [0, column.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((column[middle] ?? 0) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

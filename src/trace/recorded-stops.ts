@@ -6,7 +6,7 @@
 import type { Hit } from "../../protocol/hit.ts";
 import { nothingAsked, type Asked, type Recording, type Stop } from "../../protocol/replay-recording.ts";
 import { askedAt } from "./asked.ts";
-import { firstAfter } from "../../protocol/replay-walk.ts";
+import { firstAfter } from "../../protocol/sorted.ts";
 import type { Columns } from "./hit-columns.ts";
 import type { HitFilter } from "./hit-filter.ts";
 import { HitIndex } from "./hit-index.ts";

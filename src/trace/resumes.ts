@@ -2,6 +2,7 @@
 //
 // Rules
 // - A hit ends at the message by which its thread ran on, at its next stop at the latest. What never ran on has no end.
+import { firstFrom } from "../../protocol/sorted.ts";
 import { stopNames, Stops } from "../../protocol/stops.ts";
 import type { HitIndex } from "./hit-index.ts";
 import type { Trace } from "./reader.ts";
@@ -9,7 +10,7 @@ import type { Trace } from "./reader.ts";
 /** Of the hits of a trace, by number less that of the first: epoch milliseconds of its end; NaN where that is not known. */
 export async function endsOfHits(trace: Trace, index: HitIndex): Promise<Float64Array> {
   const resumed = await resumesOf(trace);
-  const nextStop = new Map<string, number>();
+  const endOf = endsBackwards(resumed);
   const ends = new Float64Array(Math.max(0, index.size - index.first + 1)).fill(Number.NaN);
   for (let i = ends.length - 1; i >= 0; i--) {
     const { columns, place } = index.at(index.first + i);
@@ -18,12 +19,27 @@ export async function endsOfHits(trace: Trace, index: HitIndex): Promise<Float64
       ends[i] = at;
       continue;
     }
-    const key = `${columns.numbers("session")[place]} ${columns.textAt("threadId", place) ?? ""}`;
-    const end = Math.min(firstFrom(resumed.get(key) ?? [], at) ?? Infinity, nextStop.get(key) ?? Infinity);
-    if (end < Infinity) ends[i] = end;
-    nextStop.set(key, at);
+    const end = endOf(columns.numbers("session")[place] ?? 0, columns.textAt("threadId", place) ?? "", at);
+    if (end !== undefined) ends[i] = end;
   }
   return ends;
+}
+
+/**
+ * When the thread of a stop ran on: by the first message after it, or its next stop. To be asked of the last stop first, of each before it then.
+ * `resumed`: as of {@link resumesOf}.
+ */
+export function endsBackwards(
+  resumed: ReadonlyMap<string, readonly number[]>,
+): (session: number, thread: string, at: number) => number | undefined {
+  const nextStop = new Map<string, number>();
+  return (session, thread, at) => {
+    const key = `${session} ${thread}`;
+    const times = resumed.get(key) ?? [];
+    const end = Math.min(times[firstFrom(times, at)] ?? Infinity, nextStop.get(key) ?? Infinity);
+    nextStop.set(key, at);
+    return end < Infinity ? end : undefined;
+  };
 }
 
 /** When threads ran on, by session and thread, in order. */
@@ -63,15 +79,4 @@ function mayBe(bytes: Uint8Array, names: ReadonlySet<string>): boolean {
   const head = decoder.decode(bytes.subarray(0, 400));
   for (const name of names) if (head.includes(name)) return true;
   return false;
-}
-
-/** The first of rising times that is not before this one. */
-export function firstFrom(times: readonly number[], from: number): number | undefined {
-  let [low, high] = [0, times.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((times[middle] ?? 0) < from) low = middle + 1;
-    else high = middle;
-  }
-  return times[low];
 }

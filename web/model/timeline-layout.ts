@@ -6,6 +6,7 @@
 // - A hit that stands has no end; it ends `now`. One whose end was not seen is a mark: it has its start only.
 // - Arrows join hits of one request that follow each other, from the end of one to the start of the next.
 import type { HitRowView, HttpView } from "../../protocol/api.ts";
+import { firstThat } from "../../protocol/sorted.ts";
 
 export interface Bar {
   readonly kind: "hit" | "http";
@@ -110,8 +111,8 @@ export function layOut(
 /** Places of the first and last bar that may be in the window; last < first where there is none. */
 export function within({ bars, until }: Track, start: number, end: number): { first: number; last: number } {
   return {
-    first: half(until.length, (at) => (until[at] ?? 0) >= start),
-    last: half(bars.length, (at) => (bars[at]?.start ?? 0) > end) - 1,
+    first: firstThat(until.length, (at) => (until[at] ?? 0) >= start),
+    last: firstThat(bars.length, (at) => (bars[at]?.start ?? 0) > end) - 1,
   };
 }
 
@@ -123,17 +124,6 @@ export function barAt(track: Track, time: number, slack: number): Bar | undefine
     if (bar !== undefined && bar.start - slack <= time && bar.end + slack >= time) return bar;
   }
   return undefined;
-}
-
-/** The first place from 0 for which `is` holds; `is` holds for all behind it. */
-export function half(length: number, is: (at: number) => boolean): number {
-  let [low, high] = [0, length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (is(middle)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 /** As they are where they are in order, as recorded hits mostly are. */

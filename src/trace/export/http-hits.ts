@@ -5,6 +5,7 @@
 // - A body with a masked secret is not as long as its Content-Length says: see http-length.ts.
 import type { Side } from "../../../protocol/frame.ts";
 import type { Hit } from "../../../protocol/hit.ts";
+import { firstThat } from "../../../protocol/sorted.ts";
 import type { Trace } from "../reader.ts";
 import { HttpSession, type Exchange } from "./http.ts";
 import { exchangeOf } from "./http-calls.ts";
@@ -154,20 +155,9 @@ export class HitsOfExchanges {
   /** Those that came while it ran. */
   byTime({ exchange: { request, answer }, call, last }: FoundExchange): number[] {
     if (call !== undefined) return [];
-    const from = this.#firstFrom(request.began);
+    const from = firstThat(this.#hits.length, (place) => (this.#hits[place]?.hit.at ?? 0) >= request.began);
     let to = from;
     while ((this.#hits[to]?.hit.at ?? Infinity) <= (answer?.ended ?? last)) to++;
     return this.#hits.slice(from, to).map(({ number }) => number);
-  }
-
-  /** The place of the first hit that is not before this. */
-  #firstFrom(time: number): number {
-    let [low, high] = [0, this.#hits.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#hits[middle]?.hit.at ?? 0) < time) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }

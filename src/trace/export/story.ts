@@ -14,7 +14,7 @@ import { commandLine } from "../../../protocol/shell.ts";
 import type { Trigger } from "../../../protocol/trigger.ts";
 import type { SessionFacts } from "../../observer.ts";
 import type { Trace } from "../reader.ts";
-import { firstFrom, resumesOf } from "../resumes.ts";
+import { endsBackwards, resumesOf } from "../resumes.ts";
 
 export interface StoryHit {
   /** As `debugtap hits` numbers it. */
@@ -80,7 +80,7 @@ export async function storyOf(trace: Trace, query: StoryQuery = {}): Promise<Sto
   found.sort((a, b) => a.hit.at - b.hit.at || a.number - b.number);
   const ends = await endsOf(trace, found, query.sessions);
   const hits = found.map((each, i): StoryHit => {
-    const end = each.hit.reason === "log" ? each.hit.at : ends[i];
+    const end = ends[i];
     return { ...each, ...(end === undefined ? {} : { end }) };
   });
   const triggers = await trace.triggers();
@@ -141,25 +141,17 @@ function grouped(
   return { requests: [...requests.values()], others };
 }
 
-/** Of each hit, when its thread ran on: at the first message after its stop that says so, or when it stopped again at the latest. */
+/** Of each hit, when its thread ran on. */
 async function endsOf(
   trace: Trace,
   hits: readonly BareHit[],
   sessions: ReadonlySet<number> | undefined,
 ): Promise<readonly (number | undefined)[]> {
-  const resumed = await resumesOf(trace, sessions);
-  const nextStop = new Map<string, number>();
-  const ends: (number | undefined)[] = hits.map(() => undefined);
-  for (let i = hits.length - 1; i >= 0; i--) {
-    const each = hits[i];
-    if (each === undefined || each.hit.reason === "log") continue;
-    const { session, hit } = each;
-    const key = `${session.id} ${hit.thread.id}`;
-    const [ranOn, again] = [firstFrom(resumed.get(key) ?? [], hit.at), nextStop.get(key)];
-    if (ranOn !== undefined || again !== undefined) ends[i] = Math.min(ranOn ?? Infinity, again ?? Infinity);
-    nextStop.set(key, hit.at);
-  }
-  return ends;
+  const endOf = endsBackwards(await resumesOf(trace, sessions));
+  const backwards = hits
+    .toReversed()
+    .map(({ session, hit }) => (hit.reason === "log" ? hit.at : endOf(session.id, String(hit.thread.id), hit.at)));
+  return backwards.reverse();
 }
 
 function withTopValues(hit: Hit): Hit {
