@@ -5,6 +5,7 @@
 // - `dials` is a port that debugtap opens on the service's host, `listens` one that the service has opened there.
 // - `ide` is opened by debugtap for a service that listens, and by the IDE for a service that dials.
 // - Addresses are compared as text; a wildcard and a loopback address overlap.
+import { checkRun } from "./config-inject.ts";
 import type { ConfigInput } from "./config-schema.ts";
 import type { Path, Problem } from "./config-source.ts";
 import { suggest } from "./suggest.ts";
@@ -104,6 +105,8 @@ function checkService(name: string, service: Service, hosts: Hosts, at: Locate):
   const { host, wire, dials, listens } = service;
   const unknown = unknownHost(host, hosts);
   if (unknown !== undefined) report("host", unknown.text, unknown.fix);
+
+  if (service.run !== undefined) problems.push(...checkRun(service.run, ["services", name, "run"], at));
 
   if (wire === "pydevd" && listens !== undefined)
     report("listens", `\`${name}\` is pydevd, which dials: it takes \`dials\`, not \`listens\``, `dials: ${listens}`);

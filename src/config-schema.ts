@@ -6,6 +6,7 @@
 // - Every key has a description, and every value says in one sentence what it must be; that sentence is the error.
 import { z } from "zod";
 import { agePattern, bodyPattern, sizePattern } from "./config-amounts.ts";
+import { injectSchema, runSchema } from "./config-inject.ts";
 
 /** Sessions are called `cinder-api#1`: a name has no space, no `#` and does not look like an option. */
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -145,6 +146,8 @@ const serviceSchema = z
         .exactOptional()
         .describe("Which processes are this service, where services share a `dials` port"),
       source: sourcesSchema.exactOptional().describe("As on the host, for this service alone; goes before the host's"),
+      run: runSchema.exactOptional(),
+      inject: injectSchema.exactOptional(),
       address: text("address", 255)
         .exactOptional()
         .describe("Address on the host that goes with the port; default 127.0.0.1"),

@@ -18,6 +18,7 @@ import { checkConfig, localHost, loopback, parseTo } from "./config-checks.ts";
 import { parseAmount } from "./config-amounts.ts";
 import { configSchema, durationPattern } from "./config-schema.ts";
 import type { ConfigInput } from "./config-schema.ts";
+import { resolveRun, type InjectConfig, type RunConfig } from "./config-inject.ts";
 import { ConfigSource, maxConfigBytes, tooLarge } from "./config-source.ts";
 import { describeIssue } from "./config-issues.ts";
 
@@ -74,6 +75,9 @@ interface AnyService {
   /** Arguments of `attach` where there is no IDE that has its own. */
   readonly attach?: Readonly<Record<string, unknown>>;
   readonly match?: ProcessMatch;
+  /** How it is run on its host, where the file says so. */
+  readonly run?: RunConfig;
+  readonly inject: InjectConfig;
   /** Those of the service and then its host's: of equal directories the first counts. */
   readonly source: readonly SourceMap[];
 }
@@ -293,6 +297,8 @@ function resolveService(
     reattach: service.reattach ?? false,
     ...(service.attach === undefined ? {} : { attach: service.attach }),
     ...(match === undefined ? {} : { match }),
+    ...(service.run === undefined ? {} : { run: resolveRun(service.run) }),
+    inject: { guard: [], ...service.inject },
     source,
   };
   if (dials !== undefined && wire !== "dap") return { ...common, wire, dials };

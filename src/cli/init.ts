@@ -18,11 +18,10 @@ import { runConfiguration, runConfigurationFile } from "../init/pycharm.ts";
 import { findServices } from "../init/services.ts";
 import { matchSources, rootsOf } from "../init/sources.ts";
 import { withLaunches } from "../init/vscode.ts";
-import { runLocal } from "../transport/local-exec.ts";
 import type { Run } from "../transport/process-lookup.ts";
-import { openTunnel } from "../transport/ssh-tunnel.ts";
 import { portsHere, surveyHost, type Survey } from "../transport/survey.ts";
 import { byHandLines, fileLines, proposalLines } from "./init-lines.ts";
+import { onHost } from "./on-host.ts";
 import { printJson, printLine } from "./output.ts";
 import { clean } from "./paint.ts";
 import { promptOnTerminal, type Prompt } from "./prompt.ts";
@@ -80,7 +79,7 @@ async function init(destination: string, options: Options): Promise<void> {
   const notes: string[] = [];
   const prompt = promptOnTerminal();
   const dirs = (options.local ?? [dirname(file)]).map((dir) => resolve(dir));
-  const { survey, proposal, source } = await onHost(host, prompt, async (run) => {
+  const { survey, proposal, source } = await onHost(host, async (run) => {
     say(`looking at what runs on ${host.ssh ?? "this machine"}`);
     const survey = await surveyHost(run);
     if (survey.dockerError !== undefined) notes.push(`docker did not answer: ${survey.dockerError.split("\n", 1)[0]}`);
@@ -180,21 +179,6 @@ function hostOf(destination: string, { sshConfig }: Options, config: Config | un
     ...(sshConfig === undefined ? {} : { sshConfig: resolve(sshConfig) }),
     source: [],
   };
-}
-
-async function onHost<T>(host: HostConfig, prompt: Prompt | undefined, work: (run: Run) => Promise<T>): Promise<T> {
-  if (host.ssh === undefined) return await work(runLocal);
-  const target = {
-    name: host.name,
-    destination: host.ssh,
-    ...(host.sshConfig === undefined ? {} : { configFile: host.sshConfig }),
-  };
-  const tunnel = await openTunnel(target, prompt === undefined ? {} : { prompt });
-  try {
-    return await work(async (command, how) => await tunnel.exec(command, how));
-  } finally {
-    await tunnel.close();
-  }
 }
 
 /** A proposal goes without them: they can be had later, by `debugtap paths`. */

@@ -12,7 +12,7 @@ const defaultTimeoutMs = 10_000;
 /** Never rejects: a command that cannot be run, or did not end in time, has no code. */
 export async function runLocal(command: string, options: ExecOptions = {}): Promise<ExecResult> {
   return await new Promise((resolve) => {
-    const child = spawn("sh", ["-c", command], { stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const child = spawn("sh", ["-c", command], { stdio: ["pipe", "pipe", "pipe"], detached: true });
     const stop = (): void => {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
@@ -24,6 +24,7 @@ export async function runLocal(command: string, options: ExecOptions = {}): Prom
     const stdout = collect(child.stdout);
     const stderr = collect(child.stderr);
     child.on("error", ignore);
+    child.stdin.on("error", ignore).end(options.input); // a command may end before it has read all
     child.on("close", (code) => {
       clearTimeout(timer);
       resolve({ code: code === null || code < 0 ? undefined : code, stdout: stdout(), stderr: stderr() });

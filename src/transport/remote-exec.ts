@@ -9,6 +9,8 @@ const outputLimit = 1024 * 1024;
 
 export interface ExecOptions {
   readonly timeoutMs?: number;
+  /** What the command reads from its standard input; default nothing. */
+  readonly input?: Buffer;
 }
 
 export interface ExecResult {
@@ -34,14 +36,14 @@ export class ExecQueue {
     while (this.#running >= atOnce) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#running++;
     try {
-      return await this.#exec(command, options.timeoutMs ?? defaultTimeoutMs);
+      return await this.#exec(command, options);
     } finally {
       this.#running--;
       this.#waiting.shift()?.();
     }
   }
 
-  async #exec(command: string, timeoutMs: number): Promise<ExecResult> {
+  async #exec(command: string, { timeoutMs = defaultTimeoutMs, input }: ExecOptions): Promise<ExecResult> {
     return await new Promise((resolve, reject) => {
       let channel: ClientChannel | undefined;
       const fail = (error: DebugtapError): void => {
@@ -71,7 +73,7 @@ export class ExecQueue {
             clearTimeout(timer);
             resolve({ code: code ?? undefined, stdout: stdout(), stderr: stderr() });
           });
-          opened.end();
+          opened.end(input);
         });
       } catch (error) {
         fail(this.#lost() ?? refused(command, error)); // ssh2 throws at a connection that has ended
