@@ -81,6 +81,7 @@ t.test("the file of the design becomes plain data with nothing left to resolve",
     evaluate: false,
     onLeave: "resume",
     reattach: false,
+    inject: { guard: [] },
     source,
   };
   t.strictSame(config.services, [
@@ -461,4 +462,31 @@ t.test("debugtap.schema.json is the schema of the code", async (t) => {
     JSON.parse(JSON.stringify(configJsonSchema())),
     "stale: run `npm run build && node script/schema.mjs`",
   );
+});
+
+t.test("run: how a service is run on its host", async (t) => {
+  const text = (run: string) => `services:\n  api: { wire: dap, listens: 1, ide: 2, run: ${run} }\n`;
+  const run = (written: string) => parseConfig(text(written), "debugtap.yml").services[0]?.run;
+  t.strictSame(run("{ unit: devstack@c-api }"), { kind: "unit", unit: "devstack@c-api.service", user: false });
+  t.strictSame(run("{ unit: a.target, user: true }"), { kind: "unit", unit: "a.target", user: true });
+  t.strictSame(run("{ screen: stack, tab: c-api }"), { kind: "screen", screen: "stack", tab: "c-api" });
+  t.strictSame(run("{ compose: api, dir: /srv }"), { kind: "compose", service: "api", dir: "/srv" });
+  t.strictSame(run("{ restart: r, logs: l, env_file: /e }"), {
+    kind: "command",
+    restart: "r",
+    logs: "l",
+    envFile: "/e",
+  });
+  const wrong: readonly (readonly [string, string])[] = [
+    ["{}", "`run` needs one of `unit`, `screen`, `compose` and `restart`"],
+    ["{ unit: a, screen: b, tab: c }", "`unit` and `screen` are two ways to run it"],
+    ["{ unit: a, tab: c }", "`tab` does not go with `unit`"],
+    ["{ screen: a }", "`screen` needs `tab`"],
+    ["{ compose: a }", "`compose` needs `dir`"],
+    ["{ unit: -x }", "unit is one word that does not begin with `-`"],
+    ['{ restart: "a\\nb" }', "restart has a control character in it"],
+  ];
+  for (const [written, what] of wrong) {
+    t.throws(() => run(written), { code: "DT_CONFIG_INVALID", message: what }, written);
+  }
 });
