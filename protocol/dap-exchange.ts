@@ -10,6 +10,7 @@
 // - A client that leaves does not end the session (dap-leaving.ts), nor does a lost connection where that is wanted (dap-away.ts).
 // - A frame that is no DAP message is the primary's own business, in both directions.
 import { Away } from "./dap-away.ts";
+import { answerIn } from "./dap-answer.ts";
 import { KeptAnswers } from "./dap-answers.ts";
 import { Breakpoints, type BreakpointPlan } from "./dap-breakpoints.ts";
 import { clientNames, debuggeeNames, driving, heldBack, readOnly } from "./dap-commands.ts";
@@ -221,7 +222,7 @@ export class DapExchange implements Exchange {
   }
 
   fromDebuggee(frame: Frame): void {
-    const message = decodeDap(frame);
+    const message = answerIn(frame) ?? decodeDap(frame);
     if (message !== undefined && isResponse(message)) this.#response(message, frame);
     else if (message !== undefined && isEvent(message)) this.#event(message, frame);
     else if (message !== undefined && isRequest(message)) {

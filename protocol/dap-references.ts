@@ -36,6 +36,7 @@ export class References {
 
   /** Takes a response that was asked for and given at the present stop. */
   see(request: DebugProtocol.Request, response: DebugProtocol.Response, remember: boolean): void {
+    if (!remember && !this.stale) return;
     if (request.command === "stackTrace") this.#frames.issue(elements(response.body, "stackFrames"), "id", remember);
     if (request.command === "scopes") {
       this.#values.issue(elements(response.body, "scopes"), "variablesReference", remember);

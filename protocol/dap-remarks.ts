@@ -8,12 +8,11 @@
 import { decodeDap, encodeDap, isEvent, isResponse, type DebugProtocol } from "./dap.ts";
 import { event } from "./dap-reply.ts";
 import type { ClientId } from "./exchange.ts";
-import { frameBody, frameOf } from "./frame.ts";
+import { frameOf } from "./frame.ts";
 import { elements, isObject, member } from "./json.ts";
-import { peeked } from "./peek.ts";
+import { isCalled } from "./peek.ts";
 
 const mostFiles = 4096;
-const window = 256;
 const watched = new Set(["setBreakpoints", "breakpoint"]);
 
 interface Told {
@@ -72,8 +71,7 @@ export class SourceRemarks {
   #remarked(told: Told, bytes: Uint8Array): Uint8Array | undefined {
     if (told.asked.size === 0 && this.#texts.size === 0) return undefined;
     const frame = frameOf("header", bytes);
-    const body = frameBody(frame);
-    if (!peeked(body, 0, Math.min(window, body.length), watched)) return undefined;
+    if (!isCalled(frame, watched)) return undefined;
     const message = decodeDap(frame);
     if (message === undefined) return undefined;
     if (isResponse(message)) return this.#answer(told, message);

@@ -89,7 +89,7 @@ export class DapState {
 
   /** Takes the response to a request that was sent when `stops` had been; true when a thread runs by it. */
   seeResponse(request: DebugProtocol.Request, response: DebugProtocol.Response, stops: number): boolean {
-    if (!response.success) return false;
+    if (!response.success || this.#standing.length === 0 || !executions.has(request.command)) return false;
     const single = member(response.body, "allThreadsContinued") === false;
     const before = this.#standing.length;
     this.#keep((standing) => !letsRun(request, standing, stops, single));

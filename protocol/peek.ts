@@ -8,6 +8,11 @@
 // - A key of that name inside another object may be taken for it: then a message is looked at in vain. Each such key in the window is
 //   tried, so that one never hides the right one.
 
+import { frameBody, type Frame } from "./frame.ts";
+
+/** How many bytes of a body are searched. */
+export const nameWindow = 256;
+
 const QUOTE = 34;
 const TAB = 9;
 const SPACE = 32;
@@ -17,6 +22,11 @@ const mostDigits = 9;
 const longestName = 64;
 
 const keys = ["command", "event"].map((key) => Uint8Array.from(`"${key}"`, (char) => char.charCodeAt(0)));
+
+export function isCalled(frame: Frame, names: ReadonlySet<string>): boolean {
+  const body = frameBody(frame);
+  return peeked(body, 0, Math.min(nameWindow, body.length), names);
+}
 
 /** True when the message whose body begins at `from` has one of the names; `to` ends the window or the body. */
 export function peeked(bytes: Uint8Array, from: number, to: number, names: ReadonlySet<string>): boolean {

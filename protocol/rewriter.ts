@@ -13,13 +13,11 @@
 import { ChunkList } from "./chunks.ts";
 import type { Frame } from "./frame.ts";
 import type { Framer } from "./framer.ts";
-import { peeked } from "./peek.ts";
+import { nameWindow, peeked } from "./peek.ts";
 
 /** A frame of more bytes than this is not stored: it passes untouched. With `all` the answer to a question may be so long. */
 export const maxStoredLength = 16 * 1024 * 1024;
 const maxStoredOfAll = 128 * 1024 * 1024;
-
-const defaultWindow = 256;
 
 export interface RewriterOptions {
   /** Of the bytes before the first that is pushed; it follows every byte that is. */
@@ -53,7 +51,7 @@ export class Rewriter {
     this.#fate = options.framer.atBoundary ? "undecided" : "pass";
     this.#names = options.names;
     this.#rewrite = (frame) => options.rewrite(frame);
-    this.#window = options.window ?? defaultWindow;
+    this.#window = options.window ?? nameWindow;
     this.#wholeOnly = options.whole ?? false;
   }
 

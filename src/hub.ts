@@ -13,6 +13,7 @@ import type { Duplex } from "node:stream";
 import type { Answer, Ask, ClientId, Exchange, ExchangeOutput, Stop } from "../protocol/exchange.ts";
 import { frameOf, type Frame, type Side } from "../protocol/frame.ts";
 import { Framer } from "../protocol/framer.ts";
+import { isCalled } from "../protocol/peek.ts";
 import { Rewriter } from "../protocol/rewriter.ts";
 import { reset } from "./duplex.ts";
 
@@ -42,7 +43,7 @@ export interface HubOptions<E extends Exchange> {
   readonly paths?: Paths;
   /** Clients are to get no part of a message that does not end: the exchange is never transparent. */
   readonly whole?: boolean;
-  /** Messages of the debuggee that `see` is shown in any case. */
+  /** Messages of the debuggee that `see` is shown. */
   readonly names: ReadonlySet<string>;
   /** Looks at a message of the debuggee; gives the bytes to use in its place, if any. */
   readonly see: (frame: Frame) => Uint8Array | undefined;
@@ -267,13 +268,14 @@ export class Hub<E extends Exchange = Exchange> {
 
   #follow(framer: Framer): Rewriter {
     const { names, see, paths } = this.#options;
+    const seen = new Set(names);
     return new Rewriter({
       framer,
       names: new Set([...this.#exchange.names.debuggee, ...names, ...(paths?.names.debuggee ?? [])]),
       rewrite: (frame) =>
         this.#through(this.#main, frame, () => {
           const here = instead(frame, paths?.rewrite(frame, "debuggee"));
-          this.#exchange.fromDebuggee(instead(here, see(here)));
+          this.#exchange.fromDebuggee(isCalled(here, seen) ? instead(here, see(here)) : here);
         }),
     });
   }
