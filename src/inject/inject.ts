@@ -76,11 +76,19 @@ export async function lookAndPlan(
   });
 }
 
-/** What is left when these services are taken away; undefined: nothing, and {@link eject} is to be used. */
-export async function planEject(run: Run, { config }: Target, names: readonly string[]): Promise<Planned | undefined> {
+/**
+ * What is left when these services are taken away. Undefined: nothing, and {@link eject} is to be used; `other`: none of them is
+ * there. Rejects as {@link lookAndPlan}.
+ */
+export async function planEject(
+  run: Run,
+  { config }: Target,
+  names: readonly string[],
+): Promise<Planned | "other" | undefined> {
   const id = debugtapId(config);
   const { manifest } = await readManifest(run, id);
   if (manifest === undefined) return undefined;
+  if (!names.some((name) => name in manifest.services)) return "other";
   const left = Object.fromEntries(Object.entries(manifest.services).filter(([name]) => !names.includes(name)));
   if (Object.keys(left).length === 0) return undefined;
   const files = manifest.files.filter(({ services }) => services.some((name) => name in left)).map(({ path }) => path);
