@@ -48,7 +48,7 @@ $missing"; dir=$(dirname "$dir"); done
   [ -z "$missing" ] && return 0
   [ -d "$base" ] && printf '%s' "$missing" >>"$base/made"
   if [ "$1" = sudo ]; then as sudo sh -c 'umask 022; mkdir -p "$1"' sh "$2"; else mkdir -p "$2"; fi || return 1
-  printf '%s\n' "$missing" | grep -qxF "$1 $base" && printf '%s' "$missing" >>"$base/made"
+  printf '%s\n' "$missing" | grep -qxF -e "$1 $base" && printf '%s' "$missing" >>"$base/made"
   return 0
 }
 
