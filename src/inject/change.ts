@@ -54,6 +54,10 @@ export function planChange(wanted: Wanted, facts: HostFacts): Planned {
       continue;
     }
     const after = nextText(there, carried, id, notes);
+    if (was !== undefined && after === there.bytes) {
+      files.push({ ...was, services: carried.names });
+      continue;
+    }
     const touched = {
       path,
       sudo: carried.sudo,

@@ -2,7 +2,7 @@
 // in, of another user, with directories hidden; without sudo; two debugtaps; by hand; cut off at any point.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
@@ -25,10 +25,7 @@ function laptop(t: Test, { sshd }: SystemdVm, services: Readonly<Record<string, 
     ([name, run], index) =>
       `  ${name}: { host: vm, wire: dap, listens: ${15678 + index}, ide: ${15711 + index}, run: { ${run} } }`,
   );
-  writeFileSync(
-    file,
-    `hosts:\n  vm: { ssh: vm, ssh_config: ${sshd.sshConfig} }\nservices:\n${lines.join("\n")}\n`,
-  );
+  writeFileSync(file, `hosts:\n  vm: { ssh: vm, ssh_config: ${sshd.sshConfig} }\nservices:\n${lines.join("\n")}\n`);
   const id = debugtapId(file);
   // The VM has this machine's /var/lib.
   t.teardown(() => rmSync(`/var/lib/debugtap/${id}`, { recursive: true, force: true }));
@@ -60,7 +57,8 @@ function tree({ run }: SystemdVm): string {
 }
 
 const serve = "import time, os\nprint('runs', flush=True)\ntime.sleep(600)\n";
-const unit = (lines: string) => `[Service]\nExecStart=/usr/bin/python3 -u -c "${serve.trim().replaceAll("\n", "; ")}"\n${lines}\n`;
+const unit = (lines: string) =>
+  `[Service]\nExecStart=/usr/bin/python3 -u -c "${serve.trim().replaceAll("\n", "; ")}"\n${lines}\n`;
 
 t.test("units of this user and of another, and all as before", async (t) => {
   const vm = await startSystemdVm(t, {
