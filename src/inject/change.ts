@@ -18,6 +18,8 @@ export interface Wanted {
   readonly id: string;
   readonly by: string;
   readonly base: string;
+  /** Directories that an earlier one has made for it, as far as this machine knows. */
+  readonly made: readonly string[];
   /** All services of this debugtap on the host. */
   readonly services: Readonly<Record<string, Carried>>;
   /** What is to lie in the folder, and in root's, of those that change. */
@@ -80,7 +82,9 @@ export function planChange(wanted: Wanted, facts: HostFacts): Planned {
   }
   const undo = (old?.files ?? []).filter(({ path }) => !files.some((file) => file.path === path));
   const reload = reloads(services);
-  const manifest: Manifest = { version: 1, id, by, folder: `${base}/${id}`, shared, services, files, reload };
+  const folder = `${base}/${id}`;
+  const made = [...new Set([...wanted.made, ...(old?.made ?? []), ...facts.missing])].sort();
+  const manifest: Manifest = { version: 1, id, by, folder, shared, made, services, files, reload };
   const text = manifestText(manifest);
   const gone = Object.keys(old?.services ?? {}).filter((name) => !(name in services));
   const isUnit = ({ path }: { path: string }): boolean => path.endsWith(`/zz-debugtap-${id}.conf`);

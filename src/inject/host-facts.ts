@@ -50,6 +50,8 @@ export interface HostFacts {
   /** Has the folder; absent where nothing can be written, and why. */
   readonly base?: string;
   readonly barred: readonly string[];
+  /** Directories of `base`, and it itself, that are to be made: the outermost first. */
+  readonly missing: readonly string[];
   readonly sudo: boolean;
   readonly manifest?: Manifest;
   readonly manifestBytes?: string;
@@ -95,6 +97,7 @@ export async function lookAtHost(run: Run, asked: Asked): Promise<HostFacts> {
     owner: text("owner").trim(),
     ...(base === "" ? {} : { base }),
     barred: lines(text("barred")),
+    missing: lines(text("missing")),
     sudo: text("sudo").trim() === "yes",
     ...(manifestBytes === undefined || manifestBytes === ""
       ? {}
@@ -184,6 +187,8 @@ for base in ${baseWords}; do
   [ "$found" ] || barred="$barred$base: $why
 "
 done
+up=$found; missing=; while [ "$up" ] && [ ! -e "$up" ]; do missing="$up
+$missing"; up=$(dirname "$up"); done; printf %s "$missing" | say missing
 printf %s "$found" | say base; printf %s "$barred" | say barred
 cat "$found/${id}/manifest.json" | say manifest; tree "$found/${id}" | say tree; tree ${sharedFolder(id)} | say sharedtree
 for other in ${baseWords}; do for other in "$other"/*/manifest.json; do [ -e "$other" ] && basename "$(dirname "$other")"; done; done | say others

@@ -32,6 +32,7 @@ import { dropInLines, unitPythonPath, viewOfUnit, type UnitView } from "./unit.t
 export interface Given {
   readonly id: string;
   readonly by: string;
+  readonly made: readonly string[];
   readonly services: readonly Runnable[];
   readonly survey: Survey;
   /** Of the same order as {@link Given.services}, where one has it. */
@@ -74,7 +75,7 @@ export function planInject(given: Given): Planned {
     const owner = view.owner === undefined ? {} : { owner: view.owner };
     state.push({ name: service.name, shared: view.shared, mode, ...owner });
   }
-  const planned = planChange({ id, by: given.by, base, services: all, folder, shared, state }, facts);
+  const planned = planChange({ id, by: given.by, base, made: given.made, services: all, folder, shared, state }, facts);
   return { ...planned, notes: [...notes, ...planned.notes] };
 }
 
