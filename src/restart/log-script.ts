@@ -44,7 +44,7 @@ function tabScript(
   follow: boolean,
 ): string {
   return String.raw`screen=${shellQuote(screen)}; tab=${shellQuote(tab)}
-dir=$(mktemp -d) || exit 1
+dir=$(mktemp -d "${"$"}{TMPDIR:-/tmp}/debugtap-log.XXXXXX") || exit 1
 trap 'rm -rf "$dir"' EXIT; trap 'exit 0' TERM INT HUP
 look() { screen -S "$screen" -p "$tab" -X hardcopy -h "$dir/now" >"$dir/said" && screen -S "$screen" -p "$tab" -Q title >/dev/null && [ -f "$dir/now" ]; }
 look || { cat "$dir/said" >&2; echo "screen $screen has no tab $tab, or does not run" >&2; exit 1; }

@@ -132,10 +132,10 @@ function undoLine(env: Readonly<Record<string, string>>): string | undefined {
   );
 }
 
-/** Keys, as if they were pressed there. `stuff` reads `^` and a backslash in its own way. */
+/** Keys, as if they were pressed there. `stuff` reads `^`, `$` and a backslash in its own way. */
 async function type(run: Run, { screen, number }: LookedTab, keys: string): Promise<void> {
   const octal = Array.from(
-    Buffer.from(keys.replace(/[\\^]/g, "\\$&"), "utf8"),
+    Buffer.from(keys.replace(/[\\^$]/g, "\\$&"), "utf8"),
     (byte) => `\\${byte.toString(8).padStart(3, "0")}`,
   ).join("");
   const script = `exec screen -S ${shellQuote(screen)} -p ${number} -X stuff "$(printf '${octal}')"\n`;

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DebugClient } from "@vscode/debugadapter-testsupport";
 import t, { type Test } from "tap";
+import { debugtapId } from "../../src/inject/folder.ts";
 import { program, startRelay } from "../helpers/relay-process.ts";
 import { freePort } from "../helpers/sockets.ts";
 import { startSystemdVm, type SystemdVm } from "../helpers/systemd-vm.ts";
@@ -216,6 +217,12 @@ async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
+/** What of inject's variables the process has that `serves 4711` names. */
+function environment({ root }: SystemdVm, served = ""): string[] {
+  const all = readFileSync(`${root}/proc/${served.replace(/\D/g, "")}/environ`, "utf8").split("\0");
+  return all.filter((each) => /^(?:DEBUGTAP_HOOK|PYTHONPATH)=/.test(each)).sort();
+}
+
 t.test("no sudo; a tab of screen, its shell and its history; an own command; what is not said", async (t) => {
   const [port, tabPort, dashPort, ownPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const python = "/usr/bin/python3 -Xfrozen_modules=off";
@@ -297,6 +304,25 @@ t.test("no sudo; a tab of screen, its shell and its history; an own command; wha
     "nothing of ours is in its history",
   );
 
+  // With the variables of inject, which end with it.
+  const folder = join(s.vm.home, ".cache/debugtap", debugtapId(join(s.here, "debugtap.yml")));
+  for (const each of ["env", "services", "state/tab"]) mkdirSync(join(folder, each), { recursive: true });
+  writeFileSync(join(folder, "services/tab.json"), "{}");
+  writeFileSync(
+    join(folder, "env/tab.sh"),
+    `export DEBUGTAP_HOOK='${folder}/services/tab.json' PYTHONPATH='${folder}/hook:/opt/own'\n`,
+  );
+  s.vm.run(["chown", "-R", s.vm.user, "/home/debugtap-vm"]);
+  const plain = await s.debugtap("restart", "tab", "--no-wait");
+  t.match([plain.code, plain.stdout], [0, "tab: restarted\n"], plain.stderr);
+  await until(() => served().length === 3);
+  t.match(environment(s.vm, served().at(-1)), [/^DEBUGTAP_HOOK=/, `PYTHONPATH=${folder}/hook:/opt/own`]);
+  rmSync(join(s.vm.home, ".cache"), { recursive: true });
+  await s.debugtap("restart", "tab", "--no-wait");
+  await until(() => served().length === 4);
+  t.same(environment(s.vm, served().at(-1)), ["PYTHONPATH=/opt/own"]);
+  t.same(new Set(readFileSync(history, "utf8").trim().split("\n")), new Set([command]), "still nothing of ours");
+
   const bare = await s.debugtap("restart", "bare");
   t.match([bare.code, bare.stderr], [4, /DT_RESTART_TAB: tab bare .* has no shell that could run its program again/]);
 
@@ -311,7 +337,8 @@ t.test("no sudo; a tab of screen, its shell and its history; an own command; wha
   const ownLog = await s.debugtap("logs", "own", "--no-follow");
   t.match([ownLog.code, ownLog.stderr], [2, /DT_USAGE: the log of own is a command of its own/]);
 
-  const there = readdirSync(join(s.vm.root, "tmp")).sort();
+  const left = (): string[] => readdirSync("/tmp").filter((name) => name.startsWith("debugtap-log."));
+  const there = left();
   const follow = spawn(process.execPath, [program, "logs", "dash", "own"], {
     cwd: s.here,
     env: { ...process.env, ...s.env },
@@ -328,7 +355,7 @@ t.test("no sudo; a tab of screen, its shell and its history; an own command; wha
   t.equal(text.match(/^dash \| serves \d+$/gm)?.length, 2, "each line once");
   follow.kill("SIGKILL");
   await over;
-  await until(() => s.vm.run(["pgrep", "-f", "hardcopy|tail -n 5 -f"]).code === 1);
-  const ours = readdirSync(join(s.vm.root, "tmp")).filter((name) => name.startsWith("tmp.") && !there.includes(name));
-  t.same(ours, [], "nothing is left there");
+  await until(() => s.vm.run(["pgrep", "-f", "tail -n 5 -f"]).code === 1);
+  await until(() => left().every((name) => there.includes(name)));
+  t.pass("nothing is left there");
 });
