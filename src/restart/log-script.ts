@@ -3,7 +3,7 @@
 // Rules
 // - Nothing there is changed: a tab's own logging least of all. Its text is looked at each second (`hardcopy`) and what is new is printed;
 //   lines that passed its scrollback in between are lost, and long ones are cut as the tab cuts them.
-// - What is written there is one private folder, removed at the end.
+// - What is written there is one private folder, removed at the end. (A shell that says `Terminated` to a lost connection is ended by PIPE.)
 import { DebugtapError } from "../../protocol/errors.ts";
 import { shellQuote } from "../../protocol/shell.ts";
 import type { RunConfig } from "../config-inject.ts";
@@ -45,7 +45,7 @@ function tabScript(
 ): string {
   return String.raw`screen=${shellQuote(screen)}; tab=${shellQuote(tab)}
 dir=$(mktemp -d "${"$"}{TMPDIR:-/tmp}/debugtap-log.XXXXXX") || exit 1
-trap 'rm -rf "$dir"' EXIT; trap 'exit 0' TERM INT HUP
+trap 'rm -rf "$dir"' EXIT; trap 'exit 0' TERM INT HUP PIPE
 look() { screen -S "$screen" -p "$tab" -X hardcopy -h "$dir/now" >"$dir/said" && screen -S "$screen" -p "$tab" -Q title >/dev/null && [ -f "$dir/now" ]; }
 look || { cat "$dir/said" >&2; echo "screen $screen has no tab $tab, or does not run" >&2; exit 1; }
 # Blank lines at its end are the rest of the window.
