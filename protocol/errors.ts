@@ -98,6 +98,23 @@ export const errorTable = {
   DT_INJECT_FAILED: { exit: 4, meaning: "a step of inject or eject failed on the host" },
   DT_SUDO_NEEDED: { exit: 4, meaning: "root is needed on the host, and the user may not use sudo without a password" },
   DT_EJECT_CHANGED: { exit: 4, meaning: "a file was changed since inject in a way that it cannot be put back" },
+  DT_RUN_MISSING: {
+    exit: 2,
+    meaning: "debugtap.yml does not say how a service is run, so it cannot be restarted or followed",
+  },
+  DT_RESTART_FAILED: { exit: 4, meaning: "a service was restarted and does not run, or what restarts it failed" },
+  DT_RESTART_TAB: {
+    exit: 4,
+    meaning: "a tab of GNU screen is not there, or has no shell that could run its program again",
+  },
+  DT_RESTART_STUCK: { exit: 4, meaning: "a program in a tab of GNU screen did not end by Ctrl-C" },
+  DT_RESTART_UNDEBUGGED: {
+    exit: 4,
+    meaning: "a service was restarted and runs, and the injected debugger did not start in it",
+  },
+  DT_RESTART_TIMEOUT: { exit: 4, meaning: "a service was restarted and was not up and debugged in time" },
+  DT_INJECT_IGNORED: { exit: 4, meaning: "a service does not look at its environment, so nothing injected reaches it" },
+  DT_LOGS_FAILED: { exit: 4, meaning: "the log of a service cannot be followed" },
   DT_FILE_UNREADABLE: { exit: 4, meaning: "a file of a host or of this machine cannot be read" },
   DT_INTERNAL: { exit: 1, meaning: "a defect in debugtap" },
 } as const satisfies Record<string, { exit: number; meaning: string }>;
