@@ -66,7 +66,7 @@ export async function lookAndPlan(
   return planInject({
     id,
     by,
-    made: (known?.made ?? []).filter((dir) => isAround(facts.base ?? "", dir)),
+    made: known?.made ?? [],
     services,
     survey,
     facts,
@@ -128,10 +128,6 @@ async function remember(config: string, host: HostConfig, manifest: Manifest, mo
     files: [...files, ...more].map(({ path, sudo }) => ({ path, sudo })),
     reload: [...reload],
   });
-}
-
-function isAround(base: string, dir: string): boolean {
-  return base === dir || base.startsWith(`${dir}/`);
 }
 
 export interface Ejected {
@@ -197,7 +193,7 @@ export function ejectedOf(told: Told): Pick<Ejected, "files" | "running" | "note
 async function isAnythingLeft(run: Run, { files, shared, made }: Manifest): Promise<boolean> {
   const paths = [...files.map(({ path }) => path), ...(shared === null ? [] : [shared])];
   const tests = paths.map((path) => `[ -e ${shellQuote(path)} ]`).join(" || ");
-  const dirs = made.toReversed().map((dir) => `rmdir ${shellQuote(dir)} 2>/dev/null`);
+  const dirs = made.toReversed().map(({ path }) => `rmdir ${shellQuote(path)} 2>/dev/null`);
   const script = [...dirs, tests === "" ? "false" : tests].join("\n");
   const { code } = await run(`exec sh -c 'eval "$(cat)"'`, { input: Buffer.from(script) });
   return code === 0;

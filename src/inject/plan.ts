@@ -25,14 +25,15 @@ import { pathsIn, type HostFacts, type UnitFacts } from "./host-facts.ts";
 import { withoutBlocks } from "./block.ts";
 import { hookEnvironment, type HookConfig } from "./layout.ts";
 import type { Lent } from "./lend.ts";
-import type { Carried } from "./manifest.ts";
+import type { Carried, Manifest } from "./manifest.ts";
 import type { StateDir } from "./scripts.ts";
 import { dropInLines, unitPythonPath, viewOfUnit, type UnitView } from "./unit.ts";
 
 export interface Given {
   readonly id: string;
   readonly by: string;
-  readonly made: readonly string[];
+  /** Directories that an earlier one has made, as far as this machine knows. */
+  readonly made: Manifest["made"];
   readonly services: readonly Runnable[];
   readonly survey: Survey;
   /** Of the same order as {@link Given.services}, where one has it. */

@@ -15,13 +15,13 @@ export interface Place {
   /** Has the folders of all debugtaps of this user. */
   readonly base: string;
   readonly shared: string | null;
-  /** Directories that were made for `base`, and it itself: the outermost first. */
-  readonly made: readonly string[];
+  /** Directories that were made: the outermost first. */
+  readonly made: readonly { readonly path: string; readonly sudo: boolean }[];
 }
 
 export function prelude({ id, base, shared, made }: Place): string {
   return `umask 077; LC_ALL=C; export LC_ALL; uid=$(id -u); id=${id}; base=${shellQuote(base)}; folder=$base/$id; shared=${shellQuote(shared ?? "")}
-outer=${shellQuote(made.map((dir) => `- ${dir}`).join("\n"))}
+outer=${shellQuote(made.map(({ path, sudo }) => `${sudo ? "sudo" : "-"} ${path}`).join("\n"))}
 ${functions}`;
 }
 

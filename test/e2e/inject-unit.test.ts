@@ -1,5 +1,6 @@
 // `debugtap inject` and `eject` of systemd units, by the real program over a real sshd, in a VM with a real systemd: of the user who logs
 // in, of another user, of `systemctl --user`; with directories hidden; without sudo; where nothing can be written.
+import { spawnSync } from "node:child_process";
 import { readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
@@ -15,7 +16,7 @@ function unit(lines: string, python = "/usr/bin/python3"): string {
   return `[Service]\nType=notify\nNotifyAccess=all\nExecStart=${python} -c "${program}"\n${lines}\n`;
 }
 
-const tops = ["/home", "/etc/systemd/system", "/var/lib/debugtap", "/var/tmp"];
+const tops = ["/home", "/etc/systemd/system", "/var/lib/debugtap", "/var/tmp/debugtap*"];
 const tree = ({ run }: SystemdVm): string => run(["sh", "-c", treeScript(...tops)]).stdout;
 
 /** A fresh /var/tmp: that of this machine is everybody's. */
@@ -32,6 +33,7 @@ function environmentOf({ run }: SystemdVm, name: string): Map<string, string> {
 }
 
 t.test("units of this user, of another, and hidden; then all as before", async (t) => {
+  const uid = spawnSync("id", ["-u", "debugtap-vm"], { encoding: "utf8" }).stdout.trim();
   const vm = await startVm(t, {
     sudo: true,
     units: {
@@ -41,11 +43,10 @@ t.test("units of this user, of another, and hidden; then all as before", async (
       ),
       "dynamic.service": unit("DynamicUser=yes"),
       "nobody.env": "A=1\nPYTHONPATH='/opt/a b'\nSECRET=x\n",
-      // Its drop-in directory is there: it stays.
       "manager.service":
-        "[Service]\nType=notify\nNotifyAccess=all\nUser=debugtap-vm\nRuntimeDirectory=user/999\nEnvironment=XDG_RUNTIME_DIR=/run/user/999 SYSTEMD_UNIT_PATH= DBUS_SESSION_BUS_ADDRESS=\nDelegate=yes\nExecStart=/bin/sleep 600\n".replace(
-          "Type=notify\nNotifyAccess=all\n",
-          "",
+        "[Service]\nType=notify\nUser=debugtap-vm\nRuntimeDirectory=user/UID\nEnvironment=XDG_RUNTIME_DIR=/run/user/UID SYSTEMD_UNIT_PATH=\nDelegate=yes\nExecStart=/lib/systemd/systemd --user\n".replaceAll(
+          "UID",
+          uid,
         ),
     },
   });
