@@ -16,6 +16,19 @@ function unit(lines: string, python = "/usr/bin/python3"): string {
   return `[Service]\nType=notify\nNotifyAccess=all\nExecStart=${python} -c "${program}"\n${lines}\n`;
 }
 
+/** The manager of the user's own units, which a login would start. */
+function manager(uid: string): string {
+  const paths = "/home/debugtap-vm/.config/systemd/user:/etc/systemd/system";
+  return `[Service]
+Type=notify
+User=debugtap-vm
+RuntimeDirectory=user/${uid}
+Environment=XDG_RUNTIME_DIR=/run/user/${uid} HOME=/home/debugtap-vm SYSTEMD_UNIT_PATH=${paths}
+Delegate=yes
+ExecStart=/lib/systemd/systemd --user --unit=users.target
+`;
+}
+
 const tops = ["/home", "/etc/systemd/system", "/var/lib/debugtap", "/var/tmp/debugtap*"];
 const tree = ({ run }: SystemdVm): string => run(["sh", "-c", treeScript(...tops)]).stdout;
 
@@ -43,18 +56,23 @@ t.test("units of this user, of another, and hidden; then all as before", async (
       ),
       "dynamic.service": unit("DynamicUser=yes"),
       "nobody.env": "A=1\nPYTHONPATH='/opt/a b'\nSECRET=x\n",
-      "manager.service":
-        "[Service]\nType=notify\nUser=debugtap-vm\nRuntimeDirectory=user/UID\nEnvironment=XDG_RUNTIME_DIR=/run/user/UID SYSTEMD_UNIT_PATH=\nDelegate=yes\nExecStart=/lib/systemd/systemd --user\n".replaceAll(
-          "UID",
-          uid,
-        ),
+      "users.target": "[Unit]\nDefaultDependencies=no\n",
+      "manager.service": manager(uid),
     },
   });
   const { id, debugtap } = laptop(t, vm.sshd, {
     own: "run: { unit: own }",
     nobody: "run: { unit: nobody }",
     dynamic: "run: { unit: dynamic }",
+    mine: "run: { unit: mine, user: true }",
   });
+  const users = (command: string) =>
+    vm.run(["env", `XDG_RUNTIME_DIR=/run/user/${uid}`, "HOME=/home/debugtap-vm", "sh", "-c", command], "debugtap-vm");
+  const file = "~/.config/systemd/user/mine.service";
+  const set = users(
+    `mkdir -p ~/.config/systemd/user && cat >${file} <<'END'\n[Unit]\nDefaultDependencies=no\n${unit("")}END\nsystemctl --user daemon-reload`,
+  );
+  t.equal(set.code, 0, set.stderr);
   const before = tree(vm);
   const dry = await debugtap("inject", "--dry-run");
   t.equal(dry.code, 0, dry.stderr);
@@ -63,16 +81,17 @@ t.test("units of this user, of another, and hidden; then all as before", async (
 
   const { code, stdout, stderr } = await debugtap("inject", "--yes");
   t.equal(code, 0, stderr);
-  t.match(stdout, "debugtap restart own nobody dynamic");
+  t.match(stdout, "debugtap restart own nobody dynamic mine");
   const [folder, shared] = [`/home/debugtap-vm/.cache/debugtap/${id}`, `/var/lib/debugtap/${id}`];
   const here = join(vm.home, ".cache/debugtap", id);
   t.equal(readlinkSync(join(here, "state/nobody")), `${shared}/state/nobody`);
   const restarted = vm.run(["systemctl", "restart", "own", "nobody", "dynamic"]);
   t.equal(restarted.code, 0, restarted.stderr);
+  t.equal(users("systemctl --user restart mine").code, 0);
   const [own, nobody] = [environmentOf(vm, "own"), environmentOf(vm, "nobody")];
   t.same([own.get("PYTHONPATH"), own.get("OTHER")], [`${folder}/hook:/opt/mine`, "1"]);
   t.same([nobody.get("PYTHONPATH"), nobody.get("SECRET")], [`${shared}/hook:/opt/a b`, "x"]);
-  for (const name of ["own", "nobody", "dynamic"]) {
+  for (const name of ["own", "nobody", "dynamic", "mine"]) {
     const states = vm.run(["sh", "-c", `cat ${folder}/state/${name}/*.json`], "debugtap-vm").stdout;
     t.match(JSON.parse(states), { service: name, state: "started" }, `${name} is debugged`);
   }
@@ -91,6 +110,10 @@ t.test("units of this user, of another, and hidden; then all as before", async (
   t.match(byHand.stdout, /^running\town \d+$/m, "what still has the debugger in it is said");
   t.equal(tree(vm), before, "by hand: all as it was");
   t.match(vm.run(["systemctl", "show", "-p", "NeedDaemonReload", "own"]).stdout, "NeedDaemonReload=no");
+  t.match(
+    users("systemctl --user show -p NeedDaemonReload -p DropInPaths mine").stdout,
+    /^DropInPaths=\nNeedDaemonReload=no$/m,
+  );
 
   // As when the home directory was cleaned: this machine remembers.
   t.equal((await debugtap("inject", "--yes")).code, 0);
