@@ -150,7 +150,8 @@ ${files.map((file) => undoLines(file)).join("\n")}
 ${reload.map((which) => `reload_${which}`).join("\n")}
 [ -z "$conflicts" ] || { told left "$folder"; exit 4; }
 [ -z "$shared" ] || as sudo rm -rf "$shared" </dev/null || fail undo "$shared"
-rm -rf "$folder" || fail undo "$folder"
+# A service that runs as root has left its own files there.
+rm -rf "$folder" 2>/dev/null || sudo -n rm -rf "$folder" </dev/null || fail undo "$folder"
 trap - EXIT; leave; told done "$folder"
 }
 # Processes of a service that have loaded the hook.
