@@ -21,7 +21,8 @@ import type { Lent } from "./lend.ts";
 import { readManifest, type Manifest, type Touched } from "./manifest.ts";
 import { planInject } from "./plan.ts";
 import { isOf, readInjected, writeInjected } from "./record.ts";
-import { applyScript, ejectScript, lostManifest } from "./scripts.ts";
+import { lostManifest } from "./lost.ts";
+import { applyScript, ejectScript } from "./scripts.ts";
 
 const hookDir = fileURLToPath(new URL("../../../src/inject/hook/", import.meta.url));
 /** A lent debugger over a slow connection. */
