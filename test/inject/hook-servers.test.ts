@@ -14,6 +14,8 @@ interface Server {
   readonly ready: readonly string[];
   /** Processes that are debugged. */
   readonly processes: number;
+  /** Threads that serve, of all of them. */
+  readonly answerers: number;
   readonly apt: string;
 }
 
@@ -27,6 +29,7 @@ function uwsgi(...options: string[]): Server {
     ],
     ready: [1, 2].map((n) => `spawned uWSGI worker ${n} (`),
     processes: wanted + Number(master),
+    answerers: wanted * (options.includes("--threads") ? 2 : 1),
     apt: "apt-get install uwsgi-core uwsgi-plugin-python3",
   };
 }
@@ -36,17 +39,26 @@ const gunicorn: Server = {
   args: (http) => ["--bind", `127.0.0.1:${http}`, "--workers", `${wanted}`, "web:application"],
   ready: ["Booting worker", "Booting worker"],
   processes: wanted + 1,
+  answerers: wanted,
   apt: "apt-get install gunicorn",
 };
 
-/** Asks until each of the workers has answered; their pids. Each answer is of a request that came to the breakpoint. */
-async function askAll(http: number): Promise<Set<string>> {
-  const seen = new Set<string>();
+/** Asks until so many have answered, each a process and a thread; all the answers. */
+async function askAll(http: number, count: number): Promise<string[]> {
+  const answers: string[] = [];
   const ask = async (): Promise<void> => {
-    seen.add(await (await fetch(`http://127.0.0.1:${http}/`)).text());
+    answers.push(await (await fetch(`http://127.0.0.1:${http}/`)).text());
   };
-  while (seen.size < wanted) await Promise.all([ask(), ask(), ask()]);
-  return seen;
+  while (new Set(answers).size < count) await Promise.all([ask(), ask(), ask()]);
+  return answers.sort();
+}
+
+/** Who came to the breakpoint, once a request. */
+function whoHit(client: Client): string[] {
+  return client
+    .hits()
+    .map(({ locals }) => locals["who"]?.replaceAll("'", "") ?? "")
+    .sort();
 }
 
 async function connected(client: Client, count: number): Promise<void> {
@@ -77,6 +89,7 @@ const servers: Readonly<Record<string, Server>> = {
   "uWSGI, the application loaded before it forks": uwsgi("--master"),
   "uWSGI, lazy-apps": uwsgi("--master", "--lazy-apps"),
   "uWSGI without a master": uwsgi(),
+  "uWSGI with threads of its own": uwsgi("--master", "--threads", "2"),
   gunicorn,
 };
 
@@ -85,9 +98,8 @@ for (const [name, server] of Object.entries(servers)) {
     t.test(`${wire}: ${name}`, async (t) => {
       const it = await hooked(t, wire);
       const { http, client, server: running } = await begin(t, it, server);
-      const pids = await askAll(http);
-      const hit = new Set(client.hits().map(({ locals }) => locals["pid"]));
-      t.same([...hit].sort(), [...pids].sort(), running.text());
+      const answers = await askAll(http, server.answerers);
+      t.same(whoHit(client), answers, `each request is a hit\n${running.text()}`);
       t.equal(client.sessions(), server.processes);
       const states = it.states();
       t.same(new Set(states.map(({ state }) => state)), new Set(["started"]));
@@ -106,9 +118,9 @@ t.test("uWSGI that reloads itself, under a module's name, with a hook of the app
         .args(http)
         .map((word) => (word === "web" ? "web_hooks" : word)),
   });
-  const before = await askAll(http);
-  for (const pid of before) t.match(server.text(), `own hook in ${pid}.`, "it gets its turn");
-  t.equal(new Set(client.hits().map(({ locals }) => locals["pid"])).size, wanted);
+  const before = await askAll(http, wanted);
+  for (const who of before) t.match(server.text(), `own hook in ${who.split(" ")[0]}.`, "it gets its turn");
+  t.same(whoHit(client), before);
   if (server.child.pid !== undefined) process.kill(server.child.pid, "SIGHUP");
   await server.prints("...gracefully killing workers...");
   await client.exit;
@@ -117,9 +129,9 @@ t.test("uWSGI that reloads itself, under a module's name, with a hook of the app
   while (begun() < 2) await new Promise((resolve) => setImmediate(resolve));
   const again = await attach(it, server);
   await connected(again, wanted + 1);
-  const after = await askAll(http);
-  t.same([...new Set(again.hits().map(({ locals }) => locals["pid"]))].sort(), [...after].sort());
-  t.notOk([...after].some((pid) => before.has(pid)));
+  const after = await askAll(http, wanted);
+  t.same(whoHit(again), after);
+  t.notOk(after.some((who) => before.includes(who)));
 });
 
 t.test("uWSGI: where nobody answers, the workers serve", async (t) => {
@@ -127,6 +139,6 @@ t.test("uWSGI: where nobody answers, the workers serve", async (t) => {
   const http = await freePort();
   const server = it.start("uwsgi", uwsgi("--master").args(http));
   for (const text of uwsgi().ready) await server.prints(text);
-  t.equal((await askAll(http)).size, wanted);
+  t.ok(await askAll(http, wanted));
   t.match(it.states(), [{ state: "failed", error: /Connection refused/, seen: ["uwsgi"] }], fixture("web.py"));
 });
