@@ -18,6 +18,8 @@ const entrySchema = z.object({
   host: z.object({ name: z.string(), ssh: z.string().exactOptional(), sshConfig: z.string().exactOptional() }),
   /** On the host. */
   folder: z.string(),
+  /** Directories that were made for it there, the outermost first. */
+  made: z.array(z.string()),
   services: z.array(z.string()),
   files: z.array(z.object({ path: z.string(), sudo: z.boolean() })),
   reload: z.array(z.enum(["system", "user"])),
@@ -27,10 +29,7 @@ export type Injected = z.infer<typeof entrySchema>;
 
 function recordFile(): string {
   const state = process.env["XDG_STATE_HOME"];
-  return join(
-    state === undefined || state === "" ? join(homedir(), ".local/state") : state,
-    "debugtap/injected.json",
-  );
+  return join(state === undefined || state === "" ? join(homedir(), ".local/state") : state, "debugtap/injected.json");
 }
 
 export async function readInjected(): Promise<Injected[]> {
