@@ -81,13 +81,12 @@ export interface InjectConfig {
   readonly guard: readonly string[];
 }
 
-const kinds = ["unit", "screen", "compose", "restart"] as const;
-/** What goes with each. */
-const more = { unit: ["user"], screen: ["tab"], compose: ["dir"], restart: ["logs", "env_file"] } as const;
+const kinds = { unit: ["user"], screen: ["tab"], compose: ["dir"], restart: ["logs", "env_file"] } as const;
 
 /** What does not go together in `run`; `path` is its place. */
 export function checkRun(run: RunInput, path: Path, at: { offsetOfKey(path: Path): number }): Problem[] {
-  const [kind, other] = kinds.filter((key) => key in run);
+  const named = Object.keys(kinds).filter((key) => key in run) as (keyof typeof kinds)[];
+  const [kind, other] = named;
   if (kind === undefined || other !== undefined) {
     const what =
       kind === undefined
@@ -96,8 +95,8 @@ export function checkRun(run: RunInput, path: Path, at: { offsetOfKey(path: Path
     return [{ offset: at.offsetOfKey(other === undefined ? path : [...path, other]), text: what }];
   }
   const problems: Problem[] = [];
-  const own: ReadonlySet<string> = new Set([kind, ...more[kind]]);
-  for (const key of Object.keys(run).filter((key) => !own.has(key)))
+  const own: readonly string[] = [kind, ...kinds[kind]];
+  for (const key of Object.keys(run).filter((key) => !own.includes(key)))
     problems.push({ offset: at.offsetOfKey([...path, key]), text: `\`${key}\` does not go with \`${kind}\`` });
   if (kind === "screen" && run.tab === undefined)
     problems.push({ offset: at.offsetOfKey([...path, kind]), text: "`screen` needs `tab`", fix: "tab: c-api" });
