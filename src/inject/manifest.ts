@@ -55,7 +55,7 @@ const manifestSchema = z.object({
   /** Root's folder, where there is one. */
   shared: path.nullable(),
   /** Directories that were made for it, the outermost first. */
-  made: z.array(path),
+  made: z.array(z.object({ path, sudo: z.boolean() })),
   services: z.record(z.string(), carriedSchema),
   files: z.array(touchedSchema),
   /** What systemd is to be told of. */

@@ -19,7 +19,7 @@ const entrySchema = z.object({
   /** On the host. */
   folder: z.string(),
   /** Directories that were made for it there, the outermost first. */
-  made: z.array(z.string()),
+  made: z.array(z.object({ path: z.string(), sudo: z.boolean() })),
   services: z.array(z.string()),
   files: z.array(z.object({ path: z.string(), sudo: z.boolean() })),
   reload: z.array(z.enum(["system", "user"])),

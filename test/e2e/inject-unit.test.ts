@@ -1,5 +1,6 @@
 // `debugtap inject` and `eject` of systemd units, by the real program over a real sshd, in a VM with a real systemd: of the user who logs
 // in, of another user, of `systemctl --user`; with directories hidden; without sudo; where nothing can be written.
+import { spawnSync } from "node:child_process";
 import { readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
@@ -15,8 +16,21 @@ function unit(lines: string, python = "/usr/bin/python3"): string {
   return `[Service]\nType=notify\nNotifyAccess=all\nExecStart=${python} -c "${program}"\n${lines}\n`;
 }
 
-const tops = ["/home", "/etc/systemd/system", "/var/lib/debugtap", "/var/tmp"];
-const tree = ({ run }: SystemdVm): string => run(["sh", "-c", treeScript(...tops)]).stdout;
+/** The manager of the user's own units, which a login would start. */
+function manager(uid: string): string {
+  const paths = "/home/debugtap-vm/.config/systemd/user:/etc/systemd/system";
+  return `[Service]
+Type=notify
+User=debugtap-vm
+RuntimeDirectory=user/${uid}
+Environment=XDG_RUNTIME_DIR=/run/user/${uid} HOME=/home/debugtap-vm SYSTEMD_UNIT_PATH=${paths}
+Delegate=yes
+ExecStart=/lib/systemd/systemd --user --unit=users.target
+`;
+}
+
+const tops = ["/home", "/etc/systemd/system", "/var/lib/debugtap", "/var/tmp/debugtap*"];
+const tree = (vm: SystemdVm): string => vm.run(["sh", "-c", treeScript(...tops)]).stdout;
 
 /** A fresh /var/tmp: that of this machine is everybody's. */
 async function startVm(...args: Parameters<typeof startSystemdVm>): Promise<SystemdVm> {
@@ -26,12 +40,13 @@ async function startVm(...args: Parameters<typeof startSystemdVm>): Promise<Syst
 }
 
 /** Of the unit's process: a map of its environment. */
-function environmentOf({ run }: SystemdVm, name: string): Map<string, string> {
-  const { stdout } = run(["sh", "-c", `tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value ${name})/environ`]);
+function environmentOf(vm: SystemdVm, name: string): Map<string, string> {
+  const { stdout } = vm.run(["sh", "-c", `tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value ${name})/environ`]);
   return new Map(stdout.split("\n").map((line) => [line.split("=", 1)[0] ?? "", line.slice(line.indexOf("=") + 1)]));
 }
 
 t.test("units of this user, of another, and hidden; then all as before", async (t) => {
+  const uid = spawnSync("id", ["-u", "debugtap-vm"], { encoding: "utf8" }).stdout.trim();
   const vm = await startVm(t, {
     sudo: true,
     units: {
@@ -41,19 +56,23 @@ t.test("units of this user, of another, and hidden; then all as before", async (
       ),
       "dynamic.service": unit("DynamicUser=yes"),
       "nobody.env": "A=1\nPYTHONPATH='/opt/a b'\nSECRET=x\n",
-      // Its drop-in directory is there: it stays.
-      "manager.service":
-        "[Service]\nType=notify\nNotifyAccess=all\nUser=debugtap-vm\nRuntimeDirectory=user/999\nEnvironment=XDG_RUNTIME_DIR=/run/user/999 SYSTEMD_UNIT_PATH= DBUS_SESSION_BUS_ADDRESS=\nDelegate=yes\nExecStart=/bin/sleep 600\n".replace(
-          "Type=notify\nNotifyAccess=all\n",
-          "",
-        ),
+      "users.target": "[Unit]\nDefaultDependencies=no\n",
+      "manager.service": manager(uid),
     },
   });
   const { id, debugtap } = laptop(t, vm.sshd, {
     own: "run: { unit: own }",
     nobody: "run: { unit: nobody }",
     dynamic: "run: { unit: dynamic }",
+    mine: "run: { unit: mine, user: true }",
   });
+  const users = (command: string) =>
+    vm.run(["env", `XDG_RUNTIME_DIR=/run/user/${uid}`, "HOME=/home/debugtap-vm", "sh", "-c", command], "debugtap-vm");
+  const file = "~/.config/systemd/user/mine.service";
+  const set = users(
+    `mkdir -p ~/.config/systemd/user && cat >${file} <<'END'\n[Unit]\nDefaultDependencies=no\n${unit("")}END\nsystemctl --user daemon-reload`,
+  );
+  t.equal(set.code, 0, set.stderr);
   const before = tree(vm);
   const dry = await debugtap("inject", "--dry-run");
   t.equal(dry.code, 0, dry.stderr);
@@ -62,16 +81,17 @@ t.test("units of this user, of another, and hidden; then all as before", async (
 
   const { code, stdout, stderr } = await debugtap("inject", "--yes");
   t.equal(code, 0, stderr);
-  t.match(stdout, "debugtap restart own nobody dynamic");
+  t.match(stdout, "debugtap restart own nobody dynamic mine");
   const [folder, shared] = [`/home/debugtap-vm/.cache/debugtap/${id}`, `/var/lib/debugtap/${id}`];
   const here = join(vm.home, ".cache/debugtap", id);
   t.equal(readlinkSync(join(here, "state/nobody")), `${shared}/state/nobody`);
   const restarted = vm.run(["systemctl", "restart", "own", "nobody", "dynamic"]);
   t.equal(restarted.code, 0, restarted.stderr);
+  t.equal(users("systemctl --user restart mine").code, 0);
   const [own, nobody] = [environmentOf(vm, "own"), environmentOf(vm, "nobody")];
   t.same([own.get("PYTHONPATH"), own.get("OTHER")], [`${folder}/hook:/opt/mine`, "1"]);
   t.same([nobody.get("PYTHONPATH"), nobody.get("SECRET")], [`${shared}/hook:/opt/a b`, "x"]);
-  for (const name of ["own", "nobody", "dynamic"]) {
+  for (const name of ["own", "nobody", "dynamic", "mine"]) {
     const states = vm.run(["sh", "-c", `cat ${folder}/state/${name}/*.json`], "debugtap-vm").stdout;
     t.match(JSON.parse(states), { service: name, state: "started" }, `${name} is debugged`);
   }
@@ -90,6 +110,10 @@ t.test("units of this user, of another, and hidden; then all as before", async (
   t.match(byHand.stdout, /^running\town \d+$/m, "what still has the debugger in it is said");
   t.equal(tree(vm), before, "by hand: all as it was");
   t.match(vm.run(["systemctl", "show", "-p", "NeedDaemonReload", "own"]).stdout, "NeedDaemonReload=no");
+  t.match(
+    users("systemctl --user show -p NeedDaemonReload -p DropInPaths mine").stdout,
+    /^DropInPaths=\nNeedDaemonReload=no$/m,
+  );
 
   // As when the home directory was cleaned: this machine remembers.
   t.equal((await debugtap("inject", "--yes")).code, 0);
@@ -167,6 +191,6 @@ t.test("no sudo, a home that is read-only, nothing to write to, a unit that cann
   );
 });
 
-function uidOf({ run, user }: SystemdVm): string {
-  return run(["id", "-u", user]).stdout.trim();
+function uidOf(vm: SystemdVm): string {
+  return vm.run(["id", "-u", vm.user]).stdout.trim();
 }
