@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -108,20 +109,19 @@ def tame(pydevd):
     pydev_monkey.patch_args = lambda args, is_exec=False: args
     pydev_monkey.send_process_about_to_be_replaced = lambda: None
     network = pydevd.PyDB.initialize_network
+    closed = pydevd.ReaderThread._terminate_on_socket_close
 
     def initialize_network(self, sock, *args, **kwargs):
         # It writes a message as two segments; without this the second waits 40 ms for the acknowledgement of the first.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         network(self, sock, *args, **kwargs)
-        closed = self.reader._terminate_on_socket_close
 
-        def run_on():
-            self.ready_to_run = True  # else it waits for ever
-            closed()
-
-        self.reader._terminate_on_socket_close = run_on
+    def run_on(self):
+        self.py_db.ready_to_run = True  # else it waits for ever
+        closed(self)
 
     pydevd.PyDB.initialize_network = initialize_network
+    pydevd.ReaderThread._terminate_on_socket_close = run_on
 
 
 def listen(config):
@@ -135,7 +135,18 @@ def listen(config):
     if path:
         env["PYTHONPATH"] = os.pathsep.join(path)
     debugpy.configure({"pythonEnv": env, "python": interpreter()})
-    debugpy.listen((host, port))
+    begin = subprocess.Popen
+
+    def apart(args, *more, **how):
+        if "--for-server" in args:  # the adapter: it outlives the service, and would hold its streams
+            how.update(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return begin(args, *more, **how)
+
+    subprocess.Popen = apart
+    try:
+        debugpy.listen((host, port))
+    finally:
+        subprocess.Popen = begin
 
 
 def wait_for_port(host, port):
