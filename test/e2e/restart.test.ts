@@ -199,10 +199,9 @@ t.test(
     await lines.next();
     s.vm.run(["systemctl", "restart", "forks.service"]);
     const main = s.vm.run(["systemctl", "show", "-p", "MainPID", "--value", "forks"]).stdout.trim();
-    let seen: unknown;
-    while (JSON.stringify(seen)?.includes(`serves ${main}`) !== true)
-      seen = JSON.parse(String((await lines.next()).value));
-    t.match(seen, { service: "forks", line: `serves ${main}` }, "what came while it followed");
+    let seen = "{}";
+    while (!seen.includes(`serves ${main}`)) seen = String((await lines.next()).value);
+    t.match(JSON.parse(seen), { service: "forks", line: `serves ${main}` }, "what came while it followed");
     follow.kill("SIGINT");
     await over;
     await until(() => s.vm.run(["pgrep", "-f", "journalctl.*-f"]).code === 1);
