@@ -38,6 +38,7 @@ for (const wire of wires) {
     const { service, client } = await both(it, "service.py", "child.py");
     t.equal(await get(service, "/12"), "6");
     t.equal(await get(service, "/fork"), "42");
+    t.equal(await get(service, "/fork-in-c"), "42", "whose breakpoint nobody hears of: it does not stand there");
     t.equal(await get(service, "/program"), "SEVEN\n", "the debugger prints nothing into it");
     t.match(
       client.hits(),
@@ -167,6 +168,8 @@ t.test("pydevd: a connection that is lost before the answer lets the service run
   const service = it.start(python, [fixture("service.py")]);
   (await port.next()).destroy();
   t.equal(await get(service, "/12"), "6");
+  t.match(it.states(), [{ state: "failed", error: /was lost before/ }]);
+  t.equal(await get(service, "/fork"), "42", "and what it forks does not try");
 });
 
 t.test("a guarded thread goes on while the others stand still", async (t) => {
