@@ -21,6 +21,11 @@ export function clean(text: string): string {
   return text.replace(/\p{Cc}+/gu, " ").trim();
 }
 
+/** A line of a log: its indentation stays, colours and other sequences of a terminal go. */
+export function cleanLine(line: string): string {
+  return line.replace(/(?!\t)\p{Cc}(?:\[[0-?]*[ -/]*[@-~]|\]\P{Cc}*|[()][0-9AB])/gu, "").replace(/(?!\t)\p{Cc}/gu, "");
+}
+
 /** At most `width` characters; what was cut is shown as `…`. */
 export function clip(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
