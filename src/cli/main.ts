@@ -28,6 +28,7 @@ const verbs: readonly Verb[] = [
   ["drive", running, async () => (await import("./drive.ts")).driveCommand()],
   ["init", running, async () => (await import("./init.ts")).initCommand()],
   ["paths", running, async () => (await import("./paths.ts")).pathsCommand()],
+  ["doctor", running, async () => (await import("./doctor.ts")).doctorCommand()],
   ["retry", running, async () => (await import("./retry.ts")).retryCommand()],
   ["down", running, async () => (await import("./down.ts")).downCommand()],
   ["open", reading, async () => (await import("./open.ts")).openCommand()],
