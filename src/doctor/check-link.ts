@@ -64,17 +64,17 @@ function checkTrial({ port, of, direction, outcome }: PortTrial, there: FactsThe
   const { details } = there;
   if (!denied || details === undefined) return found.error(outcome);
   const own = direction === "out" ? "permitopen" : "permitlisten";
-  const found_ = ["allowtcpforwarding", "disableforwarding", own].find((key) =>
+  const guilty = ["allowtcpforwarding", "disableforwarding", own].find((key) =>
     forbids(sshdSetting(details, key)?.setting.value, key, direction),
   );
-  const [name, value] = names[found_ ?? "allowtcpforwarding"] ?? ["AllowTcpForwarding", "yes"];
-  const at = found_ === undefined ? undefined : sshdSetting(details, found_);
+  const [name, value] = names[guilty ?? "allowtcpforwarding"] ?? ["AllowTcpForwarding", "yes"];
+  const at = guilty === undefined ? undefined : sshdSetting(details, guilty);
   found.wrong("DT_FORWARD_DENIED", `sshd does not allow ${what}`, {
     why:
       at === undefined
         ? (outcome.why ?? "its settings forbid it")
         : `${at.file.path}:${at.setting.line} has ${name} ${at.setting.value}`,
-    fix: sshdFix(there, details, found_ === undefined ? ["allowtcpforwarding"] : [found_], name, value),
+    fix: sshdFix(there, details, guilty === undefined ? ["allowtcpforwarding"] : [guilty], name, value),
   });
 }
 
@@ -104,7 +104,7 @@ function sshdFix({ ssh }: FactsThere, details: Details, keys: readonly string[],
   const at = keys.map((key) => sshdSetting(details, key)).find((found) => found !== undefined);
   const file = at?.file.path ?? sshd?.file ?? "/etc/ssh/sshd_config";
   const sudo = details.files.find(({ path }) => path === file)?.writable === true ? "" : "sudo ";
-  const edit = at === undefined ? `1i ${name} ${value}` : `${at.setting.line}s/.*/${name} ${value}/`;
+  const edit = at === undefined ? `1i ${name} ${value}` : `s/^[[:space:]]*${name}[[:space:]].*/${name} ${value}/I`;
   const reload = sshd === undefined ? "sudo systemctl reload ssh" : `${sshd.own ? "" : "sudo "}kill -HUP ${sshd.pid}`;
   return onHost(ssh, `${sudo}sed -i ${shellQuote(edit)} ${shellQuote(file)} && ${reload}`);
 }

@@ -12,7 +12,7 @@ export function checkPortThere(running: Running, there: FactsThere, here: FactsH
   const found = new Findings(service.name);
   if (there.details === undefined) return [];
   const port = service.dials ?? service.listens;
-  const [holder] = there.details.sockets.filter(({ state, local }) => state === "listen" && local === port);
+  const holder = there.details.sockets.find(({ state, local }) => state === "listen" && local === port);
   const name = holder?.pid === undefined ? undefined : there.details.names.get(holder.pid);
   const hidden = holder !== undefined && holder.pid === undefined;
   const relay = here.relays.find(({ services }) =>
@@ -22,7 +22,7 @@ export function checkPortThere(running: Running, there: FactsThere, here: FactsH
 
   if (service.dials !== undefined) {
     if (holder === undefined) found.ok("DT_REMOTE_PORT", `port ${port} there is free for debugtap`);
-    else if (relay !== undefined && (hidden || /^sshd/.test(name ?? "") || there.ssh === "")) {
+    else if (relay !== undefined && (hidden || name?.startsWith("sshd") === true || there.ssh === "")) {
       found.ok("DT_REMOTE_PORT", `port ${port} there is debugtap's (pid ${relay.pid} here)`);
     } else {
       const who = hidden ? `a process of uid ${holder.uid}` : `${name} (pid ${holder.pid})`;

@@ -106,10 +106,7 @@ function checkHook({ service, master, all }: Running, env: Env, { ssh, details }
       );
     else {
       found.wrong("DT_DOCTOR_HOOK_FAILED", `the hook in pid ${each} could not start the debugger`, {
-        why:
-          String(error ?? "it does not say why")
-            .split("\n")
-            .at(-1) ?? "",
+        why: (typeof error === "string" ? error : "it does not say why").split("\n").at(-1) ?? "",
         fix: restartLine(ssh, service),
       });
     }
@@ -142,6 +139,11 @@ function numberOf(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,4}$/.test(text) ? Number(text) : undefined;
 }
 
+/** A key of uWSGI without a value is on. */
+function isOn(text: string | undefined): boolean {
+  return text !== undefined && !/^(?:false|0|no)$/i.test(text);
+}
+
 function checkWorkers(
   running: Running,
   files: readonly SettingsFile[],
@@ -154,7 +156,11 @@ function checkWorkers(
   if (expected === undefined) return;
   // A uWSGI without `master` is its own first worker.
   const seen = workers.filter(({ ppid }) => ppid === master?.pid).length;
-  const isMasterless = isUwsgi(running) && seen === expected - 1;
+  const isMaster =
+    master?.argv.some((word) => /^(?:-M|--master)$/.test(word)) === true ||
+    isOn(settingOf(files, "uwsgi", ["master"])?.setting.value) ||
+    isOn(env["UWSGI_MASTER"]);
+  const isMasterless = isUwsgi(running) && !isMaster && seen === expected - 1;
   if (seen >= expected || isMasterless)
     return found.ok("DT_DOCTOR_WORKERS", `${expected} worker${expected === 1 ? "" : "s"} of ${expected} run`);
   found.wrong("DT_DOCTOR_WORKERS", `${seen} of ${expected} workers run`, {
@@ -171,24 +177,23 @@ function checkThreads(
   found: Findings,
 ): void {
   const argv = master?.argv ?? [];
-  const on = (text: string | undefined): boolean => text !== undefined && !/^(?:false|0|no)$/i.test(text);
   const inFile = settingOf(files, "uwsgi", ["enable-threads", "threads"]);
   const said =
     argv.some((word) => /^--(?:enable-threads|threads)(?:=|$)/.test(word)) ||
-    on(env["UWSGI_ENABLE_THREADS"]) ||
-    on(env["UWSGI_THREADS"]);
-  if (said || on(inFile?.setting.value)) return found.ok("DT_DOCTOR_THREADS", "uWSGI runs threads");
+    isOn(env["UWSGI_ENABLE_THREADS"]) ||
+    isOn(env["UWSGI_THREADS"]);
+  if (said || isOn(inFile?.setting.value)) return found.ok("DT_DOCTOR_THREADS", "uWSGI runs threads");
   const file = files.findLast(({ settings }) => settings.some(({ section }) => section === "uwsgi"));
   const setting = { section: "uwsgi", key: "enable-threads", value: "true" };
   found.wrong("DT_DOCTOR_THREADS", "uWSGI runs without enable-threads", {
-    why: "without it no thread but the first runs: the debugger's answer nothing",
+    why: "no thread but the first of each worker runs: those of the debugger answer nothing",
     fix:
       file === undefined
         ? environmentLine(ssh, service, "UWSGI_ENABLE_THREADS", "1")
         : restartLine(
             ssh,
             service,
-            settingCommand(file, { ...setting, ...(inFile === undefined ? {} : { line: inFile.setting.line }) }),
+            settingCommand(file, { ...setting, isSet: inFile?.setting.key === "enable-threads" }),
           ),
   });
 }

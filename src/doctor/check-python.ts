@@ -1,10 +1,9 @@
 // The service's Python: its version, the debugger for its wire, pairs of versions that are known not to work, frozen modules.
 import { shellQuote } from "../../protocol/shell.ts";
-import type { SurveyProcess } from "../transport/survey.ts";
 import type { FactsThere, InterpreterDetails, Package } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
 import { onHost, restartLine } from "./fix.ts";
-import type { Running } from "./running.ts";
+import { interpreterKey, type Running } from "./running.ts";
 
 /** The oldest Python that the debugpy of today runs on. */
 const oldestPython = [3, 8] as const;
@@ -156,10 +155,6 @@ function isLent(name: string, { details }: FactsThere): string | undefined {
   return texts
     .map(({ text }) => /"debugger": ?"([^"]* \(lent\))"/.exec(text)?.[1])
     .find((debuggerName) => debuggerName !== undefined);
-}
-
-export function interpreterKey({ interpreter, env }: SurveyProcess): string {
-  return `${interpreter?.path ?? ""}\t${env["PYTHONPATH"] ?? ""}`;
 }
 
 /** Whether a version is `least` or newer; what stands behind its numbers does not count. */

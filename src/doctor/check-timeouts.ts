@@ -55,13 +55,13 @@ export function checkTimeouts(running: Running, there: FactsThere): Finding[] {
   const found = new Findings(service.name);
   if (master === undefined || there.details === undefined) return found.list;
   const files = filesOf(running, there);
-  const keys = files.flatMap(({ settings }) => settings.map(({ key, section }) => `${section}.${key}`));
+  const keys = new Set(files.flatMap(({ settings }) => settings.map(({ key, section }) => `${section}.${key}`)));
   const usesOslo = [
     "DEFAULT.transport_url",
     "DEFAULT.rpc_response_timeout",
     "DEFAULT.service_down_time",
     "oslo_messaging_rabbit.[",
-  ].some((key) => keys.includes(key));
+  ].some((key) => keys.has(key));
   if (usesOslo) for (const timeout of oslo) checkOslo(timeout, files, running, there, found);
   checkHarakiri(files, running, there, found);
   if (/\bgunicorn\b/.test(master.argv.join(" "))) checkGunicorn(files, running, there, found);
@@ -82,7 +82,7 @@ function checkOslo(
   if (isOff || seconds >= patient) return found.ok(code, `${key} is ${seconds === 0 ? "off" : `${seconds} s`}`);
   const file = set?.file ?? files.at(-1);
   if (file === undefined) return;
-  const change = { section, key, value: wanted, ...(set === undefined ? {} : { line: set.setting.line }) };
+  const change = { section, key, value: wanted, isSet: set !== undefined };
   found.wrong(
     code,
     `${key} is ${seconds} s${set === undefined ? " (the default)" : ` (${set.file.path}:${set.setting.line})`}`,
@@ -116,7 +116,7 @@ function checkHarakiri(
           ? restartLine(
               ssh,
               service,
-              settingCommand(inFile.file, { section: "uwsgi", key: "harakiri", value: "0", line: inFile.setting.line }),
+              settingCommand(inFile.file, { section: "uwsgi", key: "harakiri", value: "0", isSet: true }),
             )
           : restartLine(ssh, service, `sed -i 's/--harakiri[= ]*[0-9]*//' FILE-THAT-STARTS-IT`),
     },
@@ -157,7 +157,7 @@ function checkGunicorn(
           ? restartLine(
               ssh,
               service,
-              settingCommand(inFile.file, { section: "", key: "timeout", value: patience, line: inFile.setting.line }),
+              settingCommand(inFile.file, { section: "", key: "timeout", value: patience, isSet: true }),
             )
           : environmentLine(ssh, service, "GUNICORN_CMD_ARGS", `--timeout=${patience}`),
   });

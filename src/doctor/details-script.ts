@@ -18,10 +18,10 @@
 import { shellQuote } from "../../protocol/shell.ts";
 
 const keys =
-  "rpc_response_timeout service_down_time heartbeat_timeout_threshold transport_url harakiri enable-threads threads workers processes " +
+  "rpc_response_timeout service_down_time heartbeat_timeout_threshold transport_url harakiri enable-threads threads master workers processes " +
   "timeout allowtcpforwarding permitopen permitlisten disableforwarding maxsessions include";
 const variables =
-  "DEBUGTAP_HOOK|GEVENT_SUPPORT|PYDEVD_DISABLE_FILE_VALIDATION|UWSGI_ENABLE_THREADS|UWSGI_THREADS|UWSGI_HARAKIRI|UWSGI_PROCESSES|" +
+  "DEBUGTAP_HOOK|GEVENT_SUPPORT|PYDEVD_DISABLE_FILE_VALIDATION|UWSGI_ENABLE_THREADS|UWSGI_MASTER|UWSGI_THREADS|UWSGI_HARAKIRI|UWSGI_PROCESSES|" +
   "UWSGI_WORKERS|GUNICORN_CMD_ARGS|WEB_CONCURRENCY";
 
 export const detailsTimeoutMs = 120_000;

@@ -109,8 +109,8 @@ function servicesIn(rows: readonly string[]): Record<string, number> {
 function socketsOf(rows: string, holders: string): Socket[] {
   const pids = new Map<string, number>();
   // The oldest of those that share it: a fork has what its parent had.
-  for (const [inode = "", pid = 0] of lines(holders).map((line) => line.split(" ")))
-    pids.set(`${inode}`, Math.min(Number(pid), pids.get(`${inode}`) ?? Infinity));
+  for (const [inode = "", pid = ""] of lines(holders).map((line) => line.split(" ")))
+    pids.set(inode, Math.min(Number(pid), pids.get(inode) ?? Infinity));
   const portOf = (address: string): number => Number.parseInt(address.slice(address.lastIndexOf(":") + 1), 16);
   return lines(rows).flatMap((row) => {
     const [state = "", local = "", remote = "", uid = "", inode = ""] = row.split(" ");
@@ -150,7 +150,8 @@ function interpreterOf(text: string): InterpreterDetails {
 }
 
 function packageOf(value: unknown): Package {
-  return { version: String(member(value, "version") ?? ""), origin: String(member(value, "origin") ?? "") };
+  const [version, origin] = [member(value, "version"), member(value, "origin")];
+  return { version: typeof version === "string" ? version : "", origin: typeof origin === "string" ? origin : "" };
 }
 
 function unitOf(text: string): UnitDetails[] {

@@ -60,20 +60,25 @@ export function dropIn(
   return `${sudo}mkdir -p ${dir} && printf '[Service]\\n%s\\n' ${shellQuote(setting)} | ${sudo}tee ${file} >/dev/null && ${systemctl} daemon-reload`;
 }
 
-/** sed's, for a file of `key = value` lines with sections: the line that is there, or a new one. */
+/** For a file of `key = value` lines with sections: changes the lines that set it (`isSet`), or adds one. */
 export function settingCommand(
   { path, writable, settings }: SettingsFile,
   {
     section,
     key,
     value,
-    line,
-  }: { readonly section: string; readonly key: string; readonly value: string; readonly line?: number },
+    isSet,
+  }: { readonly section: string; readonly key: string; readonly value: string; readonly isSet: boolean },
 ): string {
   const [sudo, file] = [writable ? "" : "sudo ", shellQuote(path)];
-  if (line !== undefined) return `${sudo}sed -i ${shellQuote(`${line}s|.*|${key} = ${value}|`)} ${file}`;
-  const head = settings.find((each) => each.key === "[" && each.section === section);
-  if (head !== undefined) return `${sudo}sed -i ${shellQuote(`${head.line}a ${key} = ${value}`)} ${file}`;
+  const head = `/^\\[${section}\\]/`;
+  // By name and not by line: what was pasted before has moved the lines.
+  if (isSet) {
+    const within = section === "" ? "" : `${head},/^\\[/`;
+    return `${sudo}sed -i ${shellQuote(`${within}s|^[[:space:]]*${key}[[:space:]]*=.*|${key} = ${value}|`)} ${file}`;
+  }
+  const hasSection = settings.some((each) => each.key === "[" && each.section === section);
+  if (hasSection) return `${sudo}sed -i ${shellQuote(`${head}a ${key} = ${value}`)} ${file}`;
   const text = shellQuote(`[${section}]\\n${key} = ${value}\\n`);
   return `printf ${text} | ${sudo}tee -a ${file} >/dev/null`;
 }

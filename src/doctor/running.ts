@@ -65,10 +65,12 @@ function isMatched({ match }: ServiceConfig, { argv, unit, cwd }: SurveyProcess)
   );
 }
 
-/** `api` is in `/srv/api.py` and in `api.ini`, not in `/srv/api/other.py`. */
+/** `api` is in `/srv/api.py`, in `api.ini` and in `api:app`, not in `/srv/api/other.py`. */
 function namesIt(word: string, name: string): boolean {
   const { base } = parsePath(word);
-  return base === name || base.startsWith(`${name}.`) || base.startsWith(`${name}-uwsgi.`);
+  return (
+    base === name || base.startsWith(`${name}.`) || base.startsWith(`${name}:`) || base.startsWith(`${name}-uwsgi.`)
+  );
 }
 
 /** Files that a service takes its settings from, absolute, in the order in which they count. */
@@ -97,7 +99,11 @@ export function valuesOf(argv: readonly string[], flag: string): string[] {
   });
 }
 
-export interface Found {
+export function interpreterKey({ interpreter, env }: SurveyProcess): string {
+  return `${interpreter?.path ?? ""}\t${env["PYTHONPATH"] ?? ""}`;
+}
+
+interface Found {
   readonly file: SettingsFile;
   readonly setting: Setting;
 }

@@ -14,10 +14,9 @@ import { resolveSshTarget, sshLine } from "../transport/ssh-config.ts";
 import { openTunnel } from "../transport/ssh-tunnel.ts";
 import { surveyHost, type Survey } from "../transport/survey.ts";
 import type { Tunnel } from "../transport/tunnel.ts";
-import { interpreterKey } from "./check-python.ts";
 import { lookCloser } from "./details.ts";
 import type { Details, FactsThere, PortTrial, SourceLook } from "./facts.ts";
-import { settingsFilesOf } from "./running.ts";
+import { interpreterKey, settingsFilesOf } from "./running.ts";
 import { lookAtSource } from "./sources.ts";
 
 export interface Wanted {

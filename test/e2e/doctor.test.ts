@@ -1,0 +1,413 @@
+// `debugtap doctor` over a real sshd, with real services: each fault is found under its own code, and its fix, run as printed, mends it.
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { freePorts } from "../../src/demo/ports.ts";
+import type { Finding } from "../../src/doctor/finding.ts";
+import { HostRecords } from "../../src/transport/host-records.ts";
+import { asVm, doctorStage, type DoctorStage } from "../helpers/doctor-stage.ts";
+
+/** Names of the services; other tests' run on the same machine. */
+const id = `dr${process.pid}`;
+
+const waits = "import sys, time\nsys.path.insert(0, '.')\nimport ready\ntime.sleep(600)\n";
+const serves =
+  "import sys\nsys.path.insert(0, '.')\nimport ready\ndef application(env, start):\n    start('200 OK', [])\n    return [b'']\n";
+
+// As debugtap_hook.py: the port of the service's HookConfig, and a state file.
+const hook = `import json, os, socket
+named = os.environ.get("DEBUGTAP_HOOK")
+if named:
+    config = json.load(open(named))
+    state = {"version": 1, "service": config["service"], "pid": os.getpid(), "state": "started", "debugger": "debugpy 1.6.3"}
+    try:
+        kept = socket.socket()
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind((config["host"], config["port"]))
+        kept.listen()
+    except OSError as error:
+        state.update(state="failed", error="Traceback\\n%s" % error)
+    folder = os.path.join(os.path.dirname(os.path.dirname(named)), "state", config["service"])
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "%d.json" % os.getpid()), "w") as out:
+        json.dump(state, out)
+`;
+
+/** Findings that are wrong, of a code and a subject; `text` is in what or why. */
+function wrongs(findings: readonly Finding[], code: string, subject: string, text = ""): Finding[] {
+  return findings.filter(
+    (each) =>
+      each.status === "wrong" &&
+      each.code === code &&
+      each.subject === subject &&
+      `${each.what} ${each.why}`.includes(text),
+  );
+}
+
+/** A folder of inject, where a user without a home has it. */
+function folder({ uid }: DoctorStage, name: string): string {
+  const base = `/var/tmp/debugtap-${uid}`;
+  mkdirSync(base, { recursive: true, mode: 0o700 });
+  chownSync(base, uid, uid);
+  const path = join(base, name);
+  mkdirSync(path, { mode: 0o700 });
+  chownSync(path, uid, uid);
+  return path;
+}
+
+/** Links are left alone: a virtual environment's Python is the system's. */
+function give(path: string, uid: number): void {
+  const found = lstatSync(path);
+  if (found.isSymbolicLink()) return;
+  chownSync(path, uid, uid);
+  if (found.isDirectory()) for (const name of readdirSync(path)) give(join(path, name), uid);
+}
+
+async function listen(t: Test, port: number): Promise<Server> {
+  const server = createServer();
+  t.teardown(() => server.close());
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}
+
+/** Holds a port until it is killed. */
+const holder = (port: number): string =>
+  `import socket, time\ns = socket.socket()\ns.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\ns.bind(("127.0.0.1", ${port}))\ns.listen()\nprint("holds", flush=True)\ntime.sleep(600)`;
+
+t.test("faults of services: each found under its code, and gone after its fix", async (t) => {
+  const stage = await doctorStage(t);
+  const { there, here, sshd, uid, write, start, run, paste } = stage;
+  const ports = await freePorts(12);
+  const port = (index: number): number => ports[index] ?? 0;
+  const n = (name: string): string => `${id}_${name}`;
+  const python = "/usr/bin/python3";
+
+  // Services, each with a fault.
+  const plain = ["green", "hooked", "early", "deaf", "oslo", "bare"] as const;
+  for (const name of plain)
+    write(`${n(name)}.py`, name === "green" ? `import eventlet\neventlet.monkey_patch()\n${waits}` : waits);
+  write("wsgi.py", serves);
+  write(`${n("gun")}.py`, serves.replace("application", "app"));
+  write(`${n("oslo")}.conf`, "[DEFAULT]\ntransport_url = rabbit://u:secret-of-the-bus@h/\nrpc_response_timeout = 30\n");
+  write(
+    `${n("web")}.ini`,
+    `[uwsgi]\nplugin = python3\nsocket = ${there}/web.sock\nmaster = true\ndie-on-term = true\nprocesses = 1\nlazy-apps = true\nwsgi-file = wsgi.py\nharakiri = 20\n`,
+  );
+  const venv = spawnSync(python, ["-m", "venv", "--without-pip", join(there, "venv")], { encoding: "utf8" });
+  t.equal(venv.status, 0, `apt-get install python3-venv\n${venv.stderr}`);
+  give(join(there, "venv"), uid);
+  for (const program of ["/usr/bin/uwsgi", "/usr/bin/gunicorn"])
+    t.ok(existsSync(program), "apt-get install uwsgi-core uwsgi-plugin-python3 gunicorn");
+
+  // What inject has put there. Its services are restarted with the hook's variables.
+  const root = folder(stage, `a${String(process.pid).padStart(9, "0")}`);
+  t.teardown(() => rmSync(root, { recursive: true, force: true }));
+  for (const name of ["hook", "services"]) mkdirSync(join(root, name));
+  writeFileSync(join(root, "hook/sitecustomize.py"), hook);
+  const config = (name: string, listens: number): string =>
+    JSON.stringify({ version: 1, service: n(name), wire: "dap", host: "127.0.0.1", port: listens });
+  const inject = (name: string, listens: number): void => {
+    writeFileSync(join(root, `services/${n(name)}.json`), config(name, listens));
+    give(root, uid);
+    writeFileSync(
+      join(there, `${n(name)}.env`),
+      `PYTHONPATH=${root}/hook\nDEBUGTAP_HOOK=${root}/services/${n(name)}.json\n`,
+    );
+  };
+  const foreign = asVm(t, python, "-c", holder(port(0)));
+  const dialled = asVm(t, python, "-c", holder(port(1)));
+  const here_ = spawn(python, ["-c", holder(port(2))], { stdio: ["ignore", "pipe", "inherit"] });
+  t.teardown(() => here_.kill("SIGKILL"));
+  await Promise.all([foreign, dialled, here_].map((child) => once(child.stdout ?? child, "data")));
+
+  await Promise.all([
+    start(n("green"), `${python} ${n("green")}.py`),
+    start(n("oslo"), `${python} ${n("oslo")}.py --config-file ${n("oslo")}.conf`),
+    start(n("bare"), `venv/bin/python3 ${n("bare")}.py`),
+    start(n("web"), `uwsgi --ini ${n("web")}.ini`),
+    start(n("gun"), `gunicorn -w 1 -b unix:${there}/gun.sock ${n("gun")}:app`),
+    ...["hooked", "early", "deaf"].map(
+      async (name) => await start(n(name), `${python}${name === "deaf" ? " -I" : ""} ${n(name)}.py`),
+    ),
+  ]);
+  // `python -I` does not even look beside its program.
+  writeFileSync(join(there, `${n("web")}.count`), "2\n");
+  writeFileSync(
+    join(there, `${n("web")}.ini`),
+    readFileSync(join(there, `${n("web")}.ini`), "utf8").replace("processes = 1", "processes = 2"),
+  );
+  inject("hooked", port(0));
+  inject("early", port(3));
+  inject("deaf", port(4));
+  for (const name of ["hooked", "deaf"]) await paste(`ssh -F ${sshd.sshConfig} vm sh ${there}/ctl ${n(name)}`);
+
+  // Leftovers.
+  const left = folder(stage, `b${String(process.pid).padStart(9, "0")}`);
+  t.teardown(() => {
+    rmSync(left, { recursive: true, force: true });
+    try {
+      rmdirSync(`/var/tmp/debugtap-${uid}`);
+    } catch {
+      // another test's is in it
+    }
+  });
+  writeFileSync(join(left, "manifest.json"), "{}");
+  writeFileSync(join(left, "eject.sh"), `rm -rf ${left}\n`);
+  give(left, uid);
+  const awaited = await listen(t, port(5));
+  const told = once(awaited, "connection");
+  asVm(t, python, "-m", "debugpy.adapter", "--for-server", `${port(5)}`, "--host", "127.0.0.1", "--port", `${port(6)}`);
+  await told;
+  const session = spawn("ssh", ["-F", sshd.sshConfig, sshd.alias, "echo $PPID; cat"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  t.teardown(() => session.kill("SIGKILL"));
+  const [said] = (await once(session.stdout, "data")) as [Buffer];
+  const sshdPid = Number(said.toString());
+  await leave(join(here, "state/debugtap/hosts"), { name: "vm", destination: "vm", configFile: sshd.sshConfig }, [
+    sshdPid,
+    1,
+  ]);
+
+  // Sources.
+  for (const [dir, text] of [
+    ["srcs", "a = 1\nb = 2\n"],
+    ["lost", "c = 3\n"],
+  ] as const) {
+    mkdirSync(join(there, dir));
+    writeFileSync(join(there, dir, "mod.py"), text);
+  }
+  mkdirSync(join(here, "srcs"));
+  writeFileSync(join(here, "srcs/mod.py"), "a = 1\nb = 3\n");
+
+  const service = (name: string, index: number, more: object = {}) => [
+    n(name),
+    { host: "vm", wire: "dap", listens: port(index), ide: port(index), run: run(n(name)), ...more },
+  ];
+  writeFileSync(
+    join(here, "debugtap.yml"),
+    JSON.stringify({
+      hosts: {
+        vm: {
+          ssh: "vm",
+          ssh_config: sshd.sshConfig,
+          source: ["srcs", "lost"].map((dir) => ({ local: `./${dir}`, remote: `${there}/${dir}` })),
+        },
+      },
+      services: Object.fromEntries([
+        service("hooked", 0, { ide: port(7) }),
+        [n("dials"), { host: "vm", wire: "pydevd", dials: port(1), ide: port(8) }],
+        service("green", 9, { ide: port(2) }),
+        service("early", 3),
+        service("deaf", 4),
+        service("oslo", 9, { listens: port(9) + 10_000, ide: port(9) }),
+        service("bare", 10),
+        service("web", 11),
+        service("gun", 11, { listens: port(11) + 10_000, ide: port(11) + 10_001 }),
+      ]),
+    }),
+  );
+
+  // Name, code, subject, and words of it.
+  const faults: readonly (readonly [code: string, subject: string, text?: string])[] = [
+    ["DT_PORT_IN_USE", "this machine", n("green")],
+    ["DT_DOCTOR_PORT_FOREIGN", n("hooked")],
+    ["DT_REMOTE_PORT", n("dials")],
+    ["DT_DOCTOR_HOOK_FAILED", n("hooked"), "Address already in use"],
+    ["DT_DOCTOR_NOT_RESTARTED", n("early")],
+    ["DT_DOCTOR_IGNORES", n("deaf"), "python -I"],
+    ["DT_DOCTOR_GEVENT", n("green")],
+    ["DT_DOCTOR_DEBUGGER", n("bare")],
+    ["DT_DOCTOR_WORKERS", n("web"), "1 of 2"],
+    ["DT_DOCTOR_THREADS", n("web")],
+    ["DT_DOCTOR_HARAKIRI", n("web"), "20 s"],
+    ["DT_DOCTOR_GUNICORN", n("gun"), "30 s"],
+    ["DT_DOCTOR_RPC_TIMEOUT", n("oslo"), "30 s"],
+    ["DT_DOCTOR_SERVICE_DOWN", n("oslo"), "60 s (the default)"],
+    ["DT_DOCTOR_HEARTBEAT", n("oslo"), "60 s (the default)"],
+    ["DT_DOCTOR_SOURCE_HERE", "vm", "/lost"],
+    ["DT_DOCTOR_SOURCE_DIFFERS", "vm", "mod.py: 1 lines"],
+    ["DT_DOCTOR_LEFT_INJECT", "vm", left],
+    ["DT_DOCTOR_LEFT_ADAPTER", "vm", `port ${port(6)}`],
+    ["DT_DOCTOR_LEFT_SSHD", "vm", `${sshdPid}`],
+    ["DT_DOCTOR_LEFT_STATE", "vm"],
+  ];
+  const before = await stage.doctor();
+  t.equal(before.code, 4, before.stderr);
+  t.notMatch(before.stdout, "secret-of-the-bus");
+  for (const [code, subject, text] of faults) {
+    const [finding, ...more] = wrongs(before.findings, code, subject, text);
+    t.ok(finding, `${code} of ${subject}`, { found: before.findings.filter((each) => each.subject === subject) });
+    t.same(more, []);
+    // A person names the file; all else is as printed.
+    const fix = finding?.fix?.replace("FILE-THAT-STARTS-IT", join(there, `${n("deaf")}.cmd`));
+    if (finding !== undefined) await paste(fix);
+  }
+  t.ok(wrongs(before.findings, "DT_DOCTOR_IDE", "this machine", n("dials"))[0], "no IDE listens for what dials");
+  await listen(t, port(8));
+
+  const after = await stage.doctor();
+  for (const [code, subject, text] of [...faults, ["DT_DOCTOR_IDE", "this machine", n("dials")] as const])
+    t.same(
+      wrongs(
+        after.findings,
+        code,
+        subject,
+        code === "DT_DOCTOR_LEFT_INJECT" || code.includes("LEFT_ADAPTER") || code === "DT_PORT_IN_USE" ? text : "",
+      ),
+      [],
+      `${code} is mended`,
+    );
+  t.equal(readFileSync(join(here, "srcs/mod.py.~1~"), "utf8"), "a = 1\nb = 3\n", "what was here is kept");
+  t.match(
+    after.findings.filter(({ code, status }) => code === "DT_DOCTOR_LOGIN" && status === "ok")[0]?.what,
+    join(sshd.dir, "user_key"),
+  );
+});
+
+/** Records of a relay that is gone, for sshd processes of which one may live. */
+async function leave(
+  dir: string,
+  host: { name: string; destination: string; configFile: string },
+  pids: readonly number[],
+): Promise<void> {
+  const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  for (const sshdPid of pids) {
+    const stat = readFileSync(`/proc/${sshdPid}/stat`, "utf8");
+    const sshdStart = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+    const dead = spawnSync("true").pid;
+    await new HostRecords(dir, host).write({ bootId, sshdPid, sshdStart }, "debug");
+    const name = readdirSync(dir).find((each) => each.includes(`.${process.pid}.`)) ?? "";
+    const record = JSON.parse(readFileSync(join(dir, name), "utf8")) as object;
+    writeFileSync(join(dir, name), JSON.stringify({ ...record, relayPid: dead }));
+    renameSync(join(dir, name), join(dir, name.replace(`.${process.pid}.`, `.${dead}.`)));
+  }
+}
+
+t.test("the way to a host: its key, what sshd forwards, its sessions", async (t) => {
+  const stage = await doctorStage(t, {
+    AllowTcpForwarding: "no",
+    PermitListen: "none",
+    PermitOpen: "none",
+    MaxSessions: "2",
+  });
+  const { sshd, paste } = stage;
+  const known = join(sshd.dir, "known_hosts");
+  const [name, type] = readFileSync(known, "utf8").split(" ");
+  const otherKey = readFileSync(join(sshd.dir, "user_key.pub"), "utf8").split(" ")[1];
+  writeFileSync(known, `${name} ${type} ${otherKey}\n`);
+  const words = [sshd.alias, "-F", sshd.sshConfig];
+  const findings = async (code: number): Promise<readonly Finding[]> => {
+    const told = await stage.doctor(...words);
+    t.equal(told.code, code, told.stderr + told.stdout);
+    return told.findings;
+  };
+  for (const code of ["DT_HOSTKEY_CHANGED", "DT_HOSTKEY_UNKNOWN"]) {
+    const found = await findings(3);
+    const [wrong, ...more] = found.filter(({ status }) => status === "wrong");
+    t.match(wrong, { code, subject: sshd.alias });
+    t.same(more, []);
+    t.match(
+      found.filter(({ status }) => status === "unseen"),
+      [{ what: /services/, why: "there is no connection" }],
+      "the rest is not told as ok",
+    );
+    await paste(wrong?.fix);
+  }
+  for (const setting of ["AllowTcpForwarding no", "none"]) {
+    const wrong = (await stage.doctor(...words)).findings.filter(({ code }) => code === "DT_FORWARD_DENIED");
+    t.match(
+      wrong.map(({ status }) => status),
+      ["wrong", "wrong"],
+    );
+    t.ok(
+      wrong.every(({ why }) => why?.includes(setting)),
+      setting,
+      { wrong },
+    );
+    for (const fix of new Set(wrong.map((each) => each.fix))) await paste(fix);
+  }
+  const [few] = wrongs((await stage.doctor(...words)).findings, "DT_DOCTOR_SESSIONS", sshd.alias);
+  t.match(few, { what: "sshd allows 2 sessions a connection" });
+  await paste(few?.fix);
+  const last = (await stage.doctor(...words)).findings;
+  for (const code of ["DT_FORWARD_DENIED", "DT_DOCTOR_SESSIONS"])
+    t.same(new Set(last.filter((each) => each.code === code).map(({ status }) => status)), new Set(["ok"]));
+
+  writeFileSync(join(sshd.dir, "authorized_keys"), "");
+  const [refused] = (await findings(3)).filter(({ status }) => status === "wrong");
+  t.match(refused, { code: "DT_SSH_AUTH", fix: `ssh-copy-id -F ${sshd.sshConfig}` });
+  await sshd.halt();
+  t.match(
+    (await findings(3)).find(({ status }) => status === "wrong"),
+    { code: "DT_SSH_UNREACHABLE" },
+  );
+});
+
+t.test("this machine: the state directory, room, the configuration", async (t) => {
+  const stage = await doctorStage(t);
+  const { here, paste } = stage;
+  mkdirSync(join(here, "state"));
+  writeFileSync(join(here, "state/debugtap"), "a file\n");
+  const small = join(here, "small");
+  mkdirSync(small);
+  const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "-o", "size=520m", "tmpfs", small], {
+    encoding: "utf8",
+  });
+  t.equal(status, 0, stderr);
+  t.teardown(() => spawnSync("umount", [small]));
+  const filled = spawnSync("fallocate", ["-l", "60M", join(small, "old-trace")], { encoding: "utf8" });
+  t.equal(filled.status, 0, filled.stderr);
+  const yaml = (service: object): void =>
+    writeFileSync(
+      join(here, "debugtap.yml"),
+      JSON.stringify({ services: { [`${id}_none`]: service }, record: { dir: "./small" } }),
+    );
+  const [listens = 0, ide = 0] = await freePorts(2);
+  yaml({ wire: "dap", listens, ide });
+  const before = (await stage.doctor()).findings;
+  const [state] = wrongs(before, "DT_DOCTOR_STATE", "this machine");
+  await paste(state?.fix);
+  const [room] = wrongs(before, "DT_DOCTOR_DISK", "this machine");
+  t.match(room?.fix, "# and remove what you do not need");
+  await paste(room?.fix);
+  rmSync(join(small, "old-trace"));
+  t.match(wrongs(before, "DT_SERVICE_DOWN", `${id}_none`), [
+    { why: "the service does not run", fix: `debugtap restart ${id}_none` },
+  ]);
+  const after = await stage.doctor();
+  for (const code of ["DT_DOCTOR_STATE", "DT_DOCTOR_DISK"])
+    t.same(wrongs(after.findings, code, "this machine"), [], code);
+  t.same(readdirSync(join(here, "state/debugtap")), [], "nothing was written");
+
+  yaml({ wire: "dap", listens: "x", ide });
+  const broken = await stage.doctor();
+  t.equal(broken.code, 4);
+  t.match(
+    broken.findings.filter(({ code }) => code === "DT_CONFIG_INVALID"),
+    [{ status: "wrong" }],
+  );
+  yaml({ wire: "dap", listens, ide });
+  const typo = await stage.doctor(`${id}_non`);
+  t.match(
+    [typo.code, JSON.parse(typo.stdout)],
+    [2, { error: { code: "DT_USAGE", fix: `debugtap doctor ${id}_none` } }],
+  );
+  chmodSync(join(here, "debugtap.yml"), 0o644);
+});
