@@ -182,7 +182,7 @@ t.test("faults of services: each found under its code, and gone after its fix", 
   const sshdPid = Number(said.toString());
   await leave(join(here, "state/debugtap/hosts"), { name: "vm", destination: "vm", configFile: sshd.sshConfig }, [
     sshdPid,
-    1,
+    process.pid,
   ]);
 
   // Sources.

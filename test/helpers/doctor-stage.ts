@@ -11,7 +11,7 @@ import { program } from "./relay-process.ts";
 
 // Ends when the program has said so often that it is ready: by `ready.py`, in the master or in each worker.
 const ctl = `name=$1; cd "$(dirname "$0")" || exit 1
-if [ -f $name.pid ]; then kill -s TERM -- -$(cat $name.pid) 2>/dev/null; tail --pid=$(cat $name.pid) -f /dev/null; fi
+if [ -f $name.pid ]; then kill -s TERM -- -$(cat $name.pid) 2>/dev/null; tail -s 0.05 --pid=$(cat $name.pid) -f /dev/null; fi
 rm -f $name.fifo; mkfifo $name.fifo; exec 3<>$name.fifo
 env $(cat $name.env) READY="$PWD/$name.fifo" setsid sh $name.cmd </dev/null >$name.log 2>&1 3>&- & echo $! >$name.pid
 head -n $(cat $name.count) <&3 >/dev/null
