@@ -13,7 +13,7 @@ export function checkLeftovers(there: FactsThere, injected: readonly Injected[])
   const found = new Findings(there.host.name);
   const { details, survey } = there;
   if (details === undefined || survey === undefined) return found.list;
-  checkRecords(there, details, found);
+  if (there.host.ssh !== undefined) checkRecords(there, details, found);
   const adapters = survey.processes.filter(isAdapter);
   const orphans = adapters.filter((adapter) => isOrphan(adapter, details));
   for (const { pid, uid, argv } of orphans) {

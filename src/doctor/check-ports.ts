@@ -25,7 +25,7 @@ export function checkPortThere(running: Running, there: FactsThere, here: FactsH
     else if (relay !== undefined && (hidden || name?.startsWith("sshd") === true || there.ssh === "")) {
       found.ok("DT_REMOTE_PORT", `port ${port} there is debugtap's (pid ${relay.pid} here)`);
     } else {
-      const who = hidden ? `a process of uid ${holder.uid}` : `${name} (pid ${holder.pid})`;
+      const who = hidden ? `a process of uid ${holder.uid}` : `${shortly(name)} (pid ${holder.pid})`;
       found.wrong("DT_REMOTE_PORT", `port ${port} there is held by ${who}`, {
         why: `${service.name} dials it, so debugtap has to listen there`,
         fix: holder.pid === undefined ? look : killLine(there.ssh, holder.pid, holder.uid === there.details.uid),
@@ -70,6 +70,7 @@ function isDebugger({ all, service }: Running, pid: number | undefined, name = "
   return service.wire === "raw" || all.some((each) => isAdapter(each) && each.pid === pid);
 }
 
+/** Its first words: what follows may be a password. */
 function shortly(name = "?"): string {
-  return name.length > 60 ? `${name.slice(0, 59)}…` : name;
+  return name.split(" ").slice(0, 2).join(" ");
 }

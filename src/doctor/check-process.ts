@@ -1,5 +1,6 @@
 // The service's processes: environment, GEVENT_SUPPORT, workers, uWSGI's threads, and whether the hook of inject is in them.
 import { member, parseJson } from "../../protocol/json.ts";
+import { programAt } from "../init/services.ts";
 import { pidIn } from "../transport/source-walk.ts";
 import type { FactsHere, FactsThere, SettingsFile } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
@@ -22,7 +23,7 @@ export function checkProcess(running: Running, there: FactsThere, here: FactsHer
     );
     return found.list;
   }
-  found.ok("DT_DOCTOR_PROCESS", `pid ${master.pid} ${master.argv.join(" ").slice(0, 80)}`);
+  found.ok("DT_DOCTOR_PROCESS", `pid ${master.pid} ${programOf(master.argv)}`);
   const env = there.details.processes.get(master.pid)?.env;
   if (env === undefined) {
     const by = `debugtap doctor root@HOST   # its user is another one`;
@@ -42,6 +43,11 @@ export function checkProcess(running: Running, there: FactsThere, here: FactsHer
   checkSessions(running, here, found);
   if (all.length === 0) found.unseen("DT_DOCTOR_PROCESS", "its processes", "they have ended meanwhile");
   return found.list;
+}
+
+/** Without what follows the program: that may be a password. */
+function programOf(argv: readonly string[]): string {
+  return argv.slice(0, Math.max(programAt(argv), 0) + 1).join(" ");
 }
 
 type Env = Readonly<Record<string, string>>;
@@ -99,10 +105,18 @@ function checkHook({ service, master, all }: Running, env: Env, { ssh, details }
   for (const { pid: each, text } of states) {
     const state = parseJson(Buffer.from(text));
     const [is, error] = [member(state, "state"), member(state, "error")];
+    if (typeof is !== "string") {
+      found.unseen(
+        "DT_DOCTOR_HOOK_FAILED",
+        `whether the hook in pid ${each} has started the debugger`,
+        "its state cannot be read",
+      );
+      continue;
+    }
     if (is !== "failed")
       found.ok(
         "DT_DOCTOR_HOOK_FAILED",
-        `the hook in pid ${each} is ${String(is)}${is === "started" ? ` (${String(member(state, "debugger"))})` : ""}`,
+        `the hook in pid ${each} is ${is}${is === "started" ? ` (${String(member(state, "debugger"))})` : ""}`,
       );
     else {
       found.wrong("DT_DOCTOR_HOOK_FAILED", `the hook in pid ${each} could not start the debugger`, {

@@ -89,10 +89,16 @@ export function checkPython({ service, master }: Running, there: FactsThere): Fi
       else found.wrong("DT_DOCTOR_PAIR", `${each} ${installed} does not go with Python ${version}`, more);
     }
   }
-  if (service.wire !== "raw" && isFrom(version, "3.11") && !/-X ?frozen_modules=off/.test(master.argv.join(" "))) {
+  const isKnown = there.details.processes.get(master.pid)?.env?.["PYDEVD_DISABLE_FILE_VALIDATION"] !== undefined;
+  if (
+    service.wire !== "raw" &&
+    !isKnown &&
+    isFrom(version, "3.11") &&
+    !/-X ?frozen_modules=off/.test(master.argv.join(" "))
+  ) {
     found.note("DT_DOCTOR_FROZEN", `Python ${version} runs with frozen modules`, {
       why: "breakpoints in its own library's frozen modules are missed; pydevd warns of it at the start",
-      fix: `start it with -Xfrozen_modules=off`,
+      fix: "start it with -Xfrozen_modules=off, or with PYDEVD_DISABLE_FILE_VALIDATION=1 in its environment if you do not mind",
     });
   }
   return found.list;

@@ -9,12 +9,16 @@ import type { Finding } from "../../src/doctor/finding.ts";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
 import { program } from "./relay-process.ts";
 
-// Ends when the program has said so often that it is ready: by `ready.py`, in the master or in each worker.
+// Ends when the program has said so often that it is ready: by `ready.py`, in the master or in each worker. That the one before is gone
+// shows by `alive`, which each of its processes has open.
 const ctl = `name=$1; cd "$(dirname "$0")" || exit 1
-if [ -f $name.pid ]; then kill -s TERM -- -$(cat $name.pid) 2>/dev/null; tail -s 0.05 --pid=$(cat $name.pid) -f /dev/null; fi
-rm -f $name.fifo; mkfifo $name.fifo; exec 3<>$name.fifo
+if [ -p $name.alive ]; then
+  exec 6<>$name.alive 5<$name.alive 6>&-
+  kill -s TERM -- -$(cat $name.pid) 2>/dev/null; cat <&5; exec 5<&-
+fi
+rm -f $name.fifo $name.alive; mkfifo $name.fifo $name.alive; exec 3<>$name.fifo 4<>$name.alive
 env $(cat $name.env) READY="$PWD/$name.fifo" setsid sh $name.cmd </dev/null >$name.log 2>&1 3>&- & echo $! >$name.pid
-head -n $(cat $name.count) <&3 >/dev/null
+exec 4>&-; head -n $(cat $name.count) <&3 >/dev/null
 `;
 const ready = `import os
 fd = os.open(os.environ["READY"], os.O_WRONLY | os.O_NONBLOCK)
