@@ -33,14 +33,16 @@ export interface DoctorStage {
   readonly sshd: ThrowawaySshd;
   readonly uid: number;
   /** Makes a service of the VM and starts it. `times` it says that it is ready. */
-  start(name: string, command: string, times?: number): Promise<void>;
+  readonly start: (name: string, command: string, times?: number) => Promise<void>;
   /** What debugtap.yml says of it. */
-  run(name: string): { readonly restart: string; readonly env_file: string };
+  readonly run: (name: string) => { readonly restart: string; readonly env_file: string };
   /** Writes a file of the VM. */
-  write(name: string, text: string): string;
-  doctor(...words: string[]): Promise<{ code: number | null; findings: Finding[]; stdout: string; stderr: string }>;
+  readonly write: (name: string, text: string) => string;
+  readonly doctor: (
+    ...words: string[]
+  ) => Promise<{ code: number | null; findings: Finding[]; stdout: string; stderr: string }>;
   /** Runs a fix as it was printed. */
-  paste(fix: string | undefined): Promise<void>;
+  readonly paste: (fix: string | undefined) => Promise<void>;
 }
 
 export async function doctorStage(t: Test, settings: Readonly<Record<string, string>> = {}): Promise<DoctorStage> {
