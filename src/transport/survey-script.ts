@@ -27,12 +27,14 @@ export const surveyTimeoutMs = 150_000;
 
 /** `mark` is drawn anew for each command. */
 export function surveyCommand(mark: string): string {
-  const coded = Buffer.from(script.replaceAll("MARK", mark).replace("PROGRAM", program), "utf8").toString("base64");
+  const coded = Buffer.from(script.replaceAll("MARK", mark).replace("PROGRAM", interpreterProgram), "utf8").toString(
+    "base64",
+  );
   return `exec sh -c 'eval "$(echo ${coded} | base64 -d)"'`;
 }
 
 // For any Python from 2.7 on. A directory that only has a package's name is no package: it has no loader.
-const program = `
+export const interpreterProgram = `
 import json, os, sys
 def there(name):
     try:
@@ -106,7 +108,7 @@ for s in $screens; do mark tabs; printf '%s\n' "$s"; limit 5 screen -S "$s" -Q w
 mark opt; ls -d /opt/stack/*/ | head -n 40
 
 if command -v docker >/dev/null; then
-  answer=$(limit 5 docker ps --no-trunc --format '{{.ID}}	{{.Names}}	{{.Image}}	{{.Ports}}	{{.Label "com.docker.compose.project"}}	{{.Label "com.docker.compose.service"}}' 2>&1); code=$?
+  answer=$(limit 5 docker ps --no-trunc --format '{{.ID}}	{{.Names}}	{{.Image}}	{{.Ports}}	{{.Label "com.docker.compose.project"}}	{{.Label "com.docker.compose.service"}}	{{.Label "com.docker.compose.project.working_dir"}}' 2>&1); code=$?
   if [ $code = 0 ]; then
     mark docker; printf '%s\n' "$answer" | head -c 50000
     for c in $(printf '%s\n' "$answer" | cut -f 1 | head -n ${maxContainers}); do
