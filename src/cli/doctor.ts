@@ -10,7 +10,6 @@ import type { Config, HostConfig } from "../config.ts";
 import { examine } from "../doctor/examine.ts";
 import { exitOf } from "../doctor/finding.ts";
 import { lookHere } from "../doctor/here.ts";
-import { injectedHere } from "../doctor/injected.ts";
 import { lookThere, type Wanted } from "../doctor/there.ts";
 import { suggest } from "../suggest.ts";
 import { findingLines } from "./doctor-lines.ts";
@@ -61,7 +60,7 @@ async function doctor(names: readonly string[], options: Options): Promise<void>
   const hosts = await Promise.all(
     wanted.map(async (each) => await lookThere(each, { say, ...(prompt === undefined ? {} : { prompt }) })),
   );
-  const findings = examine(here, hosts, await injectedHere());
+  const findings = examine(here, hosts);
   process.exitCode = exitOf(findings);
   if (options.json === true) return printJson({ findings });
   for (const line of findingLines(findings, painter(hasColor(process.stdout)))) printLine(line);

@@ -3,13 +3,12 @@
 import { basename } from "node:path";
 import { shellQuote } from "../../protocol/shell.ts";
 import type { SurveyProcess } from "../transport/survey.ts";
-import type { Details, FactsThere } from "./facts.ts";
+import type { Details, FactsHere, FactsThere } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
 import { killLine, onHost } from "./fix.ts";
-import type { Injected } from "./injected.ts";
 import { isAdapter } from "./running.ts";
 
-export function checkLeftovers(there: FactsThere, injected: readonly Injected[]): Finding[] {
+export function checkLeftovers(there: FactsThere, here: FactsHere): Finding[] {
   const found = new Findings(there.host.name);
   const { details, survey } = there;
   if (details === undefined || survey === undefined) return found.list;
@@ -29,31 +28,49 @@ export function checkLeftovers(there: FactsThere, injected: readonly Injected[])
   }
   if (adapters.length > 0 && orphans.length === 0)
     found.ok("DT_DOCTOR_LEFT_ADAPTER", `${adapters.length} of debugpy's adapters, each with a program`);
-  for (const folder of details.folders) {
-    const used = [...details.processes.values()].filter(({ env }) =>
-      env?.["DEBUGTAP_HOOK"]?.startsWith(`${folder.path}/`),
+  checkFolders(there, details, here, found);
+  return found.list;
+}
+
+function checkFolders(
+  { ssh, host }: FactsThere,
+  { folders, processes }: Details,
+  { injected, ownId }: FactsHere,
+  found: Findings,
+): void {
+  const idOf = (path: string): string => basename(path);
+  // Root's folder goes with that of the user, which has the manifest.
+  const own = folders.filter(
+    ({ path, hasManifest }) =>
+      hasManifest || !folders.some((other) => other.hasManifest && idOf(other.path) === idOf(path)),
+  );
+  for (const { path, hasManifest } of own) {
+    const id = idOf(path);
+    const used = [...processes.values()].filter(({ env }) =>
+      env?.["DEBUGTAP_HOOK"]?.includes(`/${id}/services/`),
     ).length;
-    const name = folder.path;
-    if (injected.some(({ id }) => id === basename(folder.path)))
-      found.ok("DT_DOCTOR_LEFT_INJECT", `${name} is this debugtap's`);
-    else if (used > 0)
-      found.note("DT_DOCTOR_LEFT_INJECT", `${name} is another debugtap's`, { why: `${used} processes use it` });
-    else {
-      const remove = folder.hasManifest ? `sh ${shellQuote(`${name}/eject.sh`)}` : `rm -rf ${shellQuote(name)}`;
-      found.wrong("DT_DOCTOR_LEFT_INJECT", `${name} was left by a debugtap that is not known here`, {
-        why: `no process uses it${folder.hasManifest ? "; what it changed can be put back" : ", and nothing outside was changed"}`,
-        fix: onHost(there.ssh, remove),
+    if (id === ownId || injected.some((entry) => entry.id === id))
+      found.ok("DT_DOCTOR_LEFT_INJECT", `${path} is this debugtap's`);
+    else if (used > 0) {
+      found.note("DT_DOCTOR_LEFT_INJECT", `${path} is another debugtap's`, { why: `${used} processes use it` });
+    } else {
+      const remove = hasManifest
+        ? `sh ${shellQuote(`${path}/eject.sh`)}`
+        : `${path.startsWith("/var/lib/") ? "sudo " : ""}rm -rf ${shellQuote(path)}`;
+      found.wrong("DT_DOCTOR_LEFT_INJECT", `${path} was left by a debugtap that is not known here`, {
+        why: `no process uses it${hasManifest ? "; what it changed can be put back" : ", and nothing outside is known to be changed"}`,
+        fix: onHost(ssh, remove),
       });
     }
   }
-  for (const { id, host } of injected) {
-    if (host !== there.host.name || details.folders.some(({ path }) => basename(path) === id)) continue;
-    found.note("DT_DOCTOR_LEFT_INJECT", `what was injected into ${host} (${id}) is not there any more`, {
+  for (const entry of injected) {
+    const isHere = entry.host.name === host.name && entry.host.ssh === host.ssh;
+    if (!isHere || folders.some(({ path }) => idOf(path) === entry.id)) continue;
+    found.note("DT_DOCTOR_LEFT_INJECT", `what was injected into ${host.name} (${entry.id}) is not there any more`, {
       why: "the host was made anew, or somebody else ejected it",
-      fix: `debugtap eject --host ${shellQuote(host)}`,
+      fix: `debugtap eject --host ${shellQuote(host.name)}`,
     });
   }
-  return found.list;
 }
 
 function checkRecords({ left, ssh, host }: FactsThere, { leftSshd }: Details, found: Findings): void {

@@ -91,7 +91,7 @@ function checkHook({ service, master, all }: Running, env: Env, { ssh, details }
   if (states.length === 0) {
     const flag = master?.argv.find((word) => /^-[a-zA-Z]*[IE][a-zA-Z]*$/.test(word));
     return found.wrong(
-      "DT_DOCTOR_IGNORES",
+      "DT_INJECT_IGNORED",
       `pid ${pid} has the environment of debugtap inject and has not loaded the hook`,
       {
         why:

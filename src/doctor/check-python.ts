@@ -59,7 +59,7 @@ export function checkPython({ service, master }: Running, there: FactsThere): Fi
   if (version === undefined) {
     const why =
       path === "" ? "its command line names none" : `${path} did not answer in 5 s, or may not be run by this user`;
-    found.unseen("DT_DOCTOR_DEBUGGER", `the Python of pid ${master.pid}`, why);
+    found.unseen("DT_INJECT_DEBUGGER", `the Python of pid ${master.pid}`, why);
     return found.list;
   }
   const details = there.details.interpreters.get(interpreterKey(master));
@@ -120,14 +120,14 @@ function checkDebugger(
   { path, version, details, lent, found, there, service }: Asked,
 ): void {
   if (has !== undefined || lent !== undefined) {
-    found.ok("DT_DOCTOR_DEBUGGER", `Python ${version} has ${lent ?? [name, has?.version ?? ""].join(" ").trim()}`);
+    found.ok("DT_INJECT_DEBUGGER", `Python ${version} has ${lent ?? [name, has?.version ?? ""].join(" ").trim()}`);
     return;
   }
   const python = shellQuote(path);
   if (!isFrom(version, oldestPython.join("."))) {
     const last = isFrom(version, "3.7") ? "debugpy<1.8" : "debugpy<1.6";
     return found.wrong(
-      "DT_DOCTOR_PYTHON_OLD",
+      "DT_INJECT_PYTHON",
       `Python ${version} is too old for the debugpy of today, and has no debugger`,
       {
         why: `debugpy needs ${oldestPython.join(".")} or newer; an older one is needed (${path})`,
@@ -146,7 +146,7 @@ function checkDebugger(
       : venv === undefined && path.startsWith("/usr/bin/")
         ? onHost(there.ssh, `sudo apt-get install -y python3-${name}`)
         : onHost(there.ssh, `${python} -m pip install ${name}`);
-  found.wrong("DT_DOCTOR_DEBUGGER", `${path} (Python ${version}) cannot import ${name}`, {
+  found.wrong("DT_INJECT_DEBUGGER", `${path} (Python ${version}) cannot import ${name}`, {
     why:
       venv !== undefined && details?.lendable.includes(name) === true
         ? `its virtual environment hides the ${name} of the system`

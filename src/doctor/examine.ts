@@ -9,10 +9,9 @@ import { checkSources } from "./check-sources.ts";
 import { checkTimeouts } from "./check-timeouts.ts";
 import type { FactsHere, FactsThere } from "./facts.ts";
 import type { Finding } from "./finding.ts";
-import type { Injected } from "./injected.ts";
 import { runningOf } from "./running.ts";
 
-export function examine(here: FactsHere, hosts: readonly FactsThere[], injected: readonly Injected[]): Finding[] {
+export function examine(here: FactsHere, hosts: readonly FactsThere[]): Finding[] {
   const findings = checkHere(here);
   for (const there of hosts) {
     findings.push(...checkLink(there));
@@ -27,7 +26,7 @@ export function examine(here: FactsHere, hosts: readonly FactsThere[], injected:
         ...checkTimeouts(running, there),
       );
     }
-    findings.push(...checkSources(there), ...checkLeftovers(there, injected));
+    findings.push(...checkSources(there), ...checkLeftovers(there, here));
   }
   return findings;
 }

@@ -2,6 +2,7 @@
 import type { Config, HostConfig, ServiceConfig } from "../config.ts";
 import type { RelayView } from "../../protocol/control.ts";
 import type { DebugtapError } from "../../protocol/errors.ts";
+import type { Injected } from "../inject/record.ts";
 import type { ProposedSource } from "../path-check.ts";
 import type { PortOwner } from "../transport/port-owner.ts";
 import type { LeftRecord } from "../transport/host-records.ts";
@@ -32,6 +33,9 @@ export interface FactsHere {
   readonly free?: number;
   readonly ports: readonly PortHere[];
   readonly relays: readonly RelayView[];
+  /** What this user's debugtap has put on hosts, and the ID that debugtap.yml's has. */
+  readonly injected: readonly Pick<Injected, "id" | "host">[];
+  readonly ownId?: string;
 }
 
 /** Of one process of the host, what the survey does not have. */

@@ -5,6 +5,8 @@ import { dirname, join } from "node:path";
 import { asDebugtapError, type DebugtapError } from "../../protocol/errors.ts";
 import { loadConfig, type Config } from "../config.ts";
 import { findRelays } from "../control/client.ts";
+import { debugtapId } from "../inject/folder.ts";
+import { readInjected } from "../inject/record.ts";
 import { defaultParent } from "../trace/files.ts";
 import { portOwner } from "../transport/port-owner.ts";
 import { portsHere } from "../transport/survey.ts";
@@ -28,6 +30,8 @@ export async function lookHere(file: string | undefined): Promise<FactsHere> {
     ...(free === undefined ? {} : { free }),
     ports: config === undefined ? [] : await portsOf(config),
     relays,
+    injected: await readInjected(),
+    ...(config?.file === undefined ? {} : { ownId: debugtapId(config.file) }),
   };
 }
 

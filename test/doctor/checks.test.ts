@@ -8,7 +8,6 @@ import { microseconds, parseDetails } from "../../src/doctor/details.ts";
 import { examine } from "../../src/doctor/examine.ts";
 import type { Details, FactsHere, FactsThere } from "../../src/doctor/facts.ts";
 import { doctorTable, exitOf, type Finding } from "../../src/doctor/finding.ts";
-import type { Injected } from "../../src/doctor/injected.ts";
 import type { Survey, SurveyProcess } from "../../src/transport/survey.ts";
 
 const service = {
@@ -39,6 +38,7 @@ const here: FactsHere = {
   free: 10e9,
   ports: [],
   relays: [],
+  injected: [],
 };
 
 const python = (more: Partial<SurveyProcess> = {}): SurveyProcess => ({
@@ -137,7 +137,6 @@ interface Case {
   readonly code: Finding["code"];
   readonly here?: Partial<FactsHere>;
   readonly there?: Partial<FactsThere>;
-  readonly injected?: readonly Injected[];
   readonly status?: Finding["status"];
   /** In what, why or fix. */
   readonly says: string | RegExp;
@@ -289,15 +288,15 @@ const cases: readonly Case[] = [
     there: { details: { ...details, processes: new Map([[70, { start: 1 }]]) } },
     says: "another user's",
   },
-  { code: "DT_DOCTOR_PYTHON_OLD", there: packages("3.6.9", {}), says: "debugpy<1.6" },
-  { code: "DT_DOCTOR_PYTHON_OLD", there: packages("3.7.3", {}), says: "debugpy<1.8" },
+  { code: "DT_INJECT_PYTHON", there: packages("3.6.9", {}), says: "debugpy<1.6" },
+  { code: "DT_INJECT_PYTHON", there: packages("3.7.3", {}), says: "debugpy<1.8" },
   {
-    code: "DT_DOCTOR_DEBUGGER",
+    code: "DT_INJECT_DEBUGGER",
     there: packages("3.11.2", {}),
     says: "ssh vm 'sudo apt-get install -y python3-debugpy'",
   },
   {
-    code: "DT_DOCTOR_DEBUGGER",
+    code: "DT_INJECT_DEBUGGER",
     status: "ok",
     there: {
       ...packages("3.11.2", {}),
@@ -422,7 +421,7 @@ const cases: readonly Case[] = [
     says: "has not the environment",
   },
   {
-    code: "DT_DOCTOR_IGNORES",
+    code: "DT_INJECT_IGNORED",
     there: {
       survey: survey(python({ argv: ["python3", "-I", "/srv/api.py"] })),
       details: { ...details, processes: env(hooked), folders: [folder] },
@@ -501,14 +500,14 @@ const cases: readonly Case[] = [
   {
     code: "DT_DOCTOR_LEFT_INJECT",
     status: "ok",
-    injected: [{ id: "0123456789", host: "vm" }],
+    here: { injected: [{ id: "0123456789", host: { name: "vm", ssh: "vm" } }] },
     there: { details: { ...details, folders: [folder] } },
     says: "this debugtap's",
   },
   {
     code: "DT_DOCTOR_LEFT_INJECT",
     status: "note",
-    injected: [{ id: "aaaaaaaaaa", host: "vm" }],
+    here: { injected: [{ id: "aaaaaaaaaa", host: { name: "vm", ssh: "vm" } }] },
     says: "debugtap eject --host vm",
   },
   {
@@ -578,8 +577,8 @@ const cases: readonly Case[] = [
 ];
 
 t.test("what is said of which facts", async (t) => {
-  for (const { code, says, status = "wrong", injected = [], ...facts } of cases) {
-    const findings = examine({ ...here, ...facts.here }, [{ ...there, ...facts.there }], injected);
+  for (const { code, says, status = "wrong", ...facts } of cases) {
+    const findings = examine({ ...here, ...facts.here }, [{ ...there, ...facts.there }]);
     const found = findings.filter((each) => each.code === code && each.status === status);
     const text = found.map(({ what, why = "", fix = "" }) => [what, why, fix].join("\n")).join("\n");
     t.match(text, says, `${code} ${status}`);
@@ -596,7 +595,7 @@ t.test("what is said of which facts", async (t) => {
 });
 
 t.test("what is in order is told as ok, and no more", async (t) => {
-  const findings = examine(here, [there], []);
+  const findings = examine(here, [there]);
   t.same(
     findings.filter(({ status }) => status === "wrong" || status === "unseen"),
     [],
@@ -607,15 +606,15 @@ t.test("what is in order is told as ok, and no more", async (t) => {
     packages("3.11.2", { debugpy: "1.6.3", eventlet: "0.33.1" }, "/usr/lib/python3/dist-packages/x"),
   ])
     t.same(
-      examine(here, [{ ...there, ...facts }], []).filter(({ code }) => code === "DT_DOCTOR_PAIR"),
+      examine(here, [{ ...there, ...facts }]).filter(({ code }) => code === "DT_DOCTOR_PAIR"),
       [],
     );
 });
 
 t.test("exit code: 3 when only the way to a host is wrong, 4 else", async (t) => {
   const link = { ...there, linkError: new DebugtapError("DT_SSH_TIMEOUT", "no answer") };
-  t.equal(exitOf(examine(here, [link], [])), 3);
-  t.equal(exitOf(examine({ ...here, free: 0 }, [link], [])), 4);
+  t.equal(exitOf(examine(here, [link])), 3);
+  t.equal(exitOf(examine({ ...here, free: 0 }, [link])), 4);
 });
 
 t.test("what a host sends cannot make it throw", async (t) => {
@@ -644,7 +643,7 @@ t.test("what a host sends cannot make it throw", async (t) => {
   ];
   const parsed = parseDetails(hostile.map(part).join(""), "m", clock);
   t.equal(parsed.folders.at(-1)?.path, "/a");
-  t.doesNotThrow(() => examine(here, [{ ...there, details: parsed }], []));
+  t.doesNotThrow(() => examine(here, [{ ...there, details: parsed }]));
   t.same(["30s", "1min 30s", "500ms", "0", "infinity", "90000000", ""].map(microseconds), [
     30e6,
     90e6,
