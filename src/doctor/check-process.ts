@@ -7,9 +7,6 @@ import { Findings, type Finding } from "./finding.ts";
 import { environmentLine, restartLine, settingCommand } from "./fix.ts";
 import { filesOf, settingOf, valuesOf, type Running } from "./running.ts";
 
-/** Seconds by which a process's start is known. */
-const startError = 0.1;
-
 export function checkProcess(running: Running, there: FactsThere, here: FactsHere): Finding[] {
   const { service, master, all } = running;
   const found = new Findings(service.name);
@@ -66,23 +63,14 @@ function checkGreen({ service, master, all }: Running, env: Env, { ssh }: FactsT
 
 function checkHook({ service, master, all }: Running, env: Env, { ssh, details }: FactsThere, found: Findings): void {
   const folder = details?.folders.find(
-    ({ services, path }) =>
-      services[service.name] !== undefined && (env["DEBUGTAP_HOOK"]?.startsWith(`${path}/`) ?? true),
+    ({ services, path }) => services.includes(service.name) && (env["DEBUGTAP_HOOK"]?.startsWith(`${path}/`) ?? true),
   );
-  const written = folder?.services[service.name];
+  if (folder === undefined) return;
   const pid = master?.pid ?? 0;
-  const start = details?.processes.get(pid)?.start ?? 0;
-  if (folder === undefined || written === undefined) return;
-  if (start + startError < written) {
-    return found.wrong("DT_DOCTOR_NOT_RESTARTED", `pid ${pid} was started before debugtap inject`, {
-      why: "a process loads the hook when it starts",
-      fix: restartLine(ssh, service),
-    });
-  }
   if (env["DEBUGTAP_HOOK"] === undefined) {
     return found.wrong("DT_DOCTOR_NOT_RESTARTED", `pid ${pid} has not the environment of debugtap inject`, {
-      why: "it was started in another way than `run` says, or its environment is made anew on the way",
-      fix: `debugtap inject ${service.name} && debugtap restart ${service.name}`,
+      why: "it was started before, or in another way than `run` says; a process loads the hook when it starts",
+      fix: restartLine(ssh, service),
     });
   }
   const states = folder.states.filter(

@@ -1,13 +1,12 @@
 // The shell script that looks at what the survey has not: environments, sockets, settings, versions, what inject has left.
 //
-//   MARK now= 1764420000.25 1234.56 100      seconds since 1970, seconds since boot, clock ticks a second
 //   MARK me=0 /root                          uid and home
-//   MARK pid=4711 8812                       a process, clock ticks after boot; MARK env=NAME=value lines
+//   MARK pid=4711                            a process; MARK env=NAME=value lines
 //   MARK net=                                state local remote uid inode, in hex as /proc/net/tcp has them
 //   MARK fds=                                inode pid; MARK name=pid command line
 //   MARK file=w PATH                         then line, section, key, value, with tabs; `w` where it can be written
 //   MARK ask=PYTHON PATHS                    then one line of JSON
-//   MARK folder=m PATH                       then `services NAME mtime`; MARK state=NAME PID, then its text
+//   MARK folder=m PATH                       then `services NAME`; MARK state=NAME PID, then its text
 //   MARK unit=                               `systemctl show` of a unit
 //   MARK sshd=PID UID FILE                   the listener of this very connection
 //   MARK left=PID                            an sshd of a relay that is gone, and which runs on
@@ -84,14 +83,13 @@ exec 2>/dev/null; LC_ALL=C; export LC_ALL; PYTHONDONTWRITEBYTECODE=1; export PYT
 mark() { printf '\nMARK %s=' "$1"; }
 if command -v timeout >/dev/null; then limit() { timeout "$@" </dev/null; }; else limit() { shift; "$@" </dev/null; }; fi
 me=$(id -u)
-mark now; date +%s.%N | tr '\n' ' '; cut -d ' ' -f 1 /proc/uptime | tr '\n' ' '; getconf CLK_TCK || echo 100
 mark me; echo "$me $HOME"
 tab=$(printf '\t')
 
 hooks=
 for p in 'PIDS'; do
-  start=$(sed 's/.*) //' /proc/$p/stat | cut -d ' ' -f 20); [ "$start" ] || continue
-  mark pid; echo "$p $start"
+  [ -d /proc/$p ] || continue
+  mark pid; echo "$p"
   cat /proc/$p/environ >/dev/null || continue
   mark env; env=$(tr '\n\000' ' \n' </proc/$p/environ | grep -E '^(${variables})=' | head -c 4096); printf '%s\n' "$env"
   hook=$(printf '%s\n' "$env" | sed -n 's|^DEBUGTAP_HOOK=\(/.*\)/services/[^/]*\.json$|\1|p')
@@ -143,7 +141,7 @@ folder() {
   [ -d "$1" ] || return
   mark folder; if [ -f "$1/manifest.json" ]; then echo "m $1"; else echo "- $1"; fi
   for s in "$1"/services/*.json; do
-    name=${"$"}{s##*/}; [ -f "$s" ] && echo "services ${"$"}{name%.json} $(date -r "$s" +%s.%N)"
+    name=${"$"}{s##*/}; [ -f "$s" ] && echo "services ${"$"}{name%.json}"
   done
   for s in "$1"/state/*/*.json; do
     [ -f "$s" ] || continue

@@ -44,21 +44,16 @@ export function parseDetails(output: string, mark: string, clock: Pick<Details, 
       return { key: part.slice(0, at), text: part.slice(at + 1).replace(/\n$/, "") };
     });
   const all = (key: string): string[] => parts.filter((part) => part.key === key).map(({ text }) => text);
-  const [now = 0, uptime = 0, ticks = 100] = (all("now")[0] ?? "")
-    .trim()
-    .split(/\s+/)
-    .map((word) => Number.parseFloat(word));
   const [uid = "", ...home] = (all("me")[0] ?? "").trim().split(" ");
   const processes = new Map<number, ProcessDetails>();
   const folders: { -readonly [K in keyof InjectFolder]: InjectFolder[K] }[] = [];
   let pid = 0;
   for (const { key, text } of parts) {
     if (key === "pid") {
-      const [number = 0, start = 0] = text.split(" ").map(Number);
-      pid = number;
-      processes.set(pid, { start: now - uptime + start / ticks });
+      pid = Number(text);
+      processes.set(pid, {});
     } else if (key === "env") {
-      processes.set(pid, { start: processes.get(pid)?.start ?? 0, env: Object.fromEntries(lines(text).map(pair)) });
+      processes.set(pid, { env: Object.fromEntries(lines(text).map(pair)) });
     } else if (key === "folder") {
       const [head = "", ...rest] = lines(text);
       folders.push({ path: head.slice(2), hasManifest: head.startsWith("m"), services: servicesIn(rest), states: [] });
@@ -96,14 +91,9 @@ function pair(line: string): [string, string] {
   return [line.slice(0, at), line.slice(at + 1)];
 }
 
-/** `services NAME mtime` */
-function servicesIn(rows: readonly string[]): Record<string, number> {
-  return Object.fromEntries(
-    rows.flatMap((row) => {
-      const [, name, mtime] = /^services (.+) (\d+(?:\.\d+)?)\D*$/.exec(row) ?? [];
-      return name === undefined ? [] : [[name, Number(mtime)] as const];
-    }),
-  );
+/** Of `services NAME` lines. */
+function servicesIn(rows: readonly string[]): string[] {
+  return rows.flatMap((row) => (row.startsWith("services ") ? row.slice("services ".length) : []));
 }
 
 function socketsOf(rows: string, holders: string): Socket[] {

@@ -40,8 +40,6 @@ export interface FactsHere {
 
 /** Of one process of the host, what the survey does not have. */
 export interface ProcessDetails {
-  /** Epoch seconds, to some 20 ms. */
-  readonly start: number;
   /** Absent where it is another user's. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -89,8 +87,8 @@ export interface InterpreterDetails {
 export interface InjectFolder {
   readonly path: string;
   readonly hasManifest: boolean;
-  /** services/NAME.json by name: epoch seconds of the last change. */
-  readonly services: Readonly<Record<string, number>>;
+  /** Of services/NAME.json. */
+  readonly services: readonly string[];
   /** state/NAME/PID.json: text. */
   readonly states: readonly { readonly service: string; readonly pid: number; readonly text: string }[];
 }

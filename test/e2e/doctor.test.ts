@@ -19,8 +19,11 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { freePorts } from "../../src/demo/ports.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
+import { debugtapId } from "../../src/inject/folder.ts";
+import { portOwner } from "../../src/transport/port-owner.ts";
 import { HostRecords } from "../../src/transport/host-records.ts";
 import { asVm, doctorStage, type DoctorStage } from "../helpers/doctor-stage.ts";
+import { startRelay } from "../helpers/relay-process.ts";
 
 /** Names of the services; other tests' run on the same machine. */
 const id = `dr${process.pid}`;
@@ -28,25 +31,6 @@ const id = `dr${process.pid}`;
 const waits = "import sys, time\nsys.path.insert(0, '.')\nimport ready\ntime.sleep(600)\n";
 const serves =
   "import sys\nsys.path.insert(0, '.')\nimport ready\ndef application(env, start):\n    start('200 OK', [])\n    return [b'']\n";
-
-// As debugtap_hook.py: the port of the service's HookConfig, and a state file.
-const hook = `import json, os, socket
-named = os.environ.get("DEBUGTAP_HOOK")
-if named:
-    config = json.load(open(named))
-    state = {"version": 1, "service": config["service"], "pid": os.getpid(), "state": "started", "debugger": "debugpy 1.6.3"}
-    try:
-        kept = socket.socket()
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        kept.bind((config["host"], config["port"]))
-        kept.listen()
-    except OSError as error:
-        state.update(state="failed", error="Traceback\\n%s" % error)
-    folder = os.path.join(os.path.dirname(os.path.dirname(named)), "state", config["service"])
-    os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "%d.json" % os.getpid()), "w") as out:
-        json.dump(state, out)
-`;
 
 /** Findings that are wrong, of a code and a subject; `text` is in what or why. */
 function wrongs(findings: readonly Finding[], code: string, subject: string, text = ""): Finding[] {
@@ -115,21 +99,6 @@ t.test("faults of services: each found under its code, and gone after its fix", 
   for (const program of ["/usr/bin/uwsgi", "/usr/bin/gunicorn"])
     t.ok(existsSync(program), "apt-get install uwsgi-core uwsgi-plugin-python3 gunicorn");
 
-  // What inject has put there. Its services are restarted with the hook's variables.
-  const root = folder(stage, `a${String(process.pid).padStart(9, "0")}`);
-  t.teardown(() => rmSync(root, { recursive: true, force: true }));
-  for (const name of ["hook", "services"]) mkdirSync(join(root, name));
-  writeFileSync(join(root, "hook/sitecustomize.py"), hook);
-  const config = (name: string, listens: number): string =>
-    JSON.stringify({ version: 1, service: n(name), wire: "dap", host: "127.0.0.1", port: listens });
-  const inject = (name: string, listens: number): void => {
-    writeFileSync(join(root, `services/${n(name)}.json`), config(name, listens));
-    give(root, uid);
-    writeFileSync(
-      join(there, `${n(name)}.env`),
-      `PYTHONPATH=${root}/hook\nDEBUGTAP_HOOK=${root}/services/${n(name)}.json\n`,
-    );
-  };
   const foreign = asVm(t, python, "-c", holder(port(0)));
   const dialled = asVm(t, python, "-c", holder(port(1)));
   const localHolder = spawn(python, ["-c", holder(port(2))], { stdio: ["ignore", "pipe", "inherit"] });
@@ -152,50 +121,6 @@ t.test("faults of services: each found under its code, and gone after its fix", 
     join(there, `${n("web")}.ini`),
     readFileSync(join(there, `${n("web")}.ini`), "utf8").replace("processes = 1", "processes = 2"),
   );
-  inject("hooked", port(0));
-  inject("early", port(3));
-  inject("deaf", port(4));
-  for (const name of ["hooked", "deaf"]) await paste(`ssh -F ${sshd.sshConfig} vm sh ${there}/ctl ${n(name)}`);
-
-  // Leftovers.
-  const left = folder(stage, `b${String(process.pid).padStart(9, "0")}`);
-  t.teardown(() => {
-    rmSync(left, { recursive: true, force: true });
-    try {
-      rmdirSync(`/var/tmp/debugtap-${uid}`);
-    } catch {
-      // another test's is in it
-    }
-  });
-  writeFileSync(join(left, "manifest.json"), "{}");
-  writeFileSync(join(left, "eject.sh"), `rm -rf ${left}\n`);
-  give(left, uid);
-  const awaited = await listen(t, port(5));
-  const told = once(awaited, "connection");
-  asVm(t, python, "-m", "debugpy.adapter", "--for-server", `${port(5)}`, "--host", "127.0.0.1", "--port", `${port(6)}`);
-  await told;
-  const session = spawn("ssh", ["-F", sshd.sshConfig, sshd.alias, "echo $PPID; cat"], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  t.teardown(() => session.kill("SIGKILL"));
-  const [said] = (await once(session.stdout, "data")) as [Buffer];
-  const sshdPid = Number(said.toString());
-  await leave(join(here, "state/debugtap/hosts"), { name: "vm", destination: "vm", configFile: sshd.sshConfig }, [
-    sshdPid,
-    process.pid,
-  ]);
-
-  // Sources.
-  for (const [dir, text] of [
-    ["srcs", "a = 1\nb = 2\n"],
-    ["lost", "c = 3\n"],
-  ] as const) {
-    mkdirSync(join(there, dir));
-    writeFileSync(join(there, dir, "mod.py"), text);
-  }
-  mkdirSync(join(here, "srcs"));
-  writeFileSync(join(here, "srcs/mod.py"), "a = 1\nb = 3\n");
-
   const service = (name: string, index: number, more: object = {}) => [
     n(name),
     { host: "vm", wire: "dap", listens: port(index), ide: port(index), run: run(n(name)), ...more },
@@ -223,6 +148,58 @@ t.test("faults of services: each found under its code, and gone after its fix", 
       ]),
     }),
   );
+
+  // Started before inject: `early`. Started again since: `hooked`, whose port another has, and `deaf`.
+  await stage.debugtap("inject", n("hooked"), n("early"), n("deaf"), "--yes");
+  const root = `/var/tmp/debugtap-${uid}/${debugtapId(join(here, "debugtap.yml"))}`;
+  t.teardown(async () => {
+    rmSync(root, { recursive: true, force: true });
+    // debugpy's adapters, which may outlive what they debug.
+    for (const index of [0, 3, 4]) {
+      const owner = await portOwner(port(index));
+      if (owner !== undefined) process.kill(owner.pid, "SIGKILL");
+    }
+  });
+  for (const name of ["hooked", "deaf"]) await paste(`ssh -F ${sshd.sshConfig} vm sh ${there}/ctl ${n(name)}`);
+
+  // Leftovers.
+  const left = folder(stage, `b${String(process.pid).padStart(9, "0")}`);
+  t.teardown(() => {
+    rmSync(left, { recursive: true, force: true });
+    try {
+      rmdirSync(`/var/tmp/debugtap-${uid}`);
+    } catch {
+      // another test's is in it
+    }
+  });
+  writeFileSync(join(left, "manifest.json"), "{}");
+  writeFileSync(join(left, "eject.sh"), `rm -rf ${left}\n`);
+  give(left, uid);
+  const awaited = await listen(t, port(5));
+  const asked = once(awaited, "connection");
+  asVm(t, python, "-m", "debugpy.adapter", "--for-server", `${port(5)}`, "--host", "127.0.0.1", "--port", `${port(6)}`);
+  await asked;
+  const session = spawn("ssh", ["-F", sshd.sshConfig, sshd.alias, "echo $PPID; cat"], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  t.teardown(() => session.kill("SIGKILL"));
+  const [said] = (await once(session.stdout, "data")) as [Buffer];
+  const sshdPid = Number(said.toString());
+  await leave(join(here, "state/debugtap/hosts"), { name: "vm", destination: "vm", configFile: sshd.sshConfig }, [
+    sshdPid,
+    process.pid,
+  ]);
+
+  // Sources.
+  for (const [dir, text] of [
+    ["srcs", "a = 1\nb = 2\n"],
+    ["lost", "c = 3\n"],
+  ] as const) {
+    mkdirSync(join(there, dir));
+    writeFileSync(join(there, dir, "mod.py"), text);
+  }
+  mkdirSync(join(here, "srcs"));
+  writeFileSync(join(here, "srcs/mod.py"), "a = 1\nb = 3\n");
 
   // Name, code, subject, and words of it.
   const faults: readonly (readonly [code: string, subject: string, text?: string])[] = [
@@ -279,6 +256,29 @@ t.test("faults of services: each found under its code, and gone after its fix", 
     after.findings.find(({ code, status }) => code === "DT_DOCTOR_LOGIN" && status === "ok")?.what,
     join(sshd.dir, "user_key"),
   );
+
+  const relay = startRelay(["up", "--config", join(here, "debugtap.yml"), "--no-board"], {
+    XDG_STATE_HOME: join(here, "state"),
+  });
+  t.teardown(async () => {
+    relay.kill("SIGKILL");
+    await relay.exit;
+  });
+  await relay.listening([n("hooked"), n("dials")]);
+  const beside = (await stage.doctor(n("hooked"), n("dials"))).findings.filter(({ status }) => status === "ok");
+  const told = (code: string, text: string): boolean =>
+    beside.some((each) => each.code === code && each.what.includes(text));
+  t.ok(
+    told("DT_PORT_IN_USE", `of ${n("hooked")} is held by debugtap ${relay.pid}`),
+    "its own relay holds what it needs, here",
+    { beside },
+  );
+  t.ok(told("DT_REMOTE_PORT", `is debugtap's (pid ${relay.pid} here)`), "and there");
+  t.ok(told("DT_DOCTOR_HOOK_FAILED", "is started (debugpy"));
+  t.ok(told("DT_DOCTOR_PORT_FOREIGN", "listens"), "the adapter has the port");
+  relay.kill("SIGTERM");
+  await relay.exit;
+  await stage.debugtap("eject");
 });
 
 /** Records of a relay that is gone, for sshd processes of which one may live. */
@@ -313,6 +313,12 @@ t.test("the way to a host: its key, what sshd forwards, its sessions", async (t)
   const otherKey = readFileSync(join(sshd.dir, "user_key.pub"), "utf8").split(" ")[1];
   writeFileSync(known, `${name} ${type} ${otherKey}\n`);
   const words = [sshd.alias, "-F", sshd.sshConfig];
+  const started = (): number => sshd.log().split("Server listening on").length;
+  const pasteAndReload = async (fix: string | undefined): Promise<void> => {
+    const before = started();
+    await paste(fix);
+    while (started() === before) await new Promise(setImmediate);
+  };
   const findings = async (code: number): Promise<readonly Finding[]> => {
     const told = await stage.doctor(...words);
     t.equal(told.code, code, told.stderr + told.stdout);
@@ -341,11 +347,11 @@ t.test("the way to a host: its key, what sshd forwards, its sessions", async (t)
       setting,
       { wrong },
     );
-    for (const fix of new Set(wrong.map((each) => each.fix))) await paste(fix);
+    for (const fix of new Set(wrong.map((each) => each.fix))) await pasteAndReload(fix);
   }
   const [few] = wrongs((await stage.doctor(...words)).findings, "DT_DOCTOR_SESSIONS", sshd.alias);
   t.match(few, { what: "sshd allows 2 sessions a connection" });
-  await paste(few?.fix);
+  await pasteAndReload(few?.fix);
   const last = (await stage.doctor(...words)).findings;
   for (const code of ["DT_FORWARD_DENIED", "DT_DOCTOR_SESSIONS"])
     t.same(new Set(last.filter((each) => each.code === code).map(({ status }) => status)), new Set(["ok"]));

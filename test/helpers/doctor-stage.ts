@@ -17,7 +17,7 @@ if [ -p $name.alive ]; then
   kill -s TERM -- -$(cat $name.pid) 2>/dev/null; cat <&5; exec 5<&-
 fi
 rm -f $name.fifo $name.alive; mkfifo $name.fifo $name.alive; exec 3<>$name.fifo 4<>$name.alive
-env $(cat $name.env) READY="$PWD/$name.fifo" setsid sh $name.cmd </dev/null >$name.log 2>&1 3>&- & echo $! >$name.pid
+env $(grep -v '^#' $name.env) READY="$PWD/$name.fifo" setsid sh $name.cmd </dev/null >$name.log 2>&1 3>&- & echo $! >$name.pid
 exec 4>&-; head -n $(cat $name.count) <&3 >/dev/null
 `;
 const ready = `import os
@@ -41,6 +41,8 @@ export interface DoctorStage {
   readonly doctor: (
     ...words: string[]
   ) => Promise<{ code: number | null; findings: Finding[]; stdout: string; stderr: string }>;
+  /** Any other verb; rejects when it fails. */
+  readonly debugtap: (...words: string[]) => Promise<string>;
   /** Runs a fix as it was printed. */
   readonly paste: (fix: string | undefined) => Promise<void>;
 }
@@ -104,6 +106,11 @@ export async function doctorStage(t: Test, settings: Readonly<Record<string, str
       const { code, stdout, stderr } = await call(process.execPath, [program, "doctor", "--json", ...words]);
       const { findings = [] } = JSON.parse(stdout === "" ? "{}" : stdout) as { findings?: Finding[] };
       return { code, findings, stdout, stderr };
+    },
+    debugtap: async (...words) => {
+      const { code, stdout, stderr } = await call(process.execPath, [program, ...words]);
+      if (code !== 0) throw new Error(`debugtap ${words.join(" ")}: exit ${code}\n${stdout}${stderr}`);
+      return stdout;
     },
     paste: async (fix) => {
       const { code, stdout, stderr } = await call("sh", ["-c", fix ?? "echo there is no fix; false"]);
