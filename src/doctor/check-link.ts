@@ -25,14 +25,7 @@ export function checkLink(there: FactsThere): Finding[] {
     found.unseen("DT_DOCTOR_PROCESS", `services of ${host.name}`, "the host could not be looked at");
   }
   if (details === undefined || host.ssh === undefined) return found.list;
-  const allowed = Number(sshdSetting(details, "maxsessions")?.setting.value ?? 10);
-  if (allowed >= sessionsNeeded) found.ok("DT_DOCTOR_SESSIONS", `sshd allows ${allowed} sessions a connection`);
-  else {
-    found.wrong("DT_DOCTOR_SESSIONS", `sshd allows ${allowed} sessions a connection`, {
-      why: `debugtap runs up to four commands at once, and reads files: ${sessionsNeeded}`,
-      fix: sshdFix(there, details, ["maxsessions"], "MaxSessions", "10"),
-    });
-  }
+  checkSessions(there, details, found);
   const { skew, skewError } = details;
   if (Math.abs(skew) - skewError < muchSkew)
     found.ok("DT_DOCTOR_CLOCK", `its clock differs by ${Math.abs(skew).toFixed(1)} s at most`);
@@ -43,6 +36,26 @@ export function checkLink(there: FactsThere): Finding[] {
     });
   }
   return found.list;
+}
+
+function checkSessions(there: FactsThere, details: Details, found: Findings): void {
+  const own = details.files.filter(({ path }) => /sshd_config/.test(path));
+  const said = sshdSetting(details, "maxsessions")?.setting.value;
+  if (said === undefined && (own.length === 0 || own.some(({ readable }) => !readable))) {
+    const look = onHost(there.ssh, "sudo sshd -T | grep -i maxsessions");
+    return found.unseen(
+      "DT_DOCTOR_SESSIONS",
+      "how many sessions sshd allows",
+      "this user may not read its settings",
+      look,
+    );
+  }
+  const allowed = Number(said ?? 10);
+  if (allowed >= sessionsNeeded) return found.ok("DT_DOCTOR_SESSIONS", `sshd allows ${allowed} sessions a connection`);
+  found.wrong("DT_DOCTOR_SESSIONS", `sshd allows ${allowed} sessions a connection`, {
+    why: `debugtap runs up to four commands at once, and reads files: ${sessionsNeeded}`,
+    fix: sshdFix(there, details, ["maxsessions"], "MaxSessions", "10"),
+  });
 }
 
 /** What a person does next, where the error's own line only shows it. */

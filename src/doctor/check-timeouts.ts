@@ -4,9 +4,10 @@
 // - A stop is taken to last some minutes: what waits ten minutes or longer, or for ever, is ok.
 // - What a service does not set has the default of its project: oslo.messaging 60 s, gunicorn 30 s. uWSGI and systemd have none.
 // - `report_interval` does no harm by itself: what counts is how much longer `service_down_time` is.
+import { shellQuote } from "../../protocol/shell.ts";
 import type { FactsThere, SettingsFile } from "./facts.ts";
 import { Findings, type Finding, type FindingCode } from "./finding.ts";
-import { dropIn, environmentLine, restartLine, settingCommand } from "./fix.ts";
+import { dropIn, environmentLine, onHost, restartLine, settingCommand } from "./fix.ts";
 import { filesOf, settingOf, valuesOf, type Running } from "./running.ts";
 
 /** Seconds. */
@@ -55,6 +56,15 @@ export function checkTimeouts(running: Running, there: FactsThere): Finding[] {
   const found = new Findings(service.name);
   if (master === undefined || there.details === undefined) return found.list;
   const files = filesOf(running, there);
+  for (const { path, readable } of files) {
+    if (!readable)
+      found.unseen(
+        "DT_DOCTOR_SETTINGS",
+        `time-outs in ${path}`,
+        "this user may not read it",
+        onHost(there.ssh, `sudo grep -nE 'timeout|down_time|harakiri' ${shellQuote(path)}`),
+      );
+  }
   const keys = new Set(files.flatMap(({ settings }) => settings.map(({ key, section }) => `${section}.${key}`)));
   const usesOslo = [
     "DEFAULT.transport_url",

@@ -4,7 +4,7 @@
 //   MARK pid=4711                            a process; MARK env=NAME=value lines
 //   MARK net=                                state local remote uid inode, in hex as /proc/net/tcp has them
 //   MARK fds=                                inode pid; MARK name=pid command line
-//   MARK file=w PATH                         then line, section, key, value, with tabs; `w` where it can be written
+//   MARK file=w PATH                         then line, section, key, value, with tabs; `w` it can be written, `r` read, `-` neither
 //   MARK ask=PYTHON PATHS                    then one line of JSON
 //   MARK folder=m PATH                       then `services NAME`; MARK state=NAME PID, then its text
 //   MARK unit=                               `systemctl show` of a unit
@@ -117,7 +117,11 @@ while [ "$listener" ] && [ "$listener" -gt 1 ]; do
 done
 
 for f in 'FILES' "$config" /etc/ssh/sshd_config.d/*.conf; do
-  [ -f "$f" ] && [ -r "$f" ] || continue
+  if [ ! -r "$f" ]; then
+    d=$(dirname "$f"); [ -e "$f" ] || { [ -d "$d" ] && [ ! -x "$d" ]; } && { mark file; echo "- $f"; }
+    continue
+  fi
+  [ -f "$f" ] || continue
   mark file; if [ -w "$f" ]; then echo "w $f"; else echo "r $f"; fi
   head -c 500000 "$f" | awk -v keys='${keys}' '
     BEGIN { n = split(keys, list, " "); for (i = 1; i <= n; i++) wanted[list[i]] = 1 }

@@ -124,7 +124,9 @@ function fileOf(text: string): SettingsFile[] {
     const [line = "", section = "", key = "", value = ""] = row.split("\t");
     return key === "" ? [] : [{ line: Number(line), section, key, value: value.trim() }];
   });
-  return head.length < 3 ? [] : [{ path: head.slice(2), writable: head.startsWith("w"), settings }];
+  return head.length < 3
+    ? []
+    : [{ path: head.slice(2), readable: !head.startsWith("-"), writable: head.startsWith("w"), settings }];
 }
 
 function interpreterOf(text: string): InterpreterDetails {

@@ -66,6 +66,7 @@ export interface Setting {
 
 export interface SettingsFile {
   readonly path: string;
+  readonly readable: boolean;
   readonly writable: boolean;
   readonly settings: readonly Setting[];
 }

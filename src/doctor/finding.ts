@@ -32,6 +32,7 @@ export const doctorTable = {
   DT_DOCTOR_SOURCE_HERE: "a directory of `source:` is here",
   DT_DOCTOR_SOURCE_THERE: "a directory of `source:` is there",
   DT_DOCTOR_SOURCE_DIFFERS: "the sources here are those that run there",
+  DT_DOCTOR_SETTINGS: "the service's settings can be read",
   DT_DOCTOR_RPC_TIMEOUT: "oslo.messaging's rpc_response_timeout",
   DT_DOCTOR_SERVICE_DOWN: "OpenStack's service_down_time",
   DT_DOCTOR_HEARTBEAT: "oslo.messaging's heartbeat_timeout_threshold for RabbitMQ",
