@@ -85,7 +85,7 @@ const kinds = { unit: ["user"], screen: ["tab"], compose: ["dir"], restart: ["lo
 
 /** What does not go together in `run`; `path` is its place. */
 export function checkRun(run: RunInput, path: Path, at: { offsetOfKey(path: Path): number }): Problem[] {
-  const named = Object.keys(kinds).filter((key) => key in run) as (keyof typeof kinds)[];
+  const named = (["unit", "screen", "compose", "restart"] as const).filter((key) => key in run);
   const [kind, other] = named;
   if (kind === undefined || other !== undefined) {
     const what =
@@ -95,8 +95,8 @@ export function checkRun(run: RunInput, path: Path, at: { offsetOfKey(path: Path
     return [{ offset: at.offsetOfKey(other === undefined ? path : [...path, other]), text: what }];
   }
   const problems: Problem[] = [];
-  const own: readonly string[] = [kind, ...kinds[kind]];
-  for (const key of Object.keys(run).filter((key) => !own.includes(key)))
+  const own = new Set<string>([kind, ...kinds[kind]]);
+  for (const key of Object.keys(run).filter((key) => !own.has(key)))
     problems.push({ offset: at.offsetOfKey([...path, key]), text: `\`${key}\` does not go with \`${kind}\`` });
   if (kind === "screen" && run.tab === undefined)
     problems.push({ offset: at.offsetOfKey([...path, kind]), text: "`screen` needs `tab`", fix: "tab: c-api" });

@@ -39,7 +39,7 @@ function checked(from: string, all: ReadonlyMap<string, Buffer>): Lent {
   const isWhole = all.has(`${inside}pydevd.py`);
   const isWanted = (name: string): boolean =>
     !compiled.test(name) && !unwanted.test(name) && (!isWhole || /^(?:debugpy|bytecode)\//.test(name));
-  const files = new Map([...all].filter(([name]) => isWanted(name)).sort());
+  const files = new Map([...all].filter(([name]) => isWanted(name)).sort(([a], [b]) => (a < b ? -1 : 1)));
   const hasPydevd = [...files.keys()].some((name) => /(?:^|\/)pydevd\.py$/.test(name));
   if (files.has("debugpy/__init__.py") && hasPydevd) return { from, files };
   throw new DebugtapError("DT_FILE_UNREADABLE", `${from} has no debugpy`, {

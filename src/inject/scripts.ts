@@ -170,15 +170,3 @@ function undoLines({ path, sudo, before, after }: Touched): string {
   const text = before.text.replace(/.{1,100}/g, "$&\n");
   return `${words} ${before.sha256} ${before.mode} ${before.owner} <<'END'\n${text}END`;
 }
-
-/** Where the manifest is lost: our lines are taken out of the files that are known to have had them. */
-export function lostManifest(
-  known: Pick<Manifest, "id" | "by" | "folder" | "shared" | "made" | "reload"> & {
-    readonly files: readonly { readonly path: string; readonly sudo: boolean }[];
-  },
-): Manifest {
-  const unknown = "0".repeat(64);
-  const before = { sha256: unknown, text: "", mode: "600", owner: "0:0" };
-  const files = known.files.map(({ path, sudo }) => ({ path, sudo, services: [], before, after: { sha256: unknown } }));
-  return { ...known, version: 1, services: {}, files };
-}

@@ -1,7 +1,7 @@
 // `debugtap inject` and `eject` of systemd units, by the real program over a real sshd, in a VM with a real systemd: of the user who logs
 // in, of another user, of `systemctl --user`; with directories hidden; without sudo; where nothing can be written.
 import { spawnSync } from "node:child_process";
-import { readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { laptop, treeScript } from "../helpers/laptop.ts";
@@ -30,7 +30,7 @@ ExecStart=/lib/systemd/systemd --user --unit=users.target
 }
 
 const tops = ["/home", "/etc/systemd/system", "/var/lib/debugtap", "/var/tmp/debugtap*"];
-const tree = ({ run }: SystemdVm): string => run(["sh", "-c", treeScript(...tops)]).stdout;
+const tree = (vm: SystemdVm): string => vm.run(["sh", "-c", treeScript(...tops)]).stdout;
 
 /** A fresh /var/tmp: that of this machine is everybody's. */
 async function startVm(...args: Parameters<typeof startSystemdVm>): Promise<SystemdVm> {
@@ -40,8 +40,8 @@ async function startVm(...args: Parameters<typeof startSystemdVm>): Promise<Syst
 }
 
 /** Of the unit's process: a map of its environment. */
-function environmentOf({ run }: SystemdVm, name: string): Map<string, string> {
-  const { stdout } = run(["sh", "-c", `tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value ${name})/environ`]);
+function environmentOf(vm: SystemdVm, name: string): Map<string, string> {
+  const { stdout } = vm.run(["sh", "-c", `tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value ${name})/environ`]);
   return new Map(stdout.split("\n").map((line) => [line.split("=", 1)[0] ?? "", line.slice(line.indexOf("=") + 1)]));
 }
 
@@ -138,7 +138,7 @@ t.test("no sudo, a home that is read-only, nothing to write to, a unit that cann
   );
   const variables = join(vm.home, "env");
   writeFileSync(variables, "A=1\n", { mode: 0o644 });
-  const { id, debugtap } = laptop(t, vm.sshd, {
+  const { id, debugtap, dir } = laptop(t, vm.sshd, {
     own: "run: { unit: own }",
     hidden: "run: { unit: hidden }",
     old: "run: { unit: old }",
@@ -154,6 +154,7 @@ t.test("no sudo, a home that is read-only, nothing to write to, a unit that cann
     [4, /DT_SUDO_NEEDED: .*\n  why: nothing was changed.*own\.service\.d.*\n  fix: ssh -t /],
   );
   t.equal(tree(vm), before, "nothing is half done");
+  t.same(JSON.parse(readFileSync(join(dir, "state/debugtap/injected.json"), "utf8")), [], "nor remembered");
   const hidden = await debugtap("inject", "hidden", "--json");
   t.match(
     [hidden.code, JSON.parse(hidden.stdout)],
@@ -183,6 +184,12 @@ t.test("no sudo, a home that is read-only, nothing to write to, a unit that cann
   t.equal(tree(vm), before);
 
   vm.run(["mount", "-o", "remount,ro", "/var/tmp"]);
+  const inTmp = await debugtap("inject", "tab", "--yes", "--json");
+  const { hosts } = JSON.parse(inTmp.stdout) as { hosts: { folder: string }[] };
+  t.equal(hosts[0]?.folder, `/tmp/debugtap-inject-${uidOf(vm)}/${id}`);
+  t.equal((await debugtap("eject")).code, 0);
+  t.notOk(existsSync(`/tmp/debugtap-inject-${uidOf(vm)}/${id}`));
+
   vm.run(["sh", "-c", "mount --bind /tmp /tmp && mount -o remount,ro,bind /tmp"]);
   const nowhere = await debugtap("inject", "tab", "--yes");
   t.match(
@@ -191,6 +198,6 @@ t.test("no sudo, a home that is read-only, nothing to write to, a unit that cann
   );
 });
 
-function uidOf({ run, user }: SystemdVm): string {
-  return run(["id", "-u", user]).stdout.trim();
+function uidOf(vm: SystemdVm): string {
+  return vm.run(["id", "-u", vm.user]).stdout.trim();
 }
