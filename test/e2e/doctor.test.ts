@@ -23,6 +23,7 @@ import { debugtapId } from "../../src/inject/folder.ts";
 import { portOwner } from "../../src/transport/port-owner.ts";
 import { HostRecords } from "../../src/transport/host-records.ts";
 import { asVm, doctorStage, type DoctorStage } from "../helpers/doctor-stage.ts";
+import { startSystemdVm } from "../helpers/systemd-vm.ts";
 import { startRelay } from "../helpers/relay-process.ts";
 
 /** Names of the services; other tests' run on the same machine. */
@@ -302,10 +303,12 @@ async function leave(
 
 t.test("the way to a host: its key, what sshd forwards, its sessions", async (t) => {
   const stage = await doctorStage(t, {
-    AllowTcpForwarding: "no",
-    PermitListen: "none",
-    PermitOpen: "none",
-    MaxSessions: "2",
+    settings: {
+      AllowTcpForwarding: "no",
+      PermitListen: "none",
+      PermitOpen: "none",
+      MaxSessions: "2",
+    },
   });
   const { sshd, paste } = stage;
   const known = join(sshd.dir, "known_hosts");
@@ -363,6 +366,46 @@ t.test("the way to a host: its key, what sshd forwards, its sessions", async (t)
   t.match(
     (await findings(3)).find(({ status }) => status === "wrong"),
     { code: "DT_SSH_UNREACHABLE" },
+  );
+});
+
+t.test("units of a real systemd: drop-ins by sudo; what is another user's is not told as ok", async (t) => {
+  const notify =
+    "import os, socket, time; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.sendto(b'READY=1', os.environ['NOTIFY_SOCKET']); time.sleep(600)";
+  const unit = (user: string, code: string, more = ""): string =>
+    `[Service]\nType=notify\nNotifyAccess=all\nUser=${user}\n${more}ExecStart=/usr/bin/python3 -c "${code}"\n`;
+  const vm = await startSystemdVm(t, {
+    sudo: true,
+    units: {
+      "dog.service": unit("debugtap-vm", notify, "WatchdogSec=45s\n"),
+      "green.service": unit("debugtap-vm", `import eventlet; eventlet.monkey_patch(thread=False); ${notify}`),
+      "other.service": unit("nobody", notify),
+    },
+  });
+  const stage = await doctorStage(t, { vm: vm.sshd });
+  const ports = await freePorts(6);
+  const services = ["dog", "green", "other"].map((name, index) => [
+    name,
+    { host: "vm", wire: "dap", listens: ports[index], ide: ports[index + 3], run: { unit: name } },
+  ]);
+  const hosts = { vm: { ssh: "vm", ssh_config: vm.sshd.sshConfig } };
+  writeFileSync(join(stage.here, "debugtap.yml"), JSON.stringify({ hosts, services: Object.fromEntries(services) }));
+  const before = (await stage.doctor()).findings;
+  const faults = [
+    ["DT_DOCTOR_WATCHDOG", "dog", "45 s"],
+    ["DT_DOCTOR_GEVENT", "green", "not set"],
+  ] as const;
+  for (const [code, subject, text] of faults) {
+    const [finding] = wrongs(before, code, subject, text);
+    t.match(finding?.fix, `sudo systemctl restart ${subject}.service`, code, { before });
+    await stage.paste(finding?.fix);
+  }
+  const hidden = before.filter(({ subject, code }) => subject === "other" && code === "DT_DOCTOR_HIDDEN");
+  t.match(hidden, [{ status: "unseen", why: /^the environment of pid \d+ is another user's$/ }]);
+  const after = (await stage.doctor()).findings;
+  for (const [code, subject] of faults) t.same(wrongs(after, code, subject), [], `${code} is mended`);
+  t.ok(
+    after.some(({ code, subject, status }) => code === "DT_DOCTOR_GEVENT" && subject === "green" && status === "ok"),
   );
 });
 

@@ -47,9 +47,13 @@ export interface DoctorStage {
   readonly paste: (fix: string | undefined) => Promise<void>;
 }
 
-export async function doctorStage(t: Test, settings: Readonly<Record<string, string>> = {}): Promise<DoctorStage> {
-  const sshd = await ThrowawaySshd.start({ settings });
-  t.teardown(() => sshd.stop());
+/** `vm`: the sshd of a VM that runs already; else one of its own, with these settings. */
+export async function doctorStage(
+  t: Test,
+  { settings = {}, vm }: { readonly settings?: Readonly<Record<string, string>>; readonly vm?: ThrowawaySshd } = {},
+): Promise<DoctorStage> {
+  const sshd = vm ?? (await ThrowawaySshd.start({ settings }));
+  if (vm === undefined) t.teardown(() => sshd.stop());
   const dir = mkdtempSync(join(tmpdir(), "dt-doctor-"));
   const names: string[] = [];
   t.teardown(() => {
