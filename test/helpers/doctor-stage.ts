@@ -135,3 +135,14 @@ export function asVm(t: Test, ...words: readonly string[]): ChildProcess {
   });
   return child;
 }
+
+/** Findings that are wrong, of a code and a subject; `text` is in what or why. */
+export function wrongs(findings: readonly Finding[], code: string, subject: string, text = ""): Finding[] {
+  return findings.filter(
+    (each) =>
+      each.status === "wrong" &&
+      each.code === code &&
+      each.subject === subject &&
+      `${each.what} ${each.why}`.includes(text),
+  );
+}
