@@ -39,9 +39,8 @@ export function checkLink(there: FactsThere): Finding[] {
 }
 
 function checkSessions(there: FactsThere, details: Details, found: Findings): void {
-  const own = details.files.filter(({ path }) => /sshd_config/.test(path));
   const said = sshdSetting(details, "maxsessions")?.setting.value;
-  if (said === undefined && (own.length === 0 || own.some(({ readable }) => !readable))) {
+  if (said === undefined && isHidden(details)) {
     const look = onHost(there.ssh, "sudo sshd -T | grep -i maxsessions");
     return found.unseen(
       "DT_DOCTOR_SESSIONS",
@@ -66,20 +65,29 @@ function nearerFix({ code }: DebugtapError, { ssh }: FactsThere): string | undef
 function checkTrial({ port, of, direction, outcome }: PortTrial, there: FactsThere, found: Findings): void {
   const what = direction === "out" ? `a forward to port ${port} there (${of})` : `port ${port} there, opened for ${of}`;
   if (outcome === "allowed") return found.ok("DT_FORWARD_DENIED", `sshd allows ${what}`);
-  if (outcome === "not tried")
-    return found.unseen(
-      "DT_FORWARD_DENIED",
-      `whether sshd allows ${what}`,
-      "only a connection to the debug port itself would show it",
-    );
   const denied =
     outcome.code === "DT_FORWARD_DENIED" || /nothing listens there, so sshd forbids it/.test(outcome.why ?? "");
   const { details } = there;
   if (!denied || details === undefined) return found.error(outcome);
   const own = direction === "out" ? "permitopen" : "permitlisten";
+  const named = sshdSetting(details, own)?.setting.value ?? "";
   const guilty = ["allowtcpforwarding", "disableforwarding", own].find((key) =>
     forbids(sshdSetting(details, key)?.setting.value, key, direction),
   );
+  // What was tried is another port.
+  if (direction === "out" && (guilty === own || guilty === undefined)) {
+    if (new RegExp(`(?:^|[\\s:])${port}(?:$|\\s)`).test(named))
+      return found.ok("DT_FORWARD_DENIED", `sshd allows ${what}, by PermitOpen`);
+    if (isHidden(details)) {
+      const look = onHost(there.ssh, "sudo sshd -T | grep -iE 'allowtcpforwarding|permitopen|disableforwarding'");
+      return found.unseen(
+        "DT_FORWARD_DENIED",
+        `whether sshd allows ${what}`,
+        "it forbids another port, and this user may not read its settings",
+        look,
+      );
+    }
+  }
   const [name, value] = names[guilty ?? "allowtcpforwarding"] ?? ["AllowTcpForwarding", "yes"];
   const at = guilty === undefined ? undefined : sshdSetting(details, guilty);
   found.wrong("DT_FORWARD_DENIED", `sshd does not allow ${what}`, {
@@ -102,6 +110,11 @@ function forbids(value: string | undefined, key: string, direction: "out" | "bac
   if (value === undefined) return false;
   if (key === "allowtcpforwarding") return value === "no" || value === (direction === "out" ? "remote" : "local");
   return key === "disableforwarding" ? value === "yes" : value !== "any";
+}
+
+function isHidden({ files }: Details): boolean {
+  const own = files.filter(({ path }) => /sshd_config/.test(path));
+  return own.length === 0 || own.some(({ readable }) => !readable);
 }
 
 /** Of sshd the first counts. */

@@ -116,7 +116,9 @@ while [ "$listener" ] && [ "$listener" -gt 1 ]; do
   listener=$(sed 's/.*) . //' /proc/$listener/stat | cut -d ' ' -f 1)
 done
 
-for f in 'FILES' "$config" /etc/ssh/sshd_config.d/*.conf; do
+dropins=; [ "$config" = /etc/ssh/sshd_config ] && dropins='/etc/ssh/sshd_config.d/*.conf'
+# Of sshd the first counts, and it is Include at the top of its own file that names the others.
+for f in 'FILES' $dropins "$config"; do
   if [ ! -r "$f" ]; then
     d=$(dirname "$f"); [ -e "$f" ] || { [ -d "$d" ] && [ ! -x "$d" ]; } && { mark file; echo "- $f"; }
     continue

@@ -122,7 +122,7 @@ export interface Details {
   /** `ID` of folders that this debugtap knows of. */
 }
 
-export type Trial = "allowed" | "not tried" | DebugtapError;
+export type Trial = "allowed" | DebugtapError;
 
 export interface PortTrial {
   readonly port: number;

@@ -1,7 +1,7 @@
 // Looks at one host: connects, tries the forwards, runs two scripts, compares sources. Nothing is changed there.
 //
 // Rules
-// - A debug port that somebody listens on is not connected to: a debugger takes whoever connects for its client.
+// - No debug port is connected to: a debugger takes whoever connects for its client. Forwards are tried to a port where nobody listens.
 // - A port that a service dials is opened for a moment to see whether sshd allows it, unless somebody listens there.
 import type { HostConfig, ServiceConfig } from "../config.ts";
 import { asDebugtapError, DebugtapError } from "../../protocol/errors.ts";
@@ -55,7 +55,7 @@ export async function lookThere({ host, services }: Wanted, { prompt, say }: Loo
     const { left } = await new HostRecords(defaultStateDir(), target).find();
     const run: Run = async (command, how) => await tunnel.exec(command, how);
     const inside = await lookInside({ host, services }, run, tunnel.files, left, say);
-    const trials = await tryForwards(services, tunnel, inside.survey?.ports ?? []);
+    const trials = await tryForwards(services, tunnel, inside.survey?.ports);
     const user = tunnel.facts.user ?? "somebody";
     return {
       ...base,
@@ -121,52 +121,39 @@ function pairsOf(host: HostConfig, services: readonly ServiceConfig[]) {
   );
 }
 
+const dialTimeoutMs = 5000;
 /** A port where nobody listens: sshd's answer tells a refused connection from a forbidden one. */
 const nobodysPort = 1;
 
+/** `ports` are those that somebody listens on there; undefined: not known, so that none is opened. */
 async function tryForwards(
   services: readonly ServiceConfig[],
   tunnel: Tunnel,
-  ports: readonly number[],
+  ports: readonly number[] | undefined,
 ): Promise<PortTrial[]> {
-  const trials: PortTrial[] = [];
+  const of = { name: "any service", address: "127.0.0.1" };
   const wanted =
     services.length === 0
       ? [
-          { name: "any service", address: "127.0.0.1", dials: 0 },
-          { name: "any service", address: "127.0.0.1", listens: nobodysPort },
+          { ...of, dials: 0, listens: undefined },
+          { ...of, dials: undefined, listens: nobodysPort },
         ]
       : services;
+  const out = await tunnel
+    .dial({ host: "127.0.0.1", port: nobodysPort })(AbortSignal.timeout(dialTimeoutMs))
+    .then((stream) => void stream.destroy(), asDebugtapError);
+  const trials: PortTrial[] = [];
   for (const { name, address, dials, listens } of wanted) {
-    if (dials !== undefined) {
-      if (ports.includes(dials)) continue;
+    if (listens !== undefined) {
+      const outcome = out?.code === "DT_FORWARD_DENIED" ? out : ("allowed" as const);
+      trials.push({ port: listens, of: name, direction: "out", outcome });
+    } else if (dials !== undefined && ports?.includes(dials) === false) {
       const outcome = await tunnel
         .listen({ host: address, port: dials })((stream) => stream.destroy())
         .then(async (listener) => await listener.close())
         .then(() => "allowed" as const, asDebugtapError);
       trials.push({ port: dials, of: name, direction: "back", outcome });
-    } else if (listens !== undefined)
-      trials.push({
-        port: listens,
-        of: name,
-        direction: "out",
-        outcome: await tryOut(tunnel, address, listens, ports),
-      });
+    }
   }
   return trials;
-}
-
-async function tryOut(
-  tunnel: Tunnel,
-  host: string,
-  port: number,
-  ports: readonly number[],
-): Promise<PortTrial["outcome"]> {
-  const isHeld = ports.includes(port);
-  const error = await tunnel
-    .dial({ host, port: isHeld ? nobodysPort : port })(AbortSignal.timeout(5000))
-    .then((stream) => void stream.destroy(), asDebugtapError);
-  if (error?.code !== "DT_FORWARD_DENIED") return "allowed";
-  // PermitOpen may allow this port alone.
-  return isHeld && nobodysPort !== port ? "not tried" : error;
 }

@@ -134,6 +134,8 @@ const session = (pid: number): SessionView =>
 const relay = (sessions: SessionView[]): RelayView =>
   ({ pid: 9, services: [{ name: "api", vm: "127.0.0.1:5678" }], sessions, hosts: [] }) as unknown as RelayView;
 
+const denied = new DebugtapError("DT_FORWARD_DENIED", "no");
+
 interface Case {
   readonly code: Finding["code"];
   readonly here?: Partial<FactsHere>;
@@ -239,8 +241,25 @@ const cases: readonly Case[] = [
   {
     code: "DT_FORWARD_DENIED",
     status: "unseen",
-    there: { trials: [{ port: 5678, of: "api", direction: "out", outcome: "not tried" }] },
-    says: "the debug port itself",
+    there: { trials: [{ port: 5678, of: "api", direction: "out", outcome: denied }] },
+    says: /may not read its settings.*sudo sshd -T/s,
+  },
+  {
+    code: "DT_FORWARD_DENIED",
+    status: "ok",
+    there: {
+      trials: [{ port: 5678, of: "api", direction: "out", outcome: denied }],
+      details: { ...details, files: [file("/etc/ssh/sshd_config", "", ["permitopen", "localhost:80 127.0.0.1:5678"])] },
+    },
+    says: "by PermitOpen",
+  },
+  {
+    code: "DT_FORWARD_DENIED",
+    there: {
+      trials: [{ port: 5678, of: "api", direction: "out", outcome: denied }],
+      details: { ...details, files: [file("/etc/ssh/sshd_config", "", ["permitopen", "127.0.0.1:15678"])] },
+    },
+    says: /sshd_config:2 has PermitOpen 127.0.0.1:15678.*PermitOpen any/s,
   },
   {
     code: "DT_DOCTOR_PORT_FOREIGN",
