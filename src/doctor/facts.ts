@@ -3,7 +3,6 @@ import type { Config, HostConfig, ServiceConfig } from "../config.ts";
 import type { RelayView } from "../../protocol/control.ts";
 import type { DebugtapError } from "../../protocol/errors.ts";
 import type { Injected } from "../inject/record.ts";
-import type { ProposedSource } from "../path-check.ts";
 import type { PortOwner } from "../transport/port-owner.ts";
 import type { LeftRecord } from "../transport/host-records.ts";
 import type { Survey } from "../transport/survey.ts";
@@ -119,7 +118,6 @@ export interface Details {
   readonly sshd?: { readonly pid: number; readonly own: boolean; readonly file: string };
   /** Of the records of relays that are gone, those whose sshd runs on. */
   readonly leftSshd: readonly number[];
-  /** `ID` of folders that this debugtap knows of. */
 }
 
 export type Trial = "allowed" | DebugtapError;
@@ -141,7 +139,6 @@ export interface SourceLook {
   /** Below both, of unequal text, and how many lines differ. */
   readonly differ: readonly { readonly file: string; readonly lines: number }[];
   readonly error?: DebugtapError;
-  readonly proposed?: ProposedSource;
 }
 
 export interface FactsThere {

@@ -1,4 +1,4 @@
-// Looks at this machine. Nothing is written but an empty file, in the state directory, that is removed at once.
+// Looks at this machine. Nothing is written but an empty folder in the state directory, which is removed at once.
 import { access, mkdtemp, rmdir, stat, statfs } from "node:fs/promises";
 import { constants } from "node:fs";
 import { dirname, join } from "node:path";
