@@ -15,7 +15,7 @@
 // - As survey-script.ts: POSIX sh, nothing is written, no sudo, every value is bounded.
 // - Of settings only the keys below are read, of environments only these names; of `transport_url` only that it is there.
 import { shellQuote } from "../../protocol/shell.ts";
-import { hookRoot } from "../inject/layout.ts";
+import { baseWords } from "../inject/folder.ts";
 
 const keys =
   "rpc_response_timeout service_down_time heartbeat_timeout_threshold transport_url harakiri enable-threads threads master workers processes " +
@@ -155,7 +155,7 @@ folder() {
     [ -d "/proc/$p" ] && { mark state; echo "$name $p"; head -c 8192 "$s"; }
   done
 }
-for d in "$HOME"/${hookRoot}/?????????? /var/tmp/debugtap-"$me"/?????????? /tmp/debugtap-"$me"/?????????? /var/lib/debugtap/??????????; do folder "$d"; case "$hooks" in *"|$d|"*) hooks=$(printf %s "$hooks" | sed "s|[|]$d[|]||");; esac; done
+for base in ${baseWords} /var/lib/debugtap; do for d in "$base"/??????????; do folder "$d"; case "$hooks" in *"|$d|"*) hooks=$(printf %s "$hooks" | sed "s|[|]$d[|]||");; esac; done; done
 printf '%s' "$hooks" | tr '|' '\n' | while read -r d; do [ "$d" ] && folder "$d"; done
 
 for u in 'UNITS'; do mark unit; limit 5 systemctl show --no-pager -p Id -p WatchdogUSec -p ActiveState "$u" | head -c 2000; done
