@@ -74,10 +74,6 @@ export function hookEnvironment(
     ...(green ? { GEVENT_SUPPORT: "True" } : {}),
     // A uWSGI without threads lets no debugger's thread run.
     UWSGI_ENABLE_THREADS: "1",
-    // And one that forks without its interpreter's lock leaves workers behind that wait for it, of a debugger's thread, for ever.
-    UWSGI_PY_CALL_UWSGI_FORK_HOOKS: "1",
-    // With those hooks a second interpreter (each further application has one) crashes at the fork, and no debugger sees into it.
-    UWSGI_SINGLE_INTERPRETER: "1",
     PYDEVD_DISABLE_FILE_VALIDATION: "1",
   };
 }
