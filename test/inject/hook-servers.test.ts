@@ -86,11 +86,17 @@ async function attach(it: Hooked, server: Running): Promise<Client> {
 }
 
 const loaded = uwsgi("--master");
+const file = {
+  ...loaded,
+  args: (http: number) =>
+    loaded.args(http).map((word) => ({ "--module": "--wsgi-file", web: fixture("web.py") })[word] ?? word),
+};
 const lazy = uwsgi("--master", "--lazy-apps");
 
 /** With the module whose import starts the debugger. */
 const cases: readonly (readonly [string, Server, string | null, (typeof wires)[number][]])[] = [
   ["uWSGI, the application loaded before it forks", loaded, null, [...wires]],
+  ["uWSGI, an application that is a file and imports nothing", file, null, [...wires]],
   ["uWSGI, lazy-apps", lazy, null, [...wires]],
   ["uWSGI, from the import in the master on", loaded, "web", ["pydevd"]],
   ["uWSGI, from the import in each worker on", { ...lazy, processes: wanted }, "web", ["pydevd"]],

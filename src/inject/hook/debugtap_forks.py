@@ -3,7 +3,8 @@
 Rules
 - os.fork: pydevd's patched one calls `_on_forked_process`; here it is kept from failing, and the child's state is written.
 - uWSGI forks in C, and nothing tells Python. With the application loaded before, its post_fork_hook is the first Python that the
-  worker runs; with lazy-apps it is the first import, which finds another pid than before.
+  worker runs; with lazy-apps it is the first import, which finds another pid than before. A `wsgi-file` is not imported: of Python
+  it runs importlib's `_fix_up_module` first.
 - uWSGI without threads of its own does not tell Python's core either, which then takes the debugger's threads for alive, and crashes:
   PyOS_AfterFork_Child is called for it. That would end sub-interpreters (of further applications), so with those nothing is followed.
 - An application that sets post_fork_hook itself (uwsgidecorators does) gets its turn second.
@@ -90,7 +91,20 @@ def follow(state, connected):
     sees = OnImport(perhaps_forked)
     sees.look()
     sys.meta_path.insert(0, sees)
+    see_files(sees.look)
     trace_foreign_threads()
+
+
+def see_files(look):
+    """Modules that C code makes of files: PyImport_ExecCodeModule."""
+    importlib = sys.modules["_frozen_importlib_external"]
+    begin = importlib._fix_up_module
+
+    def _fix_up_module(*args):
+        look()
+        return begin(*args)
+
+    importlib._fix_up_module = _fix_up_module
 
 
 def trace_foreign_threads():
