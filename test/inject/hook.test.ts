@@ -35,8 +35,10 @@ async function both(it: Hooked, ...files: string[]) {
 for (const wire of wires) {
   t.test(`${wire}: a service, what it forks and what it starts`, async (t) => {
     const it = await hooked(t, wire);
+    for (let pid = 0; pid < 150; pid++) writeFileSync(join(it.dir, "state/api", `99${1_000_000 + pid}.json`), "{}");
     const { service, client } = await both(it, "service.py", "child.py");
     t.equal(await get(service, "/12"), "6");
+    t.equal(it.states().length, 1, "those of processes that are no more are gone");
     t.equal(await get(service, "/fork"), "42");
     t.equal(await get(service, "/fork-in-c"), "42", "whose breakpoint nobody hears of: it does not stand there");
     t.equal(await get(service, "/program"), "SEVEN\n", "the debugger prints nothing into it");
@@ -49,10 +51,15 @@ for (const wire of wires) {
       ],
       client.text(),
     );
+    await get(service, "/tracker");
+    const tracker = () => it.states().find(({ argv }) => argv.join().includes("resource_tracker"));
+    while (tracker() === undefined) await new Promise((resolve) => setImmediate(resolve));
+    t.equal(tracker()?.state, "loaded", "multiprocessing's own process");
     t.equal(client.sessions(), 3, "each is debugged once");
     t.same(
       it
         .states()
+        .filter(({ pid }) => pid !== tracker()?.pid)
         .map(({ state, forked }) => `${state} ${forked}`)
         .sort(),
       ["started false", "started false", "started true"],

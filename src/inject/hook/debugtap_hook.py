@@ -4,6 +4,7 @@ Rules
 - The service runs on whatever happens here: errors go to the state file, and nothing is printed.
 - Once a process is debugged, DEBUGTAP_DEBUGGED says so to every program that it starts: those join its debugger, and start none
   of their own. A program that replaces the first process (same pid) begins anew, as does one whose first process is gone.
+- multiprocessing's tracker of resources is no program of the service's: it is left alone.
 - A sub-interpreter (uWSGI's second application, mod_wsgi) is left alone: a debugger sees its main interpreter only.
 - Formats: src/inject/layout.ts.
 """
@@ -14,6 +15,7 @@ import sys
 import time
 
 MARK = "DEBUGTAP_DEBUGGED"
+MOST_STATES = 100
 
 
 class State:
@@ -46,6 +48,7 @@ class State:
             told["error"] = error
         try:
             self.replace("%d.json" % pid, json.dumps(told) + "\n")
+            self.sweep()
         except OSError:
             pass
 
@@ -61,6 +64,13 @@ class State:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w") as file:
             file.write(text)
         os.replace(part, whole)
+
+    def sweep(self):
+        """A service may start programs for years: those of processes that are no more go."""
+        names = os.listdir(self.directory)
+        for name in names if len(names) > MOST_STATES else ():
+            if not os.path.exists("/proc/" + name.split(".")[0]):
+                os.unlink(os.path.join(self.directory, name))
 
     def seen(self):
         words = [os.path.basename(word) for word in self.argv[:3]]  # a Python, its -m, the server
@@ -125,6 +135,8 @@ def run():
     above = mark()
     if above is None:
         first(config, state, root)
+    elif any(word.startswith("from multiprocessing.resource_tracker ") for word in state.argv):
+        state.write("loaded")
     elif above["debugger"] is not None:
         start(config, state, root, above)
     else:
