@@ -106,10 +106,13 @@ export function checkRun(run: RunInput, path: Path, at: { offsetOfKey(path: Path
   return problems;
 }
 
+const unitSuffix = /\.(?:service|socket|target|timer|path|mount|automount|swap|slice|scope|device)$/;
+
 /** Of one that {@link checkRun} has nothing against. */
 export function resolveRun(run: RunInput): RunConfig {
   if (run.unit !== undefined) {
-    const unit = /\.[a-z]+$/.test(run.unit) ? run.unit : `${run.unit}.service`;
+    // `gunicorn@example.com` has no suffix.
+    const unit = unitSuffix.test(run.unit) ? run.unit : `${run.unit}.service`;
     return { kind: "unit", unit, user: run.user ?? false };
   }
   if (run.screen !== undefined) return { kind: "screen", screen: run.screen, tab: run.tab ?? "0" };

@@ -99,9 +99,9 @@ export function withoutHooks(pythonPath: string | undefined): string | undefined
   return left === "" ? undefined : left;
 }
 
-/** A line of an environment file, as systemd, a shell and Python's dotenv read it alike. */
+/** A line of an environment file, as systemd and a shell read it alike: for systemd `'a'\''b'` is something else. */
 export function envLine(name: string, value: string): string {
-  return `${name}=${shellQuote(value)}`;
+  return `${name}=${value.includes("'") ? `"${value.replace(/["$\\`]/g, "\\$&")}"` : shellQuote(value)}`;
 }
 
 /** The lines of one service below `services:`. JSON is YAML; `$` would be a variable of compose's. */

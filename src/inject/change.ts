@@ -142,10 +142,18 @@ function byPath(services: Readonly<Record<string, Carried>>): Map<string, OfPath
       known.names.push(name);
       known.lines.push(...carry.lines);
     } else {
-      throw new DebugtapError("DT_INJECT_FILE", `${known.names[0]} and ${name} have their variables from one file`, {
-        why: `${carry.path} can name one debugger only`,
-        fix: `env_file: ${carry.path}.${name}   # in debugtap.yml, at ${name}, and where it is started`,
-      });
+      const other = known.names[0] ?? "";
+      const isUnit = kind === "unit";
+      throw new DebugtapError(
+        "DT_INJECT_FILE",
+        `${other} and ${name} have their variables from one ${isUnit ? "unit" : "file"}`,
+        {
+          why: `${carry.path} can name one debugger only`,
+          fix: isUnit
+            ? `debugtap eject ${name}   # one of the two; what the other starts is debugged with it`
+            : `env_file: ${carry.path}.${name}   # in debugtap.yml, at ${name}, and where it is started`,
+        },
+      );
     }
   }
   return all;

@@ -119,7 +119,7 @@ export async function lookAtHost(run: Run, asked: Asked): Promise<HostFacts> {
         ...(python.trim() === "" ? {} : { interpreter: interpreterOf(python) }),
       };
     }),
-    composePaths: asked.composed.map((_, index) => pathsIn(text(`compose${index}`))),
+    composePaths: asked.composed.map((_, index) => plainPathsIn(text(`compose${index}`))),
     python: interpreter("python"),
   };
 }
@@ -146,13 +146,18 @@ function fileFacts(facts: ReadonlyMap<string, string>, text: (key: string) => st
   };
 }
 
-/** The value of the last line `PYTHONPATH=…`, as systemd and a shell read it. */
+/** The value of the last line `PYTHONPATH=…` in a file of variables, as systemd and a shell read it. */
 export function pathsIn(text: string): string | undefined {
-  const value = lines(text)
+  const value = plainPathsIn(text)?.trim();
+  if (value === undefined || /^'.*'$/.test(value)) return value?.slice(1, -1);
+  return /^".*"$/.test(value) ? value.slice(1, -1).replace(/\\(["$`\\])/g, "$1") : value.replace(/\\(.)/g, "$1");
+}
+
+/** The same where nothing is quoted. */
+export function plainPathsIn(text: string): string | undefined {
+  return lines(text)
     .findLast((line) => /^\s*(?:export\s+)?PYTHONPATH=/.test(line))
-    ?.replace(/^[^=]*=/, "")
-    .trim();
-  return value?.replace(/^(["'])(.*)\1$/, "$2");
+    ?.replace(/^[^=]*=/, "");
 }
 
 /** Of lines as sha256sum prints them. */
@@ -203,7 +208,7 @@ file() {
   path=$(readlink -f "$2"); [ "$path" ] || path=$2
   if [ ! -e "$path" ]; then printf '%s\\nabsent\\n' "$path" | say "file$1"
   elif [ -f "$path" ] && [ ! -r "$path" ]; then printf '%s\\nhidden\\n' "$path" | say "file$1"
-  else { echo "$path"; stat -c '%F
+  else { printf '%s\\n' "$path"; stat -c '%F
 %a
 %u:%g' "$path"; } | say "file$1"; [ -f "$path" ] && head -c ${mostBytes + 1} "$path" | say "bytes$1"; fi
 }

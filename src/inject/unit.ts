@@ -7,7 +7,7 @@
 // - Where a unit sees none of them, it is said; nothing is tried.
 import { DebugtapError } from "../../protocol/errors.ts";
 import { shellQuote } from "../../protocol/shell.ts";
-import { pathsIn, type UnitFacts } from "./host-facts.ts";
+import { plainPathsIn, type UnitFacts } from "./host-facts.ts";
 
 /** Paths in a value of `systemctl show`, without their options. */
 const listed = (value: string | undefined): string[] =>
@@ -43,8 +43,10 @@ export function viewOfUnit(
   }
   const notes: string[] = [];
   const start = /argv\[\]=(.*?) ;/.exec(show.get("ExecStart") ?? "")?.[1] ?? "";
-  if (/python[\d.]*\s+(?:-\w+\s+)*-[A-Za-z]*[IE]/.test(start))
-    notes.push(`${unit} starts Python with -I or -E: it ignores the environment, and nothing of this will reach it`);
+  if (/python[\d.]*\s+(?:-\w+\s+)*-[A-Za-z]*[IES]/.test(start))
+    notes.push(
+      `${unit} starts Python with -I, -E or -S: it ignores the environment, and nothing of this will reach it`,
+    );
   if (/\bPYTHONPATH\b/.test(show.get("UnsetEnvironment") ?? ""))
     notes.push(`${unit} has UnsetEnvironment=PYTHONPATH, which wins: nothing of this will reach it`);
   if (is("PrivateNetwork")) notes.push(`${unit} has a network of its own: its debugger cannot be reached`);
@@ -87,8 +89,9 @@ export function viewOfUnit(
 /** PYTHONPATH that the unit has; environment files win over `Environment=`. */
 export function unitPythonPath({ show, pythonPath }: UnitFacts): string | undefined {
   if (pythonPath !== undefined) return pythonPath;
-  const words = (show.get("Environment") ?? "").match(/(?:"[^"]*"|\S)+/g) ?? [];
-  return pathsIn(words.map((word) => word.replace(/^"(.*)"$/, "$1")).join("\n"));
+  const words = (show.get("Environment") ?? "").match(/(?:"(?:\\.|[^"\\])*"|\S)+/g) ?? [];
+  const plain = (word: string): string => word.slice(1, -1).replace(/\\(.)/g, "$1");
+  return plainPathsIn(words.map((word) => (word.startsWith('"') ? plain(word) : word)).join("\n"));
 }
 
 export function dropInPath(unit: string, isUsers: boolean, id: string): string {
@@ -107,6 +110,6 @@ export function dropInLines(root: string, name: string, { show }: UnitFacts, vie
   return [
     "[Service]",
     `EnvironmentFile=${escaped(root)}/env/${name}.env`,
-    ...(isReadOnly ? [`ReadWritePaths=-${escaped(state)}`] : []),
+    ...(isReadOnly ? [`ReadWritePaths="-${escaped(state).replace(/["\\]/g, "\\$&")}"`] : []),
   ];
 }

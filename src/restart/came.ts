@@ -141,15 +141,22 @@ function notStarted(name: string, { pid, error, argv }: HookState): DebugtapErro
   });
 }
 
-/** Of a service whose Python was told not to look at its environment. */
+/** Of a service whose Python was told not to look at its environment, or has another than it was given. */
 export function ignored(name: string, { pid, argv }: LookedProcess): DebugtapError {
+  const what = `process ${pid} is \`${argv.slice(0, 4).join(" ")}\``;
+  const isTold = ignoresEnvironment(argv);
   return new DebugtapError(
     "DT_INJECT_IGNORED",
-    `${name} runs without the debugger: it does not look at its environment`,
-    {
-      why: `process ${pid} is \`${argv.slice(0, 4).join(" ")}\`${ignoresEnvironment(argv) ? ", and -I, -E and -S make Python pass PYTHONPATH or sitecustomize over" : ", and it has not loaded the hook"}`,
-      fix: "take the option out of its command line, or start the debugger in its program: debugtap init prints the line",
-    },
+    `${name} runs without the debugger: ${isTold ? "it does not look at its environment" : "the variables do not reach it"}`,
+    isTold
+      ? {
+          why: `${what}, and -I, -E and -S make Python pass PYTHONPATH or sitecustomize over`,
+          fix: "take the option out of its command line, or start the debugger in its program: debugtap init prints the line",
+        }
+      : {
+          why: `${what}, and it has not loaded the hook: what starts it may clear its environment (\`env -i\`, sudo, a supervisor)`,
+          fix: `tr '\\0' '\\n' </proc/${pid}/environ | grep -e PYTHONPATH -e DEBUGTAP   # on the host; both are to be passed on`,
+        },
   );
 }
 

@@ -11,6 +11,7 @@ import { DebugtapError } from "../../protocol/errors.ts";
 import type { RunConfig } from "../config-inject.ts";
 import { pause } from "../pause.ts";
 import type { Run } from "../transport/process-lookup.ts";
+import { withoutHooks } from "../inject/carry.ts";
 import { isShell, type Look, type LookedTab } from "./look.ts";
 
 export type ScreenRun = Extract<RunConfig, { kind: "screen" }>;
@@ -125,13 +126,9 @@ async function sourceLine(run: Run, file: string): Promise<string | undefined> {
 
 function undoLine(env: Readonly<Record<string, string>>): string | undefined {
   if (env["DEBUGTAP_HOOK"] === undefined) return undefined;
-  const paths = (env["PYTHONPATH"] ?? "")
-    .split(":")
-    .filter((path) => !/\/debugtap(?:-\d+)?\/[0-9a-f]{10}\/hook$/.test(path));
-  const ours = Object.keys(env).filter((name) => name !== "PYTHONPATH" || paths.length === 0);
-  return [`unset ${ours.join(" ")}`, ...(paths.length === 0 ? [] : [`PYTHONPATH=${shellQuote(paths.join(":"))}`])].join(
-    "; ",
-  );
+  const path = withoutHooks(env["PYTHONPATH"]);
+  const ours = Object.keys(env).filter((name) => name !== "PYTHONPATH" || path === undefined);
+  return [`unset ${ours.join(" ")}`, ...(path === undefined ? [] : [`PYTHONPATH=${shellQuote(path)}`])].join("; ");
 }
 
 /** Keys, as if they were pressed there. `stuff` reads `^`, `$` and a backslash in its own way. */

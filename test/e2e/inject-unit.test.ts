@@ -50,12 +50,12 @@ t.test("units of this user, of another, and hidden; then all as before", async (
   const vm = await startVm(t, {
     sudo: true,
     units: {
-      "own.service": unit('User=debugtap-vm\nEnvironment="PYTHONPATH=/opt/mine" OTHER=1'),
+      "own.service": unit(`User=debugtap-vm\nEnvironment="PYTHONPATH=/opt/it's $mine:" OTHER=1`),
       "nobody.service": unit(
         "User=nobody\nProtectSystem=strict\nProtectHome=yes\nEnvironmentFile=/etc/systemd/system/nobody.env",
       ),
       "dynamic.service": unit("DynamicUser=yes"),
-      "nobody.env": "A=1\nPYTHONPATH='/opt/a b'\nSECRET=x\n",
+      "nobody.env": 'A=1\nPYTHONPATH="/opt/a \\"b"\nSECRET=x\n',
       "users.target": "[Unit]\nDefaultDependencies=no\n",
       "manager.service": manager(uid),
     },
@@ -89,8 +89,8 @@ t.test("units of this user, of another, and hidden; then all as before", async (
   t.equal(restarted.code, 0, restarted.stderr);
   t.equal(users("systemctl --user restart mine").code, 0);
   const [own, nobody] = [environmentOf(vm, "own"), environmentOf(vm, "nobody")];
-  t.same([own.get("PYTHONPATH"), own.get("OTHER")], [`${folder}/hook:/opt/mine`, "1"]);
-  t.same([nobody.get("PYTHONPATH"), nobody.get("SECRET")], [`${shared}/hook:/opt/a b`, "x"]);
+  t.same([own.get("PYTHONPATH"), own.get("OTHER")], [`${folder}/hook:/opt/it's $mine:`, "1"]);
+  t.same([nobody.get("PYTHONPATH"), nobody.get("SECRET")], [`${shared}/hook:/opt/a "b`, "x"]);
   for (const name of ["own", "nobody", "dynamic", "mine"]) {
     const states = vm.run(["sh", "-c", `cat ${folder}/state/${name}/*.json`], "debugtap-vm").stdout;
     t.match(JSON.parse(states), { service: name, state: "started" }, `${name} is debugged`);
@@ -110,7 +110,7 @@ t.test("units of this user, of another, and hidden; then all as before", async (
   const ejected = await debugtap("eject", "nobody");
   t.match(ejected.stdout, /zz-debugtap-\w+\.conf: as it was/);
   t.equal(vm.run(["systemctl", "restart", "nobody"]).code, 0);
-  t.equal(environmentOf(vm, "nobody").get("PYTHONPATH"), "/opt/a b", "systemd knows");
+  t.equal(environmentOf(vm, "nobody").get("PYTHONPATH"), '/opt/a "b', "systemd knows");
   const byHand = vm.run(["sh", `${folder}/eject.sh`], "debugtap-vm");
   t.equal(byHand.code, 0, byHand.stdout + byHand.stderr);
   t.match(byHand.stdout, /^running\town \d+$/m, "what still has the debugger in it is said");

@@ -469,6 +469,7 @@ t.test("run: how a service is run on its host", async (t) => {
   const run = (written: string) => parseConfig(text(written), "debugtap.yml").services[0]?.run;
   t.strictSame(run("{ unit: devstack@c-api }"), { kind: "unit", unit: "devstack@c-api.service", user: false });
   t.strictSame(run("{ unit: a.target, user: true }"), { kind: "unit", unit: "a.target", user: true });
+  t.match(run("{ unit: gunicorn@example.com }"), { unit: "gunicorn@example.com.service" }, "not a suffix of systemd's");
   t.strictSame(run("{ screen: stack, tab: c-api }"), { kind: "screen", screen: "stack", tab: "c-api" });
   t.strictSame(run("{ compose: api, dir: /srv }"), { kind: "compose", service: "api", dir: "/srv" });
   t.strictSame(run("{ restart: r, logs: l, env_file: /e }"), {
