@@ -1,4 +1,5 @@
 // What `inject` and `eject` print for a person.
+import { shellQuote } from "../../protocol/shell.ts";
 import type { HostConfig } from "../config.ts";
 import { differenceLines } from "../init/files.ts";
 import type { Planned } from "../inject/change.ts";
@@ -31,7 +32,7 @@ export function injectedLines(
     `\ninjected on ${name}. To bring it into what runs:`,
     `  debugtap restart ${services.map((each) => each.name).join(" ")}`,
     "all as it was: debugtap eject; or by hand, there:",
-    `  sh ${folder}/eject.sh`,
+    `  sh ${shellQuote(`${folder}/eject.sh`)}`,
   ].map(printable);
 }
 

@@ -6,6 +6,7 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { shellQuote } from "../../protocol/shell.ts";
 import { loadConfig, type Config, type HostConfig, type ServiceConfig } from "../config.ts";
 import { runnable, type Runnable } from "../inject/carry.ts";
 import type { Planned } from "../inject/change.ts";
@@ -139,7 +140,7 @@ function described(host: HostConfig, { change, files, notes, isNeeded }: Planned
     restored: change.undo.map(({ path }) => path),
     notes,
     changed: isNeeded,
-    eject: `sh ${folder}/eject.sh`,
+    eject: `sh ${shellQuote(`${folder}/eject.sh`)}`,
     written,
   };
 }

@@ -20,7 +20,7 @@ export async function lookCloser(run: Run, question: DetailsQuestion): Promise<D
   const sent = Date.now() / 1000;
   const clock = await run("exec date +%s.%N", {});
   const came = Date.now() / 1000;
-  const there = Number.parseFloat(clock.stdout);
+  const there = Number.parseFloat(clock.stdout.trim().split("\n").at(-1) ?? ""); // a login shell may greet before
   const mark = `dt.${randomBytes(9).toString("hex")}`;
   const input = Buffer.from(detailsScript(question, mark), "utf8");
   const { code, stdout } = await run("exec sh -s", { input, timeoutMs: detailsTimeoutMs });

@@ -5,6 +5,7 @@
 //     hook/debugtap_*.py             start the debugger in the right process at the right time; all of hook/*.py are needed
 //     lent/                          debugpy, where the host has none
 //     services/NAME.json             HookConfig; DEBUGTAP_HOOK names it
+//     services/NAME.soon             `SECONDS UNTIL`: a longer `wait` for starts before UNTIL (since 1970), by `debugtap restart`
 //     env/NAME.env                   the variables, one `NAME=value` a line (systemd's EnvironmentFile, compose's env_file)
 //     state/NAME/PID.json            HookState of each process that has loaded the hook
 //     manifest.json                  every file that was touched outside, with its hash and text before

@@ -95,15 +95,19 @@ export interface FoundManifest {
   readonly empty?: string;
 }
 
+const mark = "debugtap manifest:";
+
 /** What the debugtap of this id has on the host of `run`. Rejects with DT_INJECT_MANIFEST, and as `run`. */
 export async function readManifest(run: Run, id: string): Promise<FoundManifest> {
   const script = `folder=$(${findFolderScript(id)})
 empty=; for base in ${baseWords}; do
   [ -n "$(find "$base" -prune -type d -user "$(id -u)" 2>/dev/null)" ] && [ -z "$(find "$base"/* -prune -type d 2>/dev/null)" ] && { empty=$base; break; }
 done
-printf '%s\\n%s\\n' "$folder" "$empty"; [ -n "$folder" ] && [ -r "$folder/manifest.json" ] && cat "$folder/manifest.json"; :`;
+printf '\\n${mark}\\n%s\\n%s\\n' "$folder" "$empty"; [ -n "$folder" ] && [ -r "$folder/manifest.json" ] && cat "$folder/manifest.json"; :`;
   const { stdout } = await run("exec sh -s", { input: Buffer.from(script) });
-  const [folder = "", empty = "", ...lines] = stdout.split("\n");
+  // What a login shell says of its own comes before.
+  const [, said = ""] = stdout.split(`\n${mark}\n`, 2);
+  const [folder = "", empty = "", ...lines] = said.split("\n");
   const text = lines.join("\n");
   if (folder === "") return empty === "" ? {} : { empty };
   return { folder, ...(text === "" ? {} : { manifest: parseManifest(text, `${folder}/manifest.json`) }) };

@@ -48,7 +48,7 @@ export function check(
   if (failure === "place") throw noPlace(host, why);
   throw new DebugtapError("DT_INJECT_FAILED", `a step failed on ${host.name}${why === "" ? "" : `: ${why}`}`, {
     why: stderr.trim().slice(-500) || `the script ended with ${code ?? "a signal"}`,
-    fix: onHost(host, `sh ${manifest.folder}/eject.sh`),
+    fix: onHost(host, `sh ${shellQuote(`${manifest.folder}/eject.sh`)}`),
   });
 }
 

@@ -115,7 +115,14 @@ as sudo mkdir -p "$shared/state" </dev/null; as sudo chmod 755 "$shared" "$share
 
 /** Their files of both folders. */
 function goneLines(name: string, shared: boolean): string {
-  const files = [`services/${name}.json`, `env/${name}.env`, `env/${name}.sh`, `env/${name}.unset.sh`, `state/${name}`];
+  const files = [
+    `services/${name}.json`,
+    `services/${name}.soon`,
+    `env/${name}.env`,
+    `env/${name}.sh`,
+    `env/${name}.unset.sh`,
+    `state/${name}`,
+  ];
   const of = (folder: string): string => files.map((file) => `${folder}/${q(file)}`).join(" ");
   return `rm -rf ${of('"$folder"')}${shared ? `; as sudo rm -rf ${of('"$shared"')} </dev/null` : ""}`;
 }

@@ -2,10 +2,9 @@
 //
 // Rules
 // - Nothing of the service is touched before what can be known to be wrong is told.
-// - The hook's `wait` is longer for this one start where a relay here will attach: no first line runs before the breakpoints are set. It is put back.
+// - The hook waits longer in this one start where a relay here will attach: no first line runs before the breakpoints are set.
 import { DebugtapError } from "../../protocol/errors.ts";
 import { shellQuote } from "../../protocol/shell.ts";
-import { member, parseJson } from "../../protocol/json.ts";
 import type { RelayView, SessionView } from "../../protocol/control.ts";
 import type { RunConfig } from "../config-inject.ts";
 import type { HostConfig, ServiceConfig } from "../config.ts";
@@ -16,6 +15,7 @@ import { restartCompose } from "./compose.ts";
 import { look, type Look } from "./look.ts";
 import { restartTab } from "./screen.ts";
 import { lastLines, restartUnit } from "./unit.ts";
+import { waitLonger } from "./wait-longer.ts";
 
 export interface RestartOptions {
   readonly host: HostConfig;
@@ -39,8 +39,6 @@ const hookWithin = 15_000;
 /** What a program in a tab may take to end by Ctrl-C, ms; less if it is killed then. */
 const endWithin = 15_000;
 const endWithinForced = 5000;
-/** What a starting service waits for a client that will come, seconds. */
-const clientWithin = 10;
 
 /** Undefined where it was not waited for. Rejects with DT_RESTART_*, DT_SUDO_NEEDED, DT_INJECT_IGNORED, and as `run`. */
 export async function restartService(
@@ -55,7 +53,7 @@ export async function restartService(
   const before = await now();
   const session = isAttachedBy(service, await relays());
   const since = Date.now();
-  const putBack = session && options.wait ? await waitLonger(run, service, before) : undefined;
+  const putBack = session && options.wait ? await waitLonger(run, service, before, timeoutMs) : undefined;
   try {
     await begin(run, service, how, before, now, options);
     if (!options.wait || signal.aborted) return undefined;
@@ -187,25 +185,4 @@ function sessionOf({ name }: ServiceConfig, relays: readonly RelayView[], since:
   return relays
     .flatMap(({ sessions }) => sessions)
     .find((each) => each.service === name && each.since >= since && /open|released|held/.test(each.state));
-}
-
-/** What puts the hook's `wait` back; undefined where it is no matter. */
-async function waitLonger(
-  run: Run,
-  { name, wire }: ServiceConfig,
-  { folder }: Look,
-): Promise<(() => Promise<void>) | undefined> {
-  if (folder === undefined || wire !== "dap") return undefined;
-  const file = `${folder}/services/${name}.json`;
-  const { code, stdout } = await run(`exec cat ${shellQuote(file)}`, {});
-  if (code !== 0) return undefined;
-  const config = parseJson(Buffer.from(stdout));
-  if (typeof config !== "object" || config === null || Number(member(config, "wait")) >= clientWithin) return undefined;
-  const write = async (text: string): Promise<void> => {
-    const [old, next] = [shellQuote(file), shellQuote(`${file}.new`)];
-    const replace = `cp -p ${old} ${next} && cat >${next} && mv -f ${next} ${old}`;
-    await run(`exec sh -c ${shellQuote(replace)}`, { input: Buffer.from(text, "utf8") });
-  };
-  await write(JSON.stringify({ ...config, wait: clientWithin }));
-  return async () => await write(stdout);
 }

@@ -124,12 +124,23 @@ def mark():
         return None
 
 
+def soon(path):
+    """Seconds that a restart which is under way lets this start wait: its client will come."""
+    try:
+        with open(path[: -len("json")] + "soon") as file:
+            wait, until = (float(word) for word in file.read().split())
+        return wait if time.time() < until else 0
+    except (OSError, ValueError):
+        return 0
+
+
 def run():
     path = os.environ["DEBUGTAP_HOOK"]
     if in_sub_interpreter():
         return
     with open(path) as file:
         config = json.load(file)
+    config["wait"] = max(config["wait"], soon(path))
     root = os.path.dirname(os.path.dirname(os.path.abspath(path)))
     state = State(root, config["service"])
     above = mark()
