@@ -1,12 +1,13 @@
 // `debugtap restart` and `debugtap logs` by the real program over a real sshd: units of a real systemd, with a relay, after inject.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DebugClient } from "@vscode/debugadapter-testsupport";
 import t, { type Test } from "tap";
+import { debugtapId } from "../../src/inject/folder.ts";
 import { program, startRelay } from "../helpers/relay-process.ts";
 import { stage, unit, until, type Restarted } from "../helpers/restart-stage.ts";
 import { freePort } from "../helpers/sockets.ts";
@@ -139,7 +140,8 @@ t.test(
     const s = await stage(
       t,
       (there) => ({
-        "api.service": unit(`/usr/bin/python3 -Xfrozen_modules=off ${there}/plain.py`),
+        // Of another user: what it reads is root's.
+        "api.service": `[Service]\nUser=nobody\nExecStart=/usr/bin/python3 -Xfrozen_modules=off ${there}/plain.py\n`,
         "web.service": unit(
           `/usr/bin/uwsgi --plugin python3 --socket ${there}/web.sock --master --processes 2 --wsgi-file ${there}/web.py`,
           "KillSignal=SIGQUIT\n",
@@ -184,14 +186,9 @@ t.test(
     t.match(stuck?.error, { code: "DT_RESTART_UNDEBUGGED", why: /in use/ });
 
     const { client, stopped } = await ideAt(t, ide, join(s.there, "plain.py"), 1);
-    const [folder = ""] = s.vm
-      .run([
-        "sh",
-        "-c",
-        "ls /home/debugtap-vm/.cache/debugtap/*/services/api.json /var/lib/debugtap/*/services/api.json",
-      ])
-      .stdout.split("\n");
-    const config = readFileSync(`${s.vm.root}${folder}`, "utf8");
+    const root = `/var/lib/debugtap/${debugtapId(join(s.here, "debugtap.yml"))}`;
+    t.teardown(() => rmSync(root, { recursive: true, force: true }));
+    const soon = join(root, "services/api.soon");
     const again = await s.debugtap("restart", "api");
     t.equal(again.code, 0, again.stderr);
     t.match(again.stdout, /^api: back in .*, session api#1\n {2}pid \d+ .* debugpy \S+\n$/);
@@ -199,18 +196,24 @@ t.test(
     const { body } = await client.threadsRequest();
     const stack = await client.stackTraceRequest({ threadId: body.threads[0]?.id ?? 1 });
     t.match(stack.body.stackFrames[0], { line: 1, source: { path: join(s.there, "plain.py") } });
-    t.equal(readFileSync(`${s.vm.root}${folder}`, "utf8"), config, "the hook's own wait is as it was");
+    t.notOk(existsSync(soon), "the next start waits for nobody");
 
-    // Ctrl-C puts it back too.
-    const broken = spawn(process.execPath, [program, "restart", "api"], {
-      cwd: s.here,
-      env: { ...process.env, ...s.env },
-    });
-    const over = once(broken, "close");
-    await until(() => readFileSync(`${s.vm.root}${folder}`, "utf8") !== config);
-    broken.kill("SIGINT");
-    await over;
-    t.equal(readFileSync(`${s.vm.root}${folder}`, "utf8"), config);
+    for (const signal of ["SIGINT", "SIGKILL"] as const) {
+      const broken = spawn(process.execPath, [program, "restart", "api"], {
+        cwd: s.here,
+        env: { ...process.env, ...s.env },
+      });
+      const over = once(broken, "close");
+      await until(() => existsSync(soon));
+      broken.kill(signal);
+      await over;
+      if (signal === "SIGINT") t.notOk(existsSync(soon), "nor after Ctrl-C");
+    }
+    const [wait, end] = readFileSync(soon, "utf8").split(" ").map(Number);
+    t.match([wait, (end ?? 0) > Date.now() / 1000 + 65], [10, false], "killed: it is over when its time is");
+    const ejected = await s.debugtap("eject");
+    t.equal(ejected.code, 0, ejected.stderr);
+    t.notOk(existsSync(root));
   },
 );
 

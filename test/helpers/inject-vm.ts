@@ -26,7 +26,13 @@ export async function startInjectVm(t: Test): Promise<InjectVm> {
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
   const [home, app, bin] = ["home", "app", "bin"].map((name) => join(dir, name)) as [string, string, string];
   for (const each of [home, app, bin]) mkdirSync(each);
-  const sshd = await ThrowawaySshd.start({ settings: { SetEnv: `HOME=${home} PATH=${bin}:/usr/bin:/bin:/usr/sbin` } });
+  const sshd = await ThrowawaySshd.start({
+    settings: {
+      SetEnv: `HOME=${home} PATH=${bin}:/usr/bin:/bin:/usr/sbin`,
+      // As a .bashrc that greets whoever comes.
+      ForceCommand: `printf 'Welcome\\tto the VM\\n\\n/home\\n'; exec sh -c "$SSH_ORIGINAL_COMMAND"`,
+    },
+  });
   t.teardown(() => sshd.stop());
   spawnSync("chown", ["-R", sshd.user, dir]);
   spawnSync("chmod", ["755", dir, home, app, bin]);

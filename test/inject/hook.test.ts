@@ -36,6 +36,7 @@ for (const wire of wires) {
   t.test(`${wire}: a service, what it forks and what it starts`, async (t) => {
     const it = await hooked(t, wire);
     for (let pid = 0; pid < 150; pid++) writeFileSync(join(it.dir, "state/api", `99${1_000_000 + pid}.json`), "{}");
+    writeFileSync(join(it.dir, "services/api.soon"), "600 1\n"); // of a restart that was killed
     const { service, client } = await both(it, "service.py", "child.py");
     t.equal(await get(service, "/12"), "6");
     t.equal(it.states().length, 1, "those of processes that are no more are gone");
@@ -89,7 +90,9 @@ for (const wire of wires) {
   t.test(
     `${wire}: from the first import of a module on, in the program that a wrapper starts by a shell`,
     async (t) => {
-      const it = await hooked(t, wire, { argv: "-m main", module: "orders", wait: 30 });
+      const it = await hooked(t, wire, { argv: "-m main", module: "orders" });
+      // A restart that is under way: its client will come.
+      writeFileSync(join(it.dir, "services/api.soon"), `30 ${Date.now() / 1000 + 60}\n`);
       const dial = wire === "pydevd" ? await it.client("orders.py") : undefined;
       const service = it.start(python, [fixture("wrapper.py")]);
       const client = dial ?? (await attachWhenItListens(it));
