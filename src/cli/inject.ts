@@ -82,7 +82,11 @@ async function injectOn(
   lent: Lent | undefined,
   options: Options,
 ): Promise<{ readonly written: boolean }> {
-  const target = { config: config.file ?? resolve("debugtap.yml"), host };
+  const target = {
+    config: config.file ?? resolve("debugtap.yml"),
+    host,
+    names: config.services.map(({ name }) => name),
+  };
   const isQuiet = options.json === true;
   let isShown = false;
   for (let left = tries; left > 0; left--) {

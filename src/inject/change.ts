@@ -150,7 +150,7 @@ function byPath(services: Readonly<Record<string, Carried>>): Map<string, OfPath
         {
           why: `${carry.path} can name one debugger only`,
           fix: isUnit
-            ? `debugtap eject ${name}   # one of the two; what the other starts is debugged with it`
+            ? `debugtap inject ${other}   # one of the two; what else the unit starts is debugged with it`
             : `env_file: ${carry.path}.${name}   # in debugtap.yml, at ${name}, and where it is started`,
         },
       );

@@ -22,7 +22,7 @@ import { ejectScript } from "./scripts.ts";
  */
 export async function planEject(
   run: Run,
-  { config }: Target,
+  { config }: Pick<Target, "config">,
   names: readonly string[],
 ): Promise<Planned | "other" | undefined> {
   const id = debugtapId(config);

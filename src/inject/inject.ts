@@ -30,12 +30,14 @@ export interface Target {
   /** debugtap.yml, absolute. */
   readonly config: string;
   readonly host: HostConfig;
+  /** Of all services that it has. */
+  readonly names: readonly string[];
 }
 
 /** Looks and plans; nothing is written. Rejects with DT_INJECT_*, and as `run`. */
 export async function lookAndPlan(
   run: Run,
-  { config, host }: Target,
+  { config, host, names }: Target,
   services: readonly Runnable[],
   lent: Lent | undefined,
 ): Promise<Planned> {
@@ -63,6 +65,7 @@ export async function lookAndPlan(
     id,
     by,
     made: known?.made ?? [],
+    names,
     services,
     survey,
     facts,
@@ -75,7 +78,11 @@ export async function lookAndPlan(
 }
 
 /** Resolves to false if the host is not as it was seen any more. Rejects with DT_INJECT_*, DT_SUDO_NEEDED, and as `run`. */
-export async function apply(run: Run, { config, host }: Target, { change, archive }: Planned): Promise<Told | false> {
+export async function apply(
+  run: Run,
+  { config, host }: Omit<Target, "names">,
+  { change, archive }: Planned,
+): Promise<Told | false> {
   const before = (await readInjected()).find((entry) => isOf(entry, change.manifest.id, host));
   await remember(config, host, change.manifest, change.undo);
   const script = Buffer.from(applyScript(change));

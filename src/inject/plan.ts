@@ -3,7 +3,7 @@
 // Rules
 // - A service's interpreter is the one that it runs with; if it does not run, that of its unit, else the `python3` there, which is said.
 // - A Python that has a debugger uses its own; one that has none is lent one.
-// - Inject of some services leaves what others were given as it is.
+// - Inject of some services leaves what others were given as it is. One that debugtap.yml has by another name now is the same.
 import { DebugtapError } from "../../protocol/errors.ts";
 import { shellQuote } from "../../protocol/shell.ts";
 import { parseHold } from "../config.ts";
@@ -35,6 +35,8 @@ export interface Given {
   /** Directories that an earlier one has made, as far as this machine knows. */
   readonly made: Manifest["made"];
   readonly services: readonly Runnable[];
+  /** Of all services of debugtap.yml. */
+  readonly names: readonly string[];
   readonly survey: Survey;
   /** Of the same order as {@link Given.services}, where one has it. */
   readonly facts: HostFacts;
@@ -61,6 +63,15 @@ export function planInject(given: Given): Planned {
   if (facts.barred.length > 0) notes.push(`the folder is in ${base}: ${facts.barred.join("; ")}`);
   for (const other of facts.others)
     notes.push(`another debugtap (${other}) has something injected here too: it is left alone`);
+  for (const name of Object.keys(all).filter((each) => !given.names.includes(each))) {
+    const now = given.services.find(({ run }) => describeRun(run) === all[name]?.where);
+    if (now !== undefined) delete all[name];
+    notes.push(
+      now === undefined
+        ? `${name} is injected here too, and debugtap.yml has it no more: debugtap eject ${name}`
+        : `${name} is ${now.name} now`,
+    );
+  }
   for (const service of given.services) {
     const planned = planService(given, service, { folder: `${base}/${id}`, shared: sharedFolder(id) }, notes);
     const { carried, view } = planned;

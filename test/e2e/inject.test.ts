@@ -142,9 +142,23 @@ t.test("files that somebody changed meanwhile", async (t) => {
   const vm = await startInjectVm(t);
   const [one, two, three] = ["one", "two", "three"].map((name) => join(vm.app, name)) as [string, string, string];
   for (const file of [one, two, three]) put(file, "A=1\n");
-  const { id, debugtap } = laptop(t, vm.sshd, { one: command(one), two: command(two), three: command(three) });
+  const { id, debugtap, dir } = laptop(t, vm.sshd, { one: command(one), two: command(two), three: command(three) });
   t.equal((await debugtap("inject", "--yes")).code, 0);
   const folder = join(vm.home, ".cache/debugtap", id);
+  const config = join(dir, "debugtap.yml");
+  writeFileSync(
+    config,
+    readFileSync(config, "utf8")
+      .replace("two:", "second:")
+      .replace(/^ *three:.*\n/m, ""),
+  );
+  const renamed = await debugtap("inject", "--yes");
+  t.match(
+    [renamed.code, renamed.stdout],
+    [0, /two is second now[^]*debugtap.yml has it no more: debugtap eject three/],
+  );
+  t.match(readFileSync(two, "utf8"), "/services/second.json");
+  t.same(readdirSync(join(folder, "services")).sort(), ["one.json", "second.json", "three.json"]);
   put(one, `${readFileSync(one, "utf8")}B=2\n`);
   put(three, "C=3\n");
   const { code, stdout } = await debugtap("eject", "one", "three", "--json");
