@@ -29,6 +29,8 @@ export interface ScreenRestart {
 }
 
 const lookEvery = 200;
+/** Bytes that /proc/PID/cmdline is looked at for, and that a terminal takes in a line. */
+const longestLine = 4000;
 const markOfLine = "# debugtap";
 
 /** Rejects with DT_RESTART_TAB where the tab cannot be restarted, DT_RESTART_STUCK. */
@@ -36,11 +38,7 @@ export async function restartTab(run: Run, restart: ScreenRestart): Promise<void
   const { service, screen, before, say, signal } = restart;
   const tab = tabOf(before, screen);
   const shell = shellOf(tab, screen);
-  if (shell === "dash" && tab.isIdle)
-    throw noTab(
-      `nothing runs in tab ${screen.tab} of ${screen.screen}, and its shell keeps no history to run it again from`,
-      `screen -r ${shellQuote(screen.screen)} -p ${shellQuote(screen.tab)}`,
-    );
+  const typed = shell === "dash" ? lineOf(tab, screen) : undefined;
   if (tab.isIdle) say(`${service}: nothing runs in its tab; the tab's last command is run again`);
   else {
     say(`${service}: Ctrl-C to ${tab.command.slice(0, 3).join(" ")} in tab ${tab.number} of ${tab.screen}`);
@@ -50,9 +48,32 @@ export async function restartTab(run: Run, restart: ScreenRestart): Promise<void
   if (signal.aborted) return;
   const line = await environmentLine(run, before, service, tab, shell);
   if (line !== undefined) await type(run, tab, `${line}\r`);
+  if (typed !== undefined) {
+    say(
+      `${service}: its shell keeps no history: run again as \`${typed}\`, without variables or redirections that it was typed with`,
+    );
+    await type(run, tab, `${typed}\r`);
+    return;
+  }
   // zsh keeps a line with a space before it until the next one comes: Up goes past it.
   const up = shell === "zsh" && line !== undefined ? "\x1b[A\x1b[A" : "\x1b[A";
-  await type(run, tab, shell === "dash" ? `${commandLine(tab.command)}\r` : `${up}\r`);
+  await type(run, tab, `${up}\r`);
+}
+
+/** What the program that runs there was started as, for a shell without a history. Throws DT_RESTART_TAB. */
+function lineOf({ command, isIdle }: LookedTab, { screen, tab }: ScreenRun): string {
+  const line = commandLine(command);
+  const attach = `screen -r ${shellQuote(screen)} -p ${shellQuote(tab)}`;
+  if (isIdle)
+    throw noTab(`nothing runs in tab ${tab} of ${screen}, and its shell keeps no history to run it again from`, attach);
+  // As setproctitle leaves it.
+  const isTitle = command.length < 2 && /\s/.test(command[0] ?? "");
+  if (isTitle || Buffer.byteLength(line) > longestLine)
+    throw noTab(
+      `the shell of tab ${tab} of ${screen} keeps no history, and its program cannot be run again by its command line: ${isTitle ? `\`${command[0]}\` is a title that it has given itself` : "that is too long"}`,
+      `${attach}   # run it from bash there, or in debugtap.yml, in place of \`screen\` and \`tab\`:  run: { restart: COMMAND }`,
+    );
+  return line;
 }
 
 function tabOf({ tab, tabError }: Look, { screen, tab: wanted }: ScreenRun): LookedTab {

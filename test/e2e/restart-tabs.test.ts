@@ -48,6 +48,7 @@ t.test("no sudo; a tab of screen, its shell and its history; an own command; wha
     tab: { ...(await dap(tabPort)), run: { screen: "stack", tab: "api" } },
     dash: { ...(await dap(dashPort)), run: { screen: "stack", tab: "1" } },
     bare: { ...(await dap()), run: { screen: "stack", tab: "bare" } },
+    titled: { ...(await dap()), run: { screen: "stack", tab: "titled" } },
     stubborn: { ...(await dap(stubbornPort)), run: { screen: "stack", tab: "stubborn" } },
     nowhere: { ...(await dap()), run: { screen: "stack", tab: "nowhere" } },
     own: { ...(await dap(ownPort)), run: { restart: own, logs: `tail -n 5 -f ${s.there}/own.log` } },
@@ -113,17 +114,18 @@ t.test("no sudo; a tab of screen, its shell and its history; an own command; wha
 
   // With the variables of inject, which end with it.
   const folder = join(s.vm.home, ".cache/debugtap", debugtapId(join(s.here, "debugtap.yml")));
+  const elsewhere = "/tmp/debugtap-inject-1/0123456789/hook"; // where no home can be written
   for (const each of ["env", "services", "state/tab"]) mkdirSync(join(folder, each), { recursive: true });
   writeFileSync(join(folder, "services/tab.json"), "{}");
   writeFileSync(
     join(folder, "env/tab.sh"),
-    `export DEBUGTAP_HOOK='${folder}/services/tab.json' PYTHONPATH='${folder}/hook:/opt/own'\n`,
+    `export DEBUGTAP_HOOK='${folder}/services/tab.json' PYTHONPATH='${folder}/hook:${elsewhere}:/opt/own'\n`,
   );
   s.vm.run(["chown", "-R", s.vm.user, "/home/debugtap-vm"]);
   const plain = await s.debugtap("restart", "tab", "--no-wait");
   t.match([plain.code, plain.stdout], [0, "tab: restarted\n"], plain.stderr);
   await until(() => served().length === 3);
-  t.match(environment(s.vm, served().at(-1)), [/^DEBUGTAP_HOOK=/, `PYTHONPATH=${folder}/hook:/opt/own`]);
+  t.match(environment(s.vm, served().at(-1)), [/^DEBUGTAP_HOOK=/, `PYTHONPATH=${folder}/hook:${elsewhere}:/opt/own`]);
   rmSync(join(s.vm.home, ".cache"), { recursive: true });
   await s.debugtap("restart", "tab", "--no-wait");
   await until(() => served().length === 4);
@@ -137,7 +139,15 @@ t.test("no sudo; a tab of screen, its shell and its history; an own command; wha
   screen("-S", "stack", "-p", "1", "-X", "stuff", `${python} ${s.there}/serves.py ${dashPort} 0\r`);
   await until(() => s.vm.run(["pgrep", "-f", `serves.py ${dashPort}`]).code === 0);
   const dash = await s.debugtap("restart", "dash");
-  t.match([dash.code, dash.stdout], [0, /^dash: back in/], dash.stderr);
+  t.match([dash.code, dash.stdout, dash.stderr], [0, /^dash: back in/, /keeps no history: run again as `.*serves\.py/]);
+
+  writeFileSync(join(s.there, "titled.pl"), '$0 = "api: master"; sleep 600;\n');
+  screen("-S", "stack", "-X", "screen", "-t", "titled", "sh");
+  screen("-S", "stack", "-p", "titled", "-X", "stuff", `perl ${s.there}/titled.pl\r`);
+  await until(() => s.vm.run(["pgrep", "-fx", "api: master"]).code === 0);
+  const titled = await s.debugtap("restart", "titled");
+  t.match([titled.code, titled.stderr], [4, /DT_RESTART_TAB: .*`api: master` is a title that it has given itself/]);
+  t.equal(s.vm.run(["pgrep", "-fx", "api: master"]).code, 0, "it is not ended before that is known");
 
   screen("-S", "stack", "-X", "screen", "-t", "stubborn", "sh");
   screen("-S", "stack", "-p", "stubborn", "-X", "stuff", `${python} ${s.there}/stubborn.py ${stubbornPort} 0\r`);
