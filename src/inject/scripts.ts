@@ -159,7 +159,9 @@ ${names.map(([name]) => `living ${q(name)}`).join("\n")}
 ${files.map((file) => undoLines(file)).join("\n")}
 ${reload.map((which) => `reload_${which}`).join("\n")}
 [ -z "$conflicts" ] || { told left "$folder"; exit 4; }
-[ -z "$shared" ] || as sudo rm -rf "$shared" </dev/null || fail undo "$shared"
+# Its processes write there still: by no name that they know.
+[ -z "$shared" ] || { as sudo mv "$shared/state" "$shared/.gone" </dev/null 2>/dev/null; as sudo rm -rf "$shared" </dev/null || fail undo "$shared"; }
+mv "$folder/state" "$folder/.gone" 2>/dev/null
 # A service that runs as root has left its own files there.
 rm -rf "$folder" 2>/dev/null || sudo -n rm -rf "$folder" </dev/null || fail undo "$folder"
 trap - EXIT; leave; told done "$folder"

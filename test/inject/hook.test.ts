@@ -1,6 +1,6 @@
 // The hook in real Python processes, each looked at through a real client of its wire: who is debugged, when, and what if it cannot be.
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -71,6 +71,11 @@ for (const wire of wires) {
     t.match(one?.debugger, wire === "dap" ? /^debugpy 1\.\S+$/ : /^pydevd \d\S+$/);
     t.match(service.text(), /^serves on \d+\.\n$/, "nor here");
     t.same(new Set(JSON.parse(await get(service, "/sockets")) as number[]), new Set([1]), "TCP_NODELAY");
+
+    for (const each of ["hook", "services", "state"]) rmSync(join(it.dir, each), { recursive: true });
+    t.equal(await get(service, "/fork"), "42", "ejected while it runs");
+    t.equal(await get(service, "/program"), "SEVEN\n");
+    t.notOk(existsSync(join(it.dir, "state")), "nothing comes back");
   });
 
   t.test(`${wire}: a process that replaces itself is debugged again`, async (t) => {

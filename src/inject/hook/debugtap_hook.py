@@ -53,11 +53,7 @@ class State:
             pass
 
     def replace(self, name, text):
-        if not os.path.isdir(self.directory):
-            os.makedirs(self.directory, 0o755, exist_ok=True)
-            if os.getuid() == 0:  # the folder's owner must be able to remove it
-                owner = os.stat(os.path.dirname(os.path.dirname(self.directory)))
-                os.chown(self.directory, owner.st_uid, owner.st_gid)
+        # Not made where it is missing: after eject nothing of ours comes back.
         whole = os.path.join(self.directory, name)
         # A name that nobody else uses: the directory may be another user's, and this process root's.
         part = "%s.%d.part" % (whole, time.monotonic() * 1e9)
