@@ -26,8 +26,13 @@ export function checkLeftovers(there: FactsThere, here: FactsHere): Finding[] {
       },
     );
   }
-  if (adapters.length > 0 && orphans.length === 0)
-    found.ok("DT_DOCTOR_LEFT_ADAPTER", `${adapters.length} of debugpy's adapters, each with a program`);
+  const seen = adapters.filter(({ pid }) => details.sockets.some((socket) => socket.pid === pid)).length;
+  if (seen > 0 && orphans.length === 0)
+    found.ok("DT_DOCTOR_LEFT_ADAPTER", `${seen} of debugpy's adapters, each with a program`);
+  if (seen < adapters.length) {
+    const what = `${adapters.length - seen} of debugpy's adapters`;
+    found.unseen("DT_DOCTOR_LEFT_ADAPTER", what, "their connections are not shown: they are another user's");
+  }
   checkFolders(there, details, here, found);
   return found.list;
 }

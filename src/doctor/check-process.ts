@@ -4,18 +4,31 @@ import { programAt } from "../init/services.ts";
 import { pidIn } from "../transport/source-walk.ts";
 import type { FactsHere, FactsThere, SettingsFile } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
-import { environmentLine, restartLine, settingCommand } from "./fix.ts";
-import { filesOf, settingOf, valuesOf, type Running } from "./running.ts";
+import { canAdd, environmentLine, injectLine, onHost, restartLine, settingCommand } from "./fix.ts";
+import type { Running } from "./running.ts";
+import { filesOf, isGunicorn, isUwsgi, numberIn, settingOf, valuesOf, whyUnknown } from "./settings.ts";
 
 export function checkProcess(running: Running, there: FactsThere, here: FactsHere): Finding[] {
-  const { service, master, all } = running;
+  const { service, master, all, container } = running;
   const found = new Findings(service.name);
   if (there.details === undefined || there.survey === undefined) return found.list;
+  if (container !== undefined) {
+    found.ok("DT_DOCTOR_PROCESS", `container ${container.name} runs`);
+    found.unseen("DT_DOCTOR_HIDDEN", "environment, workers and time-outs", "they are in a container");
+    return found.list;
+  }
   if (master === undefined) {
+    const { dockerError } = there.survey;
+    const why =
+      service.run?.kind === "compose" && dockerError !== undefined
+        ? `docker did not answer: ${dockerError.split("\n", 1)[0]}`
+        : there.details.seesAll
+          ? "no process of it was found there"
+          : "other users' processes are not shown there (/proc is mounted with hidepid)";
     found.unseen(
       "DT_DOCTOR_PROCESS",
       "its Python, environment, workers and time-outs",
-      "no process of it was found there",
+      why,
       restartLine(there.ssh, service),
     );
     return found.list;
@@ -23,12 +36,12 @@ export function checkProcess(running: Running, there: FactsThere, here: FactsHer
   found.ok("DT_DOCTOR_PROCESS", `pid ${master.pid} ${programOf(master.argv)}`);
   const env = there.details.processes.get(master.pid)?.env;
   if (env === undefined) {
-    const by = `debugtap doctor root@HOST   # its user is another one`;
+    const look = `sudo cat /proc/${master.pid}/environ | tr '\\0' '\\n' | grep -E '^(GEVENT_SUPPORT|DEBUGTAP_HOOK)='`;
     found.unseen(
       "DT_DOCTOR_HIDDEN",
       "GEVENT_SUPPORT and the hook of inject",
       `the environment of pid ${master.pid} is another user's`,
-      by,
+      onHost(there.ssh, look),
     );
   } else {
     checkGreen(running, env, there, found);
@@ -36,7 +49,7 @@ export function checkProcess(running: Running, there: FactsThere, here: FactsHer
   }
   const files = filesOf(running, there);
   checkWorkers(running, files, env ?? {}, there, found);
-  if (isUwsgi(running)) checkThreads(running, files, env ?? {}, there, found);
+  if (isUwsgi(running)) checkThreads(running, files, env, there, found);
   checkSessions(running, here, found);
   if (all.length === 0) found.unseen("DT_DOCTOR_PROCESS", "its processes", "they have ended meanwhile");
   return found.list;
@@ -115,30 +128,21 @@ function checkHook({ service, master, all }: Running, env: Env, { ssh, details }
   }
 }
 
-function isUwsgi({ master }: Running): boolean {
-  return /(?:^|\/)uwsgi/.test(master?.argv[0] ?? "");
-}
-
 /** What the command line or the settings ask for; undefined: nothing is said. */
 function expectedWorkers(running: Running, files: readonly SettingsFile[], env: Env): number | undefined {
   const argv = running.master?.argv ?? [];
-  const line = argv.join(" ");
   const numbers = (flags: readonly string[]): string | undefined =>
     flags.flatMap((flag) => valuesOf(argv, flag)).at(-1);
   if (isUwsgi(running)) {
     const said =
       numbers(["--processes", "--workers", "-p"]) ?? settingOf(files, "uwsgi", ["processes", "workers"])?.setting.value;
-    return numberOf(said ?? env["UWSGI_PROCESSES"] ?? env["UWSGI_WORKERS"]);
+    return numberIn(said ?? env["UWSGI_PROCESSES"] ?? env["UWSGI_WORKERS"]);
   }
-  if (!/\bgunicorn\b/.test(line)) return undefined;
+  if (!isGunicorn(running)) return undefined;
   const own = /(?:-w|--workers)[= ](\d+)/.exec(env["GUNICORN_CMD_ARGS"] ?? "")?.[1];
-  return numberOf(
+  return numberIn(
     numbers(["-w", "--workers"]) ?? own ?? settingOf(files, "", ["workers"])?.setting.value ?? env["WEB_CONCURRENCY"],
   );
-}
-
-function numberOf(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,4}$/.test(text) ? Number(text) : undefined;
 }
 
 /** A key of uWSGI without a value is on. */
@@ -172,20 +176,27 @@ function checkWorkers(
 }
 
 function checkThreads(
-  { service, master }: Running,
+  running: Running,
   files: readonly SettingsFile[],
-  env: Env,
+  env: Env | undefined,
   { ssh }: FactsThere,
   found: Findings,
 ): void {
+  const { service, master } = running;
   const argv = master?.argv ?? [];
   const inFile = settingOf(files, "uwsgi", ["enable-threads", "threads"]);
   const said =
-    argv.some((word) => /^--(?:enable-threads|threads)(?:=|$)/.test(word)) ||
-    isOn(env["UWSGI_ENABLE_THREADS"]) ||
-    isOn(env["UWSGI_THREADS"]);
+    argv.some((word) => /^(?:--(?:enable-threads|threads)(?:=|$)|-T$)/.test(word)) ||
+    isOn(env?.["UWSGI_ENABLE_THREADS"]) ||
+    isOn(env?.["UWSGI_THREADS"]);
   if (said || isOn(inFile?.setting.value)) return found.ok("DT_DOCTOR_THREADS", "uWSGI runs threads");
-  const file = files.findLast(({ settings }) => settings.some(({ section }) => section === "uwsgi"));
+  const hidden = whyUnknown(running, files, env);
+  if (hidden !== undefined && inFile === undefined)
+    return found.unseen("DT_DOCTOR_THREADS", "whether uWSGI runs threads", hidden);
+  const file = files.findLast(
+    ({ settings, path }) =>
+      (canAdd(path) || inFile !== undefined) && settings.some(({ section }) => section === "uwsgi"),
+  );
   const setting = { section: "uwsgi", key: "enable-threads", value: "true" };
   found.wrong("DT_DOCTOR_THREADS", "uWSGI runs without enable-threads", {
     why: "no thread but the first of each worker runs: those of the debugger answer nothing",
@@ -217,7 +228,7 @@ function checkSessions({ service, workers }: Running, { relays }: FactsHere, fou
     `${missing.length} of ${workers.length} workers have no session of debugtap ${relay.pid} (pid ${missing.map(({ pid }) => pid).join(", ")})`,
     {
       why: "what a worker runs is not stopped at: it was forked past pydevd (settrace needs patch_multiprocessing=True; uWSGI forks in C)",
-      fix: `debugtap inject ${service.name} && debugtap restart ${service.name}`,
+      fix: injectLine(service),
     },
   );
 }

@@ -1,10 +1,11 @@
 // The shell script that looks at what the survey has not: environments, sockets, settings, versions, what inject has left.
 //
-//   MARK me=0 /root                          uid and home
+//   MARK me=0 all                            uid; `hidden`: /proc does not show what others run
 //   MARK pid=4711                            a process; MARK env=NAME=value lines
 //   MARK net=                                state local remote uid inode, in hex as /proc/net/tcp has them
 //   MARK fds=                                inode pid; MARK name=pid command line
-//   MARK file=w PATH                         then line, section, key, value, with tabs; `w` it can be written, `r` read, `-` neither
+//   MARK file=w PATH                         then line, section, key, value, with tabs; `w` it can be written, `r` read, `-` neither.
+//                                            A Match block of sshd is a section. Of authorized_keys the key is `options`
 //   MARK ask=PYTHON PATHS                    then one line of JSON
 //   MARK folder=m PATH                       then `services NAME`; MARK state=NAME PID, then its text
 //   MARK unit=                               `systemctl show` of a unit
@@ -19,10 +20,11 @@ import { baseWords } from "../inject/folder.ts";
 
 const keys =
   "rpc_response_timeout service_down_time heartbeat_timeout_threshold transport_url harakiri enable-threads threads master workers processes " +
-  "timeout allowtcpforwarding permitopen permitlisten disableforwarding maxsessions include";
+  "ini yaml xml inherit timeout allowtcpforwarding permitopen permitlisten disableforwarding maxsessions clientaliveinterval include";
 const variables =
   "DEBUGTAP_HOOK|GEVENT_SUPPORT|PYDEVD_DISABLE_FILE_VALIDATION|UWSGI_ENABLE_THREADS|UWSGI_MASTER|UWSGI_THREADS|UWSGI_HARAKIRI|UWSGI_PROCESSES|" +
-  "UWSGI_WORKERS|GUNICORN_CMD_ARGS|WEB_CONCURRENCY";
+  "UWSGI_WORKERS|UWSGI_INI|UWSGI_YAML|UWSGI_XML|UWSGI_JSON|OS_DEFAULT__RPC_RESPONSE_TIMEOUT|OS_DEFAULT__SERVICE_DOWN_TIME|" +
+  "OS_OSLO_MESSAGING_RABBIT__HEARTBEAT_TIMEOUT_THRESHOLD|GUNICORN_CMD_ARGS|WEB_CONCURRENCY";
 
 export const detailsTimeoutMs = 120_000;
 
@@ -83,7 +85,8 @@ exec 2>/dev/null; LC_ALL=C; export LC_ALL; PYTHONDONTWRITEBYTECODE=1; export PYT
 mark() { printf '\nMARK %s=' "$1"; }
 if command -v timeout >/dev/null; then limit() { timeout "$@" </dev/null; }; else limit() { shift; "$@" </dev/null; }; fi
 me=$(id -u)
-mark me; echo "$me $HOME"
+sees=all; [ -s /proc/1/stat ] || cat /proc/1/stat >/dev/null || sees=hidden
+mark me; echo "$me $sees"
 tab=$(printf '\t')
 
 hooks=
@@ -117,23 +120,39 @@ while [ "$listener" ] && [ "$listener" -gt 1 ]; do
 done
 
 dropins=; [ "$config" = /etc/ssh/sshd_config ] && dropins='/etc/ssh/sshd_config.d/*.conf'
-# Of sshd the first counts, and it is Include at the top of its own file that names the others.
-for f in 'FILES' $dropins "$config"; do
+settings() {
+  f=$1
+  if [ -d "$f" ] && [ -x "$f" ]; then for g in "$f"/*.conf; do settings "$g"; done; return; fi
   if [ ! -r "$f" ]; then
-    d=$(dirname "$f"); [ -e "$f" ] || { [ -d "$d" ] && [ ! -x "$d" ]; } && { mark file; echo "- $f"; }
-    continue
+    d=${"$"}{f%/*}; [ -e "$f" ] || { [ -d "$d" ] && [ ! -x "$d" ]; } && { mark file; echo "- $f"; }
+    return
   fi
-  [ -f "$f" ] || continue
+  [ -f "$f" ] || return
   mark file; if [ -w "$f" ]; then echo "w $f"; else echo "r $f"; fi
   head -c 500000 "$f" | awk -v keys='${keys}' '
     BEGIN { n = split(keys, list, " "); for (i = 1; i <= n; i++) wanted[list[i]] = 1 }
     { sub(/\r$/, ""); sub(/^[ \t]+/, "") }
-    /^\[.*\]/ { section = $0; sub(/^\[/, "", section); sub(/\].*/, "", section); print NR "\t" section "\t[\t"; next }
+    /^\[.*\]/ { section = $0; sub(/^\[[ \t]*/, "", section); sub(/[ \t]*\].*/, "", section); print NR "\t" section "\t[\t"; next }
+    /^[Mm][Aa][Tt][Cc][Hh][ \t]+[^= \t]/ { section = $0; next }
+    /^<?"?uwsgi"?(:[ \t{]*|[ \t]*>)$/ { section = "uwsgi"; print NR "\t" section "\t[\t"; next }
     /^[#;]/ || /^$/ { next }
-    { key = $0; value = ""; at = match($0, /[ \t]*[= \t][ \t]*/)
+    /^"/ { gsub(/"/, ""); sub(/,$/, "") }
+    /^<[a-z0-9-]+\/?>/ { sub(/^</, ""); sub(/<\/.*/, ""); sub(/\/?>/, "=") }
+    { key = $0; value = ""; at = match($0, /[ \t]*[=: \t][ \t]*/)
       if (at) { key = substr($0, 1, at - 1); value = substr($0, at + RLENGTH) }
       key = tolower(key); if (key == "transport_url") value = ""
       if (key in wanted) print NR "\t" section "\t" key "\t" substr(value, 1, 200) }'
+}
+# Of sshd the first counts, and it is Include at the top of its own file that names the others.
+for f in 'FILES' $dropins "$config"; do settings "$f"; done
+
+# What stands before a key of one's own may forbid as well; the keys themselves are not read.
+names=$(sed -n 's/^[[:space:]]*authorizedkeysfile[[:space:]]*//Ip' $dropins "$config" | head -n 1)
+for f in ${"$"}{names:-.ssh/authorized_keys}; do
+  f=$(printf %s "$f" | sed "s|%h|$HOME|g; s|%u|$(id -un)|g"); case $f in /*) ;; *) f=$HOME/$f;; esac
+  [ -r "$f" ] || continue
+  mark file; if [ -w "$f" ]; then echo "w $f"; else echo "r $f"; fi
+  awk '/^[^#]*(restrict|no-port-forwarding|permitopen=|permitlisten=)/ { sub(/(ssh|ecdsa|sk)-[a-z0-9@.-]+[ \t].*/, ""); if ($0 != "") print NR "\t\toptions\t" substr($0, 1, 500) }' "$f"
 done
 
 cd /

@@ -16,6 +16,7 @@ export const doctorTable = {
   DT_DOCTOR_IDE: "an IDE listens for a service that dials",
   DT_DOCTOR_LOGIN: "the login by SSH",
   DT_DOCTOR_SESSIONS: "sshd allows the sessions that debugtap opens at once",
+  DT_DOCTOR_ALIVE: "sshd notices that a connection is cut",
   DT_DOCTOR_CLOCK: "the clocks here and there agree",
   DT_DOCTOR_SURVEY: "what runs on the host can be looked at",
   DT_DOCTOR_PORT_FOREIGN: "the debug port there is the service's",

@@ -30,7 +30,7 @@ export function surveyCommand(mark: string): string {
   const coded = Buffer.from(script.replaceAll("MARK", mark).replace("PROGRAM", interpreterProgram), "utf8").toString(
     "base64",
   );
-  return `exec sh -c 'eval "$(echo ${coded} | base64 -d)"'`;
+  return `exec sh -c 'echo ${mark}; eval "$(echo ${coded} | base64 -d)"'`;
 }
 
 // For any Python from 2.7 on. A directory that only has a package's name is no package: it has no loader.
