@@ -51,9 +51,12 @@ function checkFolders(
   );
   for (const { path, hasManifest } of own) {
     const id = idOf(path);
-    const used = [...processes.values()].filter(({ env }) =>
-      env?.["DEBUGTAP_HOOK"]?.includes(`/${id}/services/`),
-    ).length;
+    const users = [...processes].flatMap(([pid, { env }]) =>
+      env?.["DEBUGTAP_HOOK"]?.includes(`/${id}/services/`) === true ? pid : [],
+    );
+    // Others' environments are hidden, but not the states that their hooks have written.
+    const states = folders.filter((folder) => idOf(folder.path) === id).flatMap((folder) => folder.states);
+    const used = new Set([...users, ...states.map(({ pid }) => pid)]).size;
     if (id === ownId || injected.some((entry) => entry.id === id))
       found.ok("DT_DOCTOR_LEFT_INJECT", `${path} is this debugtap's`);
     else if (used > 0) {

@@ -69,8 +69,9 @@ function whyDown({ master, service, container }: Running, { ssh, details }: Fact
   if (container !== undefined)
     return { why: `container ${container.name} runs; no debugger in it has a port of the host`, fix: inject };
   const state = details?.units.find(({ id }) => service.run?.kind === "unit" && id === service.run.unit)?.activeState;
+  if (state === "active") return { why: "its unit is active, its debugger does not listen", fix: inject };
   const fix = restartLine(ssh, service);
-  if (state !== undefined && state !== "active") return { why: `its unit is ${state}`, fix };
+  if (state !== undefined) return { why: `its unit is ${state}`, fix };
   return {
     why: details?.seesAll === false ? "whether the service runs cannot be seen" : "the service does not run",
     fix,

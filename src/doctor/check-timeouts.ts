@@ -152,8 +152,8 @@ function checkGunicorn(files: readonly SettingsFile[], running: Running, there: 
   const env = details?.processes.get(master?.pid ?? 0)?.env;
   const argv = master?.argv ?? [];
   const inLine = ["-t", "--timeout"].flatMap((flag) => valuesOf(argv, flag)).at(-1);
-  const arguments_ = env?.["GUNICORN_CMD_ARGS"] ?? "";
-  const inEnvironment = /(?:^|\s)(?:-t|--timeout)[= ]*(\d+)/.exec(arguments_)?.[1];
+  const inWords = env?.["GUNICORN_CMD_ARGS"] ?? "";
+  const inEnvironment = /(?:^|\s)(?:-t|--timeout)[= ]*(\d+)/.exec(inWords)?.[1];
   const inFile = settingOf(files, "", ["timeout"]);
   const text = inLine ?? inEnvironment ?? inFile?.setting.value;
   const isByFile = inLine === undefined && inEnvironment === undefined;
@@ -178,7 +178,7 @@ function checkGunicorn(files: readonly SettingsFile[], running: Running, there: 
               settingCommand(inFile.file, { section: "", key: "timeout", value: patience, isSet: true }),
             )
           : // What else is in it stays; of doubles the last counts.
-            environmentLine(ssh, service, "GUNICORN_CMD_ARGS", `${arguments_} ${patiently}`.trim()),
+            environmentLine(ssh, service, "GUNICORN_CMD_ARGS", `${inWords} ${patiently}`.trim()),
   });
 }
 

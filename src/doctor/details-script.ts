@@ -134,7 +134,7 @@ settings() {
     { sub(/\r$/, ""); sub(/^[ \t]+/, "") }
     /^\[.*\]/ { section = $0; sub(/^\[[ \t]*/, "", section); sub(/[ \t]*\].*/, "", section); print NR "\t" section "\t[\t"; next }
     /^[Mm][Aa][Tt][Cc][Hh][ \t]+[^= \t]/ { section = $0; next }
-    /^<?"?uwsgi"?(:[ \t{]*|[ \t]*>)$/ { section = "uwsgi"; print NR "\t" section "\t[\t"; next }
+    /^[<{]?[ \t]*"?uwsgi"?(:[ \t{]*|[ \t]*>)$/ { section = "uwsgi"; print NR "\t" section "\t[\t"; next }
     /^[#;]/ || /^$/ { next }
     /^"/ { gsub(/"/, ""); sub(/,$/, "") }
     /^<[a-z0-9-]+\/?>/ { sub(/^</, ""); sub(/<\/.*/, ""); sub(/\/?>/, "=") }

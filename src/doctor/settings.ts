@@ -95,6 +95,10 @@ export function whyUnknown(running: Running, files: readonly SettingsFile[], env
   if (env === undefined) return `the environment of pid ${master?.pid} is another user's`;
   const other = ["UWSGI_INI", "UWSGI_YAML", "UWSGI_XML", "UWSGI_JSON"].find((name) => env[name] !== undefined);
   if (isUwsgi(running) && other !== undefined) return `it is told by ${other} which file has its settings`;
+  const odd = files.find(
+    ({ path, settings }) => /\.(?:ya?ml|xml|json)$/.test(path) && !settings.some(({ key }) => key === "["),
+  );
+  if (isUwsgi(running) && odd !== undefined) return `${odd.path} is not written in lines as doctor knows them`;
   const part = words.find((word) => /\.ini:\w+$/.test(word));
   if (part !== undefined) return `its settings are a section of its own: ${part}`;
   if (words.includes("--emperor")) return "it is an emperor, whose vassals have their own settings";

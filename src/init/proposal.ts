@@ -17,7 +17,11 @@ export interface ProposedService {
   readonly wire: "dap" | "pydevd";
   /** On the host: `listens` of dap, `dials` of pydevd. */
   readonly port: number;
+  /** Absent: loopback. */
+  readonly address?: string;
   readonly ide: number;
+  /** A debugger runs in it, on this port: there is nothing to inject. */
+  readonly debugged?: true;
   /** Where services dial one port. */
   readonly match?: { readonly unit: string } | { readonly argv: string };
   /** With it nothing is left to be done by hand: `debugtap inject` does it. */
@@ -83,22 +87,31 @@ export function proposeServices(found: readonly FoundService[], options: Proposa
       passedOver.push(`${name}: ${refused}`);
       continue;
     }
-    const wire = wireOf(service.interpreter?.has ?? []);
-    const isShared = options.onePort && wire === "pydevd";
-    const port = isShared ? (shared ??= nextPort(firstPort, there)) : nextPort(firstPort, there);
+    const running = service.debugger;
+    const wire = running?.wire ?? wireOf(service.interpreter?.has ?? []);
+    const isShared = running === undefined && options.onePort && wire === "pydevd";
+    if (running !== undefined) there.add(running.port);
+    const port = running?.port ?? (isShared ? (shared ??= nextPort(firstPort, there)) : nextPort(firstPort, there));
     const ide = nextPort(firstIdePort, here);
     services.push({
       name,
       wire,
       port,
+      ...(running === undefined || isLoopback(running.address) ? {} : { address: running.address }),
       ide,
+      ...(running === undefined ? {} : { debugged: true as const }),
       ...(isShared ? { match: matchOf(service) } : {}),
       ...(service.run === undefined ? {} : { run: service.run }),
       about: aboutOf(service),
-      byHand: service.run === undefined ? byHand(service, wire, port, options.user) : [],
+      byHand: service.run === undefined && running === undefined ? byHand(service, wire, port, options.user) : [],
     });
   }
   return { host, services, kept, passedOver };
+}
+
+/** Also where it listens on every address. */
+function isLoopback(address: string): boolean {
+  return /^(?:127\.\d+\.\d+\.\d+|localhost|0\.0\.0\.0|::|)$/.test(address);
 }
 
 function nextPort(from: number, used: Set<number>): number {
@@ -136,11 +149,14 @@ function matchOf({ where, place, argv, name }: FoundService): { unit: string } |
   return { argv: argv[programAt(argv)] ?? name };
 }
 
-function aboutOf({ place, interpreter, green, workers, forking, hidden }: FoundService): string {
+function aboutOf({ place, interpreter, green, workers, forking, hidden, debugger: running }: FoundService): string {
   const has = (interpreter?.has ?? []).filter((name) => name === "debugpy" || name === "pydevd");
   const parts = [
     place,
     `Python ${interpreter?.version ?? "?"} ${has.length === 0 ? "without debugger" : `with ${has.join(" and ")}`}`,
+    ...(running === undefined
+      ? []
+      : [running.wire === "dap" ? "debugpy listens in it already" : "pydevd dials in it already"]),
     ...(green === undefined ? [] : [green.sure ? green.name : `${green.name} perhaps`]),
     ...(forking === undefined
       ? []

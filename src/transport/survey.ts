@@ -40,6 +40,14 @@ export interface SurveyProcess {
   /** Whether greenlet is loaded; undefined where that is not shown. */
   readonly green: boolean | undefined;
   readonly interpreter: Interpreter | undefined;
+  /** That runs in it already, where that shows: debugpy's adapter is connected with it, or it has the hook of `inject`. */
+  readonly debugger?: RunningDebugger;
+}
+
+export interface RunningDebugger {
+  readonly wire: "dap" | "pydevd";
+  readonly address: string;
+  readonly port: number;
 }
 
 export interface SurveyContainer {
@@ -108,7 +116,10 @@ export function parseSurvey(output: string, mark: string): Survey {
   const dockerError = one("dockererror").trim();
   return {
     user: one("me").trim(),
-    processes: processes.flatMap((values) => processOf(values, interpreters) ?? []),
+    processes: withDebuggers(
+      processes.flatMap((values) => processOf(values, interpreters) ?? []),
+      debuggersIn(processes, one("pairs")),
+    ),
     units: unitsOf(one("units")),
     down: downOf(one("down")),
     tabs: all("tabs").flatMap((text) => tabsOf(text)),
@@ -129,6 +140,8 @@ const ofProcess: ReadonlySet<string> = new Set([
   "env",
   "green",
   "python",
+  "sockets",
+  "hook",
 ]);
 
 function processOf(
@@ -159,15 +172,70 @@ function processOf(
   };
 }
 
+function withDebuggers(
+  processes: readonly SurveyProcess[],
+  debuggers: ReadonlyMap<number, RunningDebugger>,
+): SurveyProcess[] {
+  return processes.map((process) => {
+    const own = debuggers.get(process.pid);
+    return own === undefined ? process : { ...process, debugger: own };
+  });
+}
+
+/** By pid. A program that called `debugpy.listen` is connected with its adapter, whose command line has the port. */
+function debuggersIn(processes: readonly Map<string, string>[], pairs: string): Map<number, RunningDebugger> {
+  const found = new Map<number, RunningDebugger>();
+  const inodesOf = (values: ReadonlyMap<string, string>): string[] => lines(values.get("sockets") ?? "");
+  const rows = lines(pairs).map((row) => row.split(" "));
+  const adapters = new Map<string, RunningDebugger>();
+  for (const values of processes) {
+    if (!isAdapter(values)) continue;
+    const argv = (values.get("argv") ?? "").split("\0");
+    const after = (flag: string): string => argv[argv.indexOf(flag) + 1] ?? "";
+    const port = Number(after("--port"));
+    if (!Number.isSafeInteger(port) || port < 1) continue;
+    for (const inode of inodesOf(values)) adapters.set(inode, { wire: "dap", address: after("--host"), port });
+  }
+  for (const values of processes) {
+    if (isAdapter(values)) continue;
+    const pid = Number((values.get("pid") ?? "").trim());
+    const inodes = inodesOf(values);
+    const peer = rows
+      .filter(([, , inode = ""]) => inodes.includes(inode))
+      .flatMap(([local, remote]) => rows.filter(([its, other]) => its === remote && other === local))
+      .flatMap(([, , inode = ""]) => adapters.get(inode) ?? []);
+    const own = hookOf(values.get("hook")) ?? peer[0];
+    if (own !== undefined) found.set(pid, own);
+  }
+  return found;
+}
+
+function isAdapter(values: ReadonlyMap<string, string>): boolean {
+  const argv = values.get("argv") ?? "";
+  return argv.includes("\0--for-server\0") && /debugpy[/.]adapter/.test(argv);
+}
+
+/** Of services/NAME.json of `inject`. */
+function hookOf(text: string | undefined): RunningDebugger | undefined {
+  const told = jsonIn(text ?? "");
+  const [wire, address, port] = [member(told, "wire"), member(told, "host"), member(told, "port")];
+  return (wire === "dap" || wire === "pydevd") && typeof address === "string" && typeof port === "number"
+    ? { wire, address, port }
+    : undefined;
+}
+
+function jsonIn(text: string): unknown {
+  try {
+    return parseJson(Buffer.from(text));
+  } catch {
+    return undefined;
+  }
+}
+
 /** `KEY`, and on the next line what it printed. */
 export function interpreterOf(text: string): Interpreter {
   const [path = ""] = firstLine(text).split("\t");
-  let told: unknown;
-  try {
-    told = parseJson(Buffer.from(lines(text).at(-1) ?? ""));
-  } catch {
-    told = undefined;
-  }
+  const told = jsonIn(lines(text).at(-1) ?? "");
   const version = member(told, "version");
   return {
     path,

@@ -1,13 +1,18 @@
 // Each check of doctor as a function of facts: what is said for which, and that there is a case for every code.
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import t from "tap";
 import type { Config, ServiceConfig } from "../../src/config.ts";
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { RelayView, SessionView } from "../../protocol/control.ts";
-import { microseconds, parseDetails } from "../../src/doctor/details.ts";
+import { lookCloser, microseconds, parseDetails } from "../../src/doctor/details.ts";
 import { examine } from "../../src/doctor/examine.ts";
 import type { Details, FactsHere, FactsThere } from "../../src/doctor/facts.ts";
 import { doctorTable, exitOf, type Finding } from "../../src/doctor/finding.ts";
+import { settingCommand } from "../../src/doctor/fix.ts";
+import { settingsFilesOf } from "../../src/doctor/settings.ts";
+import { runLocal } from "../../src/transport/local-exec.ts";
 import type { Survey, SurveyProcess } from "../../src/transport/survey.ts";
 
 const service = {
@@ -396,6 +401,15 @@ const cases: readonly Case[] = [
     status: "unseen",
     there: { ...uwsgi(file("/etc/api.ini", "uwsgi")), ...withEnv(undefined, file("/etc/api.ini", "uwsgi")) },
     says: "another user's",
+  },
+  {
+    code: "DT_DOCTOR_HARAKIRI",
+    status: "unseen",
+    there: {
+      survey: survey(python({ argv: ["uwsgi", "--json", "/etc/api.json"] })),
+      details: { ...details, files: [{ ...unreadable, path: "/etc/api.json", readable: true }] },
+    },
+    says: "not written in lines",
   },
   {
     code: "DT_DOCTOR_GUNICORN",
@@ -906,6 +920,73 @@ t.test("what a host sends cannot make it throw", async (t) => {
     90e6,
     undefined,
   ]);
+});
+
+t.test("settings as files have them: every form, directories, Match blocks, what stands before keys", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "dt-"));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const texts = {
+    "a.yml": "uwsgi:\n  harakiri: 30\n  enable-threads: true\n",
+    "a.xml": "<uwsgi>\n  <master/>\n  <harakiri>40</harakiri>\n</uwsgi>\n",
+    "a.json": '{"uwsgi": {\n  "harakiri": 50,\n  "threads": 2\n}}\n',
+    "a.ini": "[ uwsgi ]\r\nharakiri=60\r\n; harakiri = 1\nini = other.ini\n",
+    "gunicorn.conf.py": "timeout = 45  # seconds\n",
+    "conf.d/10.conf": '[DEFAULT]\nrpc_response_timeout : "70"\ntransport_url = rabbit://u:secret@h\n',
+    sshd_config: "MaxSessions 9\nMatch User x\n  MaxSessions 1\n",
+  };
+  mkdirSync(join(dir, "conf.d"));
+  for (const [name, text] of Object.entries(texts)) writeFileSync(join(dir, name), text);
+  const files = Object.keys(texts).map((name) => join(dir, name.replace(/\/.*/, "")));
+  const looked = await lookCloser(runLocal, { pids: [], files, interpreters: [], units: [], left: [] });
+  const own = looked.files.filter(({ path }) => path.startsWith(dir));
+  t.same(
+    own.map(({ path, settings }) => [
+      path.slice(dir.length + 1),
+      settings.map(({ section, key, value }) => [section, key, value].join(" ").trim()),
+    ]),
+    [
+      ["a.yml", ["uwsgi [", "uwsgi harakiri 30", "uwsgi enable-threads true"]],
+      ["a.xml", ["uwsgi [", "uwsgi master", "uwsgi harakiri 40"]],
+      ["a.json", ["uwsgi [", "uwsgi harakiri 50", "uwsgi threads 2"]],
+      ["a.ini", ["uwsgi [", "uwsgi harakiri 60", "uwsgi ini other.ini"]],
+      ["gunicorn.conf.py", ["timeout 45  # seconds"]],
+      ["conf.d/10.conf", ["DEFAULT [", "DEFAULT rpc_response_timeout 70", "DEFAULT transport_url"]],
+      ["sshd_config", ["maxsessions 9", "Match User x maxsessions 1"]],
+    ],
+  );
+  t.equal(looked.seesAll, true);
+  t.ok(looked.skew < 2, "its clock is this one's");
+});
+
+t.test("where settings are, and which fix changes them", async (t) => {
+  const of = (argv: string[], cwd = "/srv"): string[] => settingsFilesOf(python({ argv, cwd }));
+  t.same(of(["uwsgi", "--yaml", "a.yml"]), ["/srv/a.yml"]);
+  t.same(of(["python3", "/usr/bin/gunicorn", "api:app"]), ["/srv/gunicorn.conf.py"]);
+  t.same(of(["python3", "/usr/bin/gunicorn", "-c", "g.py", "api:app"]), ["/srv/g.py"]);
+  t.same(of(["/opt/my-venv/bin/python", "/usr/bin/cinder-api", "--config-dir=/etc/x.d"]), [
+    "/etc/cinder/cinder.conf",
+    "/etc/x.d",
+  ]);
+  t.same(of(["uwsgi", "--procname-prefix", "cinder-api", "--ini", "/etc/cinder/cinder-api-uwsgi.ini"]), [
+    "/etc/cinder/cinder.conf",
+    "/etc/cinder/cinder-api-uwsgi.ini",
+    "/etc/cinder/cinder.conf.d",
+    "/etc/cinder/cinder-api.conf.d",
+  ]);
+  const dir = mkdtempSync(join(tmpdir(), "dt-"));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  for (const [name, before, after] of [
+    ["a.yml", "uwsgi:\n  harakiri: 30\n", "uwsgi:\n  harakiri: 0\n"],
+    ["a.xml", "<uwsgi>\n<harakiri>40</harakiri>\n", "<uwsgi>\n<harakiri>0</harakiri>\n"],
+    ["a.json", '{"uwsgi": {"harakiri": 50, "x": 1}}\n', '{"uwsgi": {"harakiri": 0, "x": 1}}\n'],
+    ["a.ini", "[x]\nharakiri=1\n[uwsgi]\nharakiri : 60\n", "[x]\nharakiri=1\n[uwsgi]\nharakiri = 0\n"],
+  ] as const) {
+    const path = join(dir, name);
+    writeFileSync(path, before);
+    const change = { section: "uwsgi", key: "harakiri", value: "0", isSet: true };
+    await runLocal(settingCommand({ path, readable: true, writable: true, settings: [] }, change));
+    t.equal(readFileSync(path, "utf8"), after);
+  }
 });
 
 t.test("docs/doctor.md has every code, with the words of the table", async (t) => {

@@ -146,7 +146,7 @@ t.test("this machine: the state directory, room, the configuration", async (t) =
   await paste(room?.fix);
   rmSync(join(small, "old-trace"));
   t.match(wrongs(before, "DT_SERVICE_DOWN", `${id}_none`), [
-    { why: "the service does not run", fix: `debugtap restart ${id}_none` },
+    { why: "the service does not run", fix: /^start .*_none anew on local/ },
   ]);
   const after = await stage.doctor();
   for (const code of ["DT_DOCTOR_STATE", "DT_DOCTOR_DISK"])
