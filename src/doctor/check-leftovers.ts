@@ -66,7 +66,7 @@ function checkFolders(
         ? `sh ${shellQuote(`${path}/eject.sh`)}`
         : `${path.startsWith("/var/lib/") ? "sudo " : ""}rm -rf ${shellQuote(path)}`;
       found.wrong("DT_DOCTOR_LEFT_INJECT", `${path} was left by a debugtap that is not known here`, {
-        why: `no process uses it${hasManifest ? "; what it changed can be put back" : ", and nothing outside is known to be changed"}`,
+        why: `no process uses it, unless another machine's debugtap has just put it there${hasManifest ? "; what it changed can be put back" : ", and nothing outside is known to be changed"}`,
         fix: onHost(ssh, remove),
       });
     }

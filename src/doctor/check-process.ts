@@ -2,10 +2,11 @@
 import { member, parseJson } from "../../protocol/json.ts";
 import { programAt } from "../init/services.ts";
 import { pidIn } from "../transport/source-walk.ts";
-import type { FactsHere, FactsThere, SettingsFile } from "./facts.ts";
+import type { SurveyProcess } from "../transport/survey.ts";
+import type { Details, FactsHere, FactsThere, SettingsFile } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
 import { canAdd, environmentLine, injectLine, onHost, restartLine, settingCommand } from "./fix.ts";
-import type { Running } from "./running.ts";
+import { isAdapter, type Running } from "./running.ts";
 import { filesOf, isGunicorn, isUwsgi, numberIn, settingOf, valuesOf, whyUnknown } from "./settings.ts";
 
 export function checkProcess(running: Running, there: FactsThere, here: FactsHere): Finding[] {
@@ -50,7 +51,8 @@ export function checkProcess(running: Running, there: FactsThere, here: FactsHer
   const files = filesOf(running, there);
   checkWorkers(running, files, env ?? {}, there, found);
   if (isUwsgi(running)) checkThreads(running, files, env, there, found);
-  checkSessions(running, here, found);
+  if (service.wire === "dap") checkAttached(running, there, found);
+  else checkSessions(running, here, found);
   if (all.length === 0) found.unseen("DT_DOCTOR_PROCESS", "its processes", "they have ended meanwhile");
   return found.list;
 }
@@ -128,15 +130,32 @@ function checkHook({ service, master, all }: Running, env: Env, { ssh, details }
   }
 }
 
+/** Programs of oslo.service that fork what one setting says, where it is more than one: program, section, key. */
+const osloWorkers = [
+  ["cinder-api", "DEFAULT", "osapi_volume_workers"],
+  ["glance-api", "DEFAULT", "workers"],
+  ["heat-engine", "DEFAULT", "num_engine_workers"],
+  ["nova-conductor", "conductor", "workers"],
+  ["nova-scheduler", "scheduler", "workers"],
+] as const;
+
 /** What the command line or the settings ask for; undefined: nothing is said. */
 function expectedWorkers(running: Running, files: readonly SettingsFile[], env: Env): number | undefined {
   const argv = running.master?.argv ?? [];
   const numbers = (flags: readonly string[]): string | undefined =>
     flags.flatMap((flag) => valuesOf(argv, flag)).at(-1);
   if (isUwsgi(running)) {
+    // Then how many run goes with the load.
+    if (argv.some((word) => word.startsWith("--cheaper")) || settingOf(files, "uwsgi", ["cheaper"]) !== undefined)
+      return undefined;
     const said =
       numbers(["--processes", "--workers", "-p"]) ?? settingOf(files, "uwsgi", ["processes", "workers"])?.setting.value;
     return numberIn(said ?? env["UWSGI_PROCESSES"] ?? env["UWSGI_WORKERS"]);
+  }
+  const [, section, key] = osloWorkers.find(([name]) => argv.some((word) => word.endsWith(`/${name}`))) ?? [];
+  if (key !== undefined) {
+    const said = numberIn(settingOf(files, section ?? "", [key])?.setting.value) ?? 0;
+    return said > 1 ? said : undefined;
   }
   if (!isGunicorn(running)) return undefined;
   const own = /(?:-w|--workers)[= ](\d+)/.exec(env["GUNICORN_CMD_ARGS"] ?? "")?.[1];
@@ -211,6 +230,38 @@ function checkThreads(
   });
 }
 
+/** debugpy's workers are sessions only while an IDE is attached to each, but each is connected with the adapter. */
+function checkAttached(running: Running, { details, survey }: FactsThere, found: Findings): void {
+  const adapters = new Set(survey?.processes.filter(isAdapter).map(({ pid }) => pid));
+  const sockets = details?.sockets.filter(({ state }) => state === "established") ?? [];
+  const isAttached = ({ pid }: SurveyProcess): boolean =>
+    sockets.some(
+      (own) =>
+        own.pid === pid &&
+        sockets.some((its) => adapters.has(its.pid ?? 0) && its.local === own.remote && its.remote === own.local),
+    );
+  const { service, all, workers } = running;
+  const seen = workers.filter(({ pid }) => details?.processes.get(pid)?.env !== undefined && !isOther(pid, details));
+  if (seen.length === 0 || !all.some(isAttached)) return;
+  const missing = seen.filter((worker) => !isAttached(worker));
+  if (missing.length === 0) return found.ok("DT_DOCTOR_UNDEBUGGED", `debugpy is in each of ${seen.length} workers`);
+  found.wrong(
+    "DT_DOCTOR_UNDEBUGGED",
+    `debugpy is not in ${missing.length} of ${seen.length} workers (pid ${missing.map(({ pid }) => pid).join(", ")})`,
+    {
+      why: "what a worker runs is not stopped at: it was forked past debugpy (uWSGI forks in C)",
+      fix: injectLine(service),
+    },
+  );
+}
+
+/** Another program, which the hook leaves alone. */
+function isOther(pid: number, { folders }: Details): boolean {
+  return folders.some(({ states }) =>
+    states.some((state) => state.pid === pid && /"state": ?"loaded"/.test(state.text)),
+  );
+}
+
 /** Of the running relay: each worker dials, or is attached, by itself. */
 function checkSessions({ service, workers }: Running, { relays }: FactsHere, found: Findings): void {
   const relay = relays.find(({ services }) => services.some(({ name }) => name === service.name));
@@ -218,8 +269,7 @@ function checkSessions({ service, workers }: Running, { relays }: FactsHere, fou
     relay?.sessions.filter((session) => session.service === service.name && session.state !== "closed") ?? [];
   if (relay === undefined || sessions.length === 0 || workers.length === 0) return;
   const debugged = new Set(sessions.map(({ process }) => pidIn(process)));
-  // debugpy's workers are sessions only while an IDE is attached to each.
-  if (service.wire !== "pydevd" || debugged.has(undefined)) return;
+  if (debugged.has(undefined)) return;
   const missing = workers.filter(({ pid }) => !debugged.has(pid));
   if (missing.length === 0)
     return found.ok("DT_DOCTOR_UNDEBUGGED", `each of ${workers.length} workers has a session of debugtap ${relay.pid}`);

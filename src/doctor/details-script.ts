@@ -20,7 +20,7 @@ import { baseWords } from "../inject/folder.ts";
 
 const keys =
   "rpc_response_timeout service_down_time heartbeat_timeout_threshold transport_url harakiri enable-threads threads master workers processes " +
-  "ini yaml xml inherit timeout allowtcpforwarding permitopen permitlisten disableforwarding maxsessions clientaliveinterval include";
+  "osapi_volume_workers num_engine_workers cheaper ini yaml xml inherit timeout allowtcpforwarding permitopen permitlisten disableforwarding maxsessions clientaliveinterval include";
 const variables =
   "DEBUGTAP_HOOK|GEVENT_SUPPORT|PYDEVD_DISABLE_FILE_VALIDATION|UWSGI_ENABLE_THREADS|UWSGI_MASTER|UWSGI_THREADS|UWSGI_HARAKIRI|UWSGI_PROCESSES|" +
   "UWSGI_WORKERS|UWSGI_INI|UWSGI_YAML|UWSGI_XML|UWSGI_JSON|OS_DEFAULT__RPC_RESPONSE_TIMEOUT|OS_DEFAULT__SERVICE_DOWN_TIME|" +
@@ -34,6 +34,7 @@ export interface DetailsQuestion {
   readonly files: readonly string[];
   /** Interpreter and PYTHONPATH, a tab between. */
   readonly interpreters: readonly string[];
+  /** One of `systemctl --user` is `user:NAME`. */
   readonly units: readonly string[];
   /** `pid start` of sshd processes, `start` as /proc/PID/stat has it. */
   readonly left: readonly string[];
@@ -177,7 +178,11 @@ folder() {
 for base in ${baseWords} /var/lib/debugtap; do for d in "$base"/??????????; do folder "$d"; case "$hooks" in *"|$d|"*) hooks=$(printf %s "$hooks" | sed "s|[|]$d[|]||");; esac; done; done
 printf '%s' "$hooks" | tr '|' '\n' | while read -r d; do [ "$d" ] && folder "$d"; done
 
-for u in 'UNITS'; do mark unit; limit 5 systemctl show --no-pager -p Id -p WatchdogUSec -p ActiveState "$u" | head -c 2000; done
+XDG_RUNTIME_DIR=${"$"}{XDG_RUNTIME_DIR:-/run/user/$me}; export XDG_RUNTIME_DIR
+for u in 'UNITS'; do
+  manager=--system; case $u in user:*) manager=--user; u=${"$"}{u#user:};; esac
+  mark unit; limit 5 systemctl $manager show --no-pager -p Id -p WatchdogUSec -p ActiveState "$u" | head -c 2000
+done
 for l in 'LEFT'; do
   p=${"$"}{l%% *}; [ "$(sed 's/.*) //' /proc/$p/stat | cut -d ' ' -f 20)" = "${"$"}{l#* }" ] || continue
   case $(tr '\000' ' ' </proc/$p/cmdline) in "sshd: "*|"sshd-session: "*) mark left; echo "$p";; esac

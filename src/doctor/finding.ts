@@ -26,7 +26,7 @@ export const doctorTable = {
   DT_DOCTOR_FROZEN: "frozen modules are off",
   DT_DOCTOR_GEVENT: "GEVENT_SUPPORT is set where eventlet or gevent is used",
   DT_DOCTOR_WORKERS: "as many workers run as are asked for",
-  DT_DOCTOR_UNDEBUGGED: "each worker has a session of the running relay",
+  DT_DOCTOR_UNDEBUGGED: "each worker has the debugger",
   DT_DOCTOR_THREADS: "uWSGI runs threads",
   DT_DOCTOR_HOOK_FAILED: "the hook has started the debugger",
   DT_DOCTOR_NOT_RESTARTED: "the service was restarted after inject",

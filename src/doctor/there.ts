@@ -92,8 +92,8 @@ async function lookInside(
     const survey = await surveyHost(run);
     const { processes } = survey;
     const units = [
-      ...processes.flatMap(({ unit }) => unit ?? []),
-      ...services.flatMap(({ run: how }) => (how?.kind === "unit" ? how.unit : [])),
+      ...processes.flatMap(({ unit, ofUser }) => (unit === undefined ? [] : ofUser ? `user:${unit}` : unit)),
+      ...services.flatMap(({ run: how }) => (how?.kind === "unit" ? (how.user ? `user:${how.unit}` : how.unit) : [])),
     ];
     const details = await lookCloser(run, {
       pids: processes.map(({ pid }) => pid),

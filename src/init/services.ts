@@ -4,7 +4,8 @@
 // - Workers (the same argv below their parent, or a title that names the master) belong to the one that forked them.
 // - What belongs to the system or to a debugger is no service, and is told as such.
 // - A name is that of the unit, the compose service, the screen's tab or the program, in this order; doubles are numbered.
-import type { Interpreter, RunningDebugger, Survey, SurveyProcess } from "../transport/survey.ts";
+import type { Interpreter, Survey, SurveyProcess } from "../transport/survey.ts";
+import type { RunningDebugger } from "../transport/survey-debuggers.ts";
 
 /** As `run:` of debugtap.yml. */
 export type FoundRun =

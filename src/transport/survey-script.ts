@@ -94,6 +94,10 @@ END
   case " $screens " in *" $sty "*) ;; *) screens="$screens $sty";; esac
   # Its first word tells a virtual environment, which the link of its program does not.
   first=$(tr '\000' '\n' </proc/$p/cmdline | head -n 1)
+  case $first in *uwsgi)
+    home=$(tr '\000' '\n' </proc/$p/cmdline | sed -n '/^\(-H\|--home\|--venv\|--virtualenv\|--pyhome\)$/{n;p;}; s/^--\(home\|venv\|virtualenv\|pyhome\)=//p' | tail -n 1)
+    venv=${"$"}{home:-$venv};;
+  esac
   case $first in /*python*|/*pypy*) python=$first;; */*python*) python=$cwd/$first;; *)
     if [ -x "$venv/bin/python" ]; then python=$venv/bin/python; else case $exe in *python*|*pypy*) python=$exe;; *) python=$(command -v python3);; esac; fi;;
   esac

@@ -6,10 +6,11 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { DebugtapError } from "../../protocol/errors.ts";
-import { elements, member, parseJson } from "../../protocol/json.ts";
+import { elements, member } from "../../protocol/json.ts";
 import { parseCgroup } from "../cgroup.ts";
 import { listenersIn, type Listener } from "./listeners.ts";
 import type { Run } from "./process-lookup.ts";
+import { debuggersIn, jsonIn, type RunningDebugger } from "./survey-debuggers.ts";
 import { surveyCommand, surveyTimeoutMs } from "./survey-script.ts";
 
 export interface Interpreter {
@@ -42,12 +43,6 @@ export interface SurveyProcess {
   readonly interpreter: Interpreter | undefined;
   /** That runs in it already, where that shows: debugpy's adapter is connected with it, or it has the hook of `inject`. */
   readonly debugger?: RunningDebugger;
-}
-
-export interface RunningDebugger {
-  readonly wire: "dap" | "pydevd";
-  readonly address: string;
-  readonly port: number;
 }
 
 export interface SurveyContainer {
@@ -180,56 +175,6 @@ function withDebuggers(
     const own = debuggers.get(process.pid);
     return own === undefined ? process : { ...process, debugger: own };
   });
-}
-
-/** By pid. A program that called `debugpy.listen` is connected with its adapter, whose command line has the port. */
-function debuggersIn(processes: readonly Map<string, string>[], pairs: string): Map<number, RunningDebugger> {
-  const found = new Map<number, RunningDebugger>();
-  const inodesOf = (values: ReadonlyMap<string, string>): string[] => lines(values.get("sockets") ?? "");
-  const rows = lines(pairs).map((row) => row.split(" "));
-  const adapters = new Map<string, RunningDebugger>();
-  for (const values of processes) {
-    if (!isAdapter(values)) continue;
-    const argv = (values.get("argv") ?? "").split("\0");
-    const after = (flag: string): string => argv[argv.indexOf(flag) + 1] ?? "";
-    const port = Number(after("--port"));
-    if (!Number.isSafeInteger(port) || port < 1) continue;
-    for (const inode of inodesOf(values)) adapters.set(inode, { wire: "dap", address: after("--host"), port });
-  }
-  for (const values of processes) {
-    if (isAdapter(values)) continue;
-    const pid = Number((values.get("pid") ?? "").trim());
-    const inodes = inodesOf(values);
-    const peer = rows
-      .filter(([, , inode = ""]) => inodes.includes(inode))
-      .flatMap(([local, remote]) => rows.filter(([its, other]) => its === remote && other === local))
-      .flatMap(([, , inode = ""]) => adapters.get(inode) ?? []);
-    const own = hookOf(values.get("hook")) ?? peer[0];
-    if (own !== undefined) found.set(pid, own);
-  }
-  return found;
-}
-
-function isAdapter(values: ReadonlyMap<string, string>): boolean {
-  const argv = values.get("argv") ?? "";
-  return argv.includes("\0--for-server\0") && /debugpy[/.]adapter/.test(argv);
-}
-
-/** Of services/NAME.json of `inject`. */
-function hookOf(text: string | undefined): RunningDebugger | undefined {
-  const told = jsonIn(text ?? "");
-  const [wire, address, port] = [member(told, "wire"), member(told, "host"), member(told, "port")];
-  return (wire === "dap" || wire === "pydevd") && typeof address === "string" && typeof port === "number"
-    ? { wire, address, port }
-    : undefined;
-}
-
-function jsonIn(text: string): unknown {
-  try {
-    return parseJson(Buffer.from(text));
-  } catch {
-    return undefined;
-  }
 }
 
 /** `KEY`, and on the next line what it printed. */

@@ -154,6 +154,7 @@ const relay = (sessions: SessionView[]): RelayView =>
   }) as unknown as RelayView;
 
 const unreadable = { path: "/etc/api.ini", readable: false, writable: false, settings: [] };
+const loopback = { state: "established", address: "127.0.0.1", uid: 1000 } as const;
 const withEnv = (values: Record<string, string> | undefined, ...files: Details["files"]) => ({
   details: { ...details, files, processes: values === undefined ? new Map([[70, {}]]) : env(values) },
 });
@@ -622,6 +623,37 @@ const cases: readonly Case[] = [
       survey: survey(python(), python({ pid: 71, ppid: 70 }), python({ pid: 72, ppid: 70 })),
     },
     says: "(pid 72)",
+  },
+  ...(["wrong", "ok"] as const).map((status) => ({
+    code: "DT_DOCTOR_UNDEBUGGED" as const,
+    status,
+    there: {
+      survey: survey(
+        python(),
+        python({ pid: 71, ppid: 70 }),
+        python({ pid: 80, argv: ["python3", "/x/debugpy/adapter", "--for-server", "1"] }),
+      ),
+      details: {
+        ...details,
+        processes: new Map([70, 71].map((pid) => [pid, { env: {} }])),
+        sockets: [
+          { ...loopback, local: 400, remote: 401, pid: 80 },
+          { ...loopback, local: 401, remote: 400, pid: 70 },
+          { ...loopback, local: 402, remote: status === "ok" ? 403 : 9, pid: 80 },
+          { ...loopback, local: 403, remote: 402, pid: 71 },
+        ],
+      },
+    },
+    says: status === "ok" ? "in each of 1 workers" : "not in 1 of 1 workers (pid 71)",
+  })),
+  {
+    code: "DT_DOCTOR_WORKERS",
+    there: {
+      survey: survey(python({ argv: ["/usr/bin/python3", "/usr/bin/cinder-api"] })),
+      services: [{ ...service, match: { argv: "cinder-api" } }],
+      details: { ...details, files: [file("/etc/cinder/cinder.conf", "DEFAULT", ["osapi_volume_workers", "4"])] },
+    },
+    says: "0 of 4",
   },
   {
     code: "DT_DOCTOR_THREADS",
