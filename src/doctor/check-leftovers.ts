@@ -22,7 +22,7 @@ export function checkLeftovers(there: FactsThere, here: FactsHere): Finding[] {
       `debugpy's adapter ${pid}${port === undefined ? "" : ` on port ${port}`} has no program to debug`,
       {
         why: "the program that started it has ended and left it; it holds the port, and an IDE that attaches waits for ever",
-        fix: killLine(there.ssh, pid, uid === details.uid),
+        fix: killLine(there.ssh, pid, uid === details.uid || details.uid === 0),
       },
     );
   }
@@ -99,15 +99,13 @@ function checkRecords({ left, ssh, host }: FactsThere, { leftSshd }: Details, fo
   if (left.length === 0) found.ok("DT_DOCTOR_LEFT_STATE", "no relay has left a connection");
 }
 
-/** An adapter that was started for a program, and is connected with none. What others hide is no sign. */
-function isOrphan({ pid, argv }: SurveyProcess, { sockets, processes }: Details): boolean {
+/** An adapter that was started for a program, and is connected with nobody. What others hide, or was not seen, is no sign. */
+function isOrphan({ pid, argv }: SurveyProcess, { sockets }: Details): boolean {
   if (!argv.includes("--for-server")) return false;
   const own = sockets.filter((socket) => socket.pid === pid);
-  if (own.length === 0) return false;
-  const peers = own
-    .filter(({ state }) => state === "established")
-    .map((socket) => sockets.find((other) => other.local === socket.remote && other.remote === socket.local));
-  return !peers.some(
-    (peer) => peer !== undefined && (peer.pid === undefined || (peer.pid !== pid && processes.has(peer.pid))),
+  const connected = own.filter(({ state }) => state === "established");
+  const isWithItself = connected.every(({ local, remote }) =>
+    own.some((other) => other.local === remote && other.remote === local),
   );
+  return own.length > 0 && isWithItself;
 }

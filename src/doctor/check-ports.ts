@@ -30,7 +30,10 @@ export function checkPortThere(running: Running, there: FactsThere, here: FactsH
       const who = hidden ? `a process of uid ${holder.uid}` : `${shortly(name)} (pid ${holder.pid})`;
       found.wrong("DT_REMOTE_PORT", `port ${port} there is held by ${who}`, {
         why: `${service.name} dials it, so debugtap has to listen there`,
-        fix: holder.pid === undefined ? look : killLine(there.ssh, holder.pid, holder.uid === there.details.uid),
+        fix:
+          holder.pid === undefined
+            ? look
+            : killLine(there.ssh, holder.pid, [0, holder.uid].includes(there.details.uid)),
       });
     }
     return found.list;
@@ -57,7 +60,7 @@ export function checkPortThere(running: Running, there: FactsThere, here: FactsH
   else {
     found.wrong("DT_DOCTOR_PORT_FOREIGN", `port ${port} there is held by ${shortly(name)} (pid ${holder.pid})`, {
       why: `that is neither ${service.name} nor a debugger: the debugger of ${service.name} cannot listen`,
-      fix: killLine(there.ssh, holder.pid ?? 0, holder.uid === there.details.uid),
+      fix: killLine(there.ssh, holder.pid ?? 0, [0, holder.uid].includes(there.details.uid)),
     });
   }
   return found.list;

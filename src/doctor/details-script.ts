@@ -100,7 +100,8 @@ for p in 'PIDS'; do
   case "$hooks" in *"|$hook|"*) ;; *) hooks="$hooks|$hook|";; esac
 done
 
-net=$(cat /proc/net/tcp /proc/net/tcp6 | awk '$4 == "0A" || ($4 == "01" && ($2 ~ /^0100007F:/ || $2 ~ /0100007F:/ || $2 ~ /01000000:/)) { print $4, $2, $3, $8, $10 }' | head -n 2000)
+# Twice: while sockets come and go, the kernel may leave out a row of one reading.
+net=$(for again in 1 2; do cat /proc/net/tcp /proc/net/tcp6; done | awk 'seen[$2, $3, $10]++ { next } $4 == "0A" || ($4 == "01" && ($2 ~ /^0100007F:/ || $2 ~ /0100007F:/ || $2 ~ /01000000:/)) { print $4, $2, $3, $8, $10 }' | head -n 2000)
 mark net; printf '%s\n' "$net"
 mark fds
 fds=$(ls -l /proc/[0-9]*/fd | awk -v want="$(printf '%s\n' "$net" | awk '{ print $5 }' | tr '\n' ' ')" '
