@@ -104,7 +104,12 @@ function checkOslo(
   if (seconds === undefined) return found.unseen(code, key, `it is ${text}${place}`);
   const isOff = key === "heartbeat_timeout_threshold" && seconds === 0;
   if (isOff || seconds >= patient) return found.ok(code, `${key} is ${seconds === 0 ? "off" : `${seconds} s`}`);
-  const file = set?.file ?? files.at(-1);
+  // Not a file of uWSGI's, which may come after.
+  const file =
+    set?.file ??
+    files.findLast(({ settings }) =>
+      settings.some((each) => each.section === "DEFAULT" || each.section === "oslo_messaging_rabbit"),
+    );
   if (file === undefined) return;
   const change = { section, key, value: wanted, isSet: set !== undefined };
   found.wrong(code, `${key} is ${seconds} s${place}`, {

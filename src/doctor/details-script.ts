@@ -86,7 +86,7 @@ exec 2>/dev/null; LC_ALL=C; export LC_ALL; PYTHONDONTWRITEBYTECODE=1; export PYT
 mark() { printf '\nMARK %s=' "$1"; }
 if command -v timeout >/dev/null; then limit() { timeout "$@" </dev/null; }; else limit() { shift; "$@" </dev/null; }; fi
 me=$(id -u)
-sees=all; [ -s /proc/1/stat ] || cat /proc/1/stat >/dev/null || sees=hidden
+sees=all; cat /proc/1/stat >/dev/null || sees=hidden
 mark me; echo "$me $sees"
 tab=$(printf '\t')
 

@@ -91,7 +91,7 @@ export function settingCommand(
   }: { readonly section: string; readonly key: string; readonly value: string; readonly isSet: boolean },
 ): string {
   const [sudo, file] = [writable ? "" : "sudo ", shellQuote(path)];
-  const head = `/^\\[${section}\\]/`;
+  const head = `/^\\[ *${section} *\\]/`;
   // By name and not by line: what was pasted before has moved the lines.
   if (isSet) {
     const form = formOf(path);

@@ -3,7 +3,7 @@
 // Rules
 // - The surest sign counts alone: the hook's name in its environment, else its unit or tab, else `match`, else the service's name
 //   in the command line, else who listens on its port.
-// - What runs by compose is told as its container, which has processes of its own.
+// - What runs by compose, or is seen in a container alone, is told as its container, which has processes of its own.
 // - A process belongs with its parent when both are the service's. debugpy's adapter and multiprocessing's helpers are no workers.
 import { parse as parsePath } from "node:path";
 import type { ServiceConfig } from "../config.ts";
@@ -18,7 +18,7 @@ export interface Running {
   readonly workers: readonly SurveyProcess[];
   readonly all: readonly SurveyProcess[];
   /** It runs in one, and its processes are not looked for. */
-  readonly container?: SurveyContainer;
+  readonly container?: Pick<SurveyContainer, "name">;
 }
 
 const helpers =
@@ -51,6 +51,14 @@ export function runningOf(service: ServiceConfig, survey: Survey, details: Detai
       ) === true,
   ];
   const all = signs.map((sign) => candidates.filter(sign)).find((found) => found.length > 0) ?? [];
+  const contained = survey.processes.find(
+    ({ argv, container }) =>
+      all.length === 0 && container !== undefined && argv.some((word) => namesIt(word, service.name)),
+  )?.container;
+  if (contained !== undefined) {
+    const container = survey.containers.find(({ id }) => contained.endsWith(id)) ?? { name: contained };
+    return { service, master: undefined, workers: [], all: [], container };
+  }
   const pids = new Set(all.map(({ pid }) => pid));
   const master = all.find(({ ppid }) => !pids.has(ppid));
   // Children with another title are workers as well: uWSGI's, gunicorn's.

@@ -387,6 +387,24 @@ const cases: readonly Case[] = [
     there: inContainer({ containers: [], dockerError: "permission denied\nmore" }),
     says: /docker did not answer: permission denied$/m,
   },
+  {
+    code: "DT_DOCTOR_PROCESS",
+    status: "ok",
+    there: { survey: survey(python({ container: "podman 4f4f" })) },
+    says: "container podman 4f4f runs",
+  },
+  {
+    code: "DT_DOCTOR_HEARTBEAT",
+    there: {
+      survey: survey(python({ argv: ["uwsgi", "--procname-prefix", "cinder-api", "--ini", "/etc/c.ini"] })),
+      services: [{ ...service, match: { argv: "cinder-api" } }],
+      details: {
+        ...details,
+        files: [file("/etc/cinder/cinder.conf", "DEFAULT", ["transport_url", ""]), file("/etc/c.ini", "uwsgi")],
+      },
+    },
+    says: /sudo tee -a \/etc\/cinder\/cinder.conf/,
+  },
   { code: "DT_DOCTOR_PROCESS", status: "ok", there: inContainer({}), says: "container shop-api-1 runs" },
   { code: "DT_DOCTOR_HIDDEN", status: "unseen", there: inContainer({}), says: "they are in a container" },
   { code: "DT_DOCTOR_THREADS", status: "unseen", there: { ...uwsgi(unreadable) }, says: "may not read /etc/api.ini" },
