@@ -9,7 +9,16 @@
 // All of it is in the directory DOCKER_STAND_IN, and runs until `down`.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { crun, execIn, idOf, removeContainer, writeBundle, type Settings } from "./container.ts";
@@ -104,7 +113,10 @@ async function up(services: Services, project: string): Promise<void> {
 async function network(): Promise<number> {
   const script = `ip link set lo up && ip link add eth0 type veth peer name eth1 && ip addr add ${address}/16 dev eth0 &&
     ip link set eth0 up && ip link set eth1 up && echo up && exec sleep infinity`;
-  const child = spawn("unshare", ["--net", "sh", "-c", script], { detached: true, stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn("unshare", ["--net", "sh", "-c", script], {
+    detached: true,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   await once(child.stdout, "data");
   child.stdout.destroy();
   return remember(child);
@@ -152,7 +164,10 @@ function imageOf(name: string): { readonly config: Config; readonly files: strin
     mkdirSync(join(machine, "usr"), { recursive: true });
     for (const each of ["bin", "lib", "lib64"]) symlinkSync(`usr/${each}`, join(machine, each));
   }
-  return { config: { Entrypoint: [], Cmd: [], Env: ["PATH=/usr/bin:/bin"], User: "0", WorkingDir: "/" }, files: machine };
+  return {
+    config: { Entrypoint: [], Cmd: [], Env: ["PATH=/usr/bin:/bin"], User: "0", WorkingDir: "/" },
+    files: machine,
+  };
 }
 
 function start(name: string, settings: Settings): void {

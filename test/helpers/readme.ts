@@ -55,8 +55,20 @@ export interface Shell {
 
 /** In the directory `cwd`; below `home` are npm and what it installs, debugtap's state, and in `bin` programs that hide the machine's. */
 export function shell(t: Test, cwd: string, home: string, more: NodeJS.ProcessEnv = {}): Shell {
-  const path = [join(home, "bin"), join(home, "npm/bin"), dirname(process.execPath), "/usr/bin", process.env["PATH"]].join(delimiter);
-  const npm = { prefix: join(home, "npm"), prefer_offline: "true", audit: "false", fund: "false", update_notifier: "false" };
+  const path = [
+    join(home, "bin"),
+    join(home, "npm/bin"),
+    dirname(process.execPath),
+    "/usr/bin",
+    process.env["PATH"],
+  ].join(delimiter);
+  const npm = {
+    prefix: join(home, "npm"),
+    prefer_offline: "true",
+    audit: "false",
+    fund: "false",
+    update_notifier: "false",
+  };
   const settings = Object.entries(npm).map(([name, value]) => [`npm_config_${name}`, value]);
   const env = {
     ...process.env,

@@ -119,6 +119,7 @@ const options: ProposalOptions = {
   portsThere: [5678],
   portsHere: [5712],
   onePort: false,
+  pycharm: false,
   user: "stack",
 };
 
@@ -174,6 +175,25 @@ t.test("a proposal takes no port that is in use, and says what is left to do", (
   t.match(text("web"), "127.0.0.1:5682:5682");
   t.end();
 });
+
+t.test(
+  "for PyCharm a service dials where there is a pydevd, also the one in debugpy, but not out of a container",
+  (t) => {
+    const { services } = findServices(parseSurvey(output(devstack, [...around, ...compose]), mark));
+    const { services: proposed } = proposeServices(services, { ...options, pycharm: true });
+    t.same(
+      proposed.map(({ name, wire }) => [name, wire]),
+      [
+        ["charge", "pydevd"],
+        ["cinder-api", "pydevd"],
+        ["nova-api", "pydevd"],
+        ["web", "dap"],
+      ],
+    );
+    t.match(proposed[1]?.byHand.join("\n"), /debugpy\.__path__\[0\] \+ "\/_vendored\/pydevd"\); import pydevd/);
+    t.end();
+  },
+);
 
 t.test("with one port, services are told apart by match, and the file loads", (t) => {
   const rows = devstack.map((row) => ({ ...row, python: "/usr/bin/python3" }));
