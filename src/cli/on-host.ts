@@ -1,13 +1,17 @@
 // Commands on a host by a connection of their own, for verbs that need no relay: init, inject, eject, restart, logs, doctor.
 import type { HostConfig } from "../config.ts";
+import { followLocal, type Followed } from "../transport/follow.ts";
 import { runLocal } from "../transport/local-exec.ts";
 import type { Run } from "../transport/process-lookup.ts";
 import { openTunnel } from "../transport/ssh-tunnel.ts";
 import { promptOnTerminal } from "./prompt.ts";
 
+/** Runs a script there for as long as it is read; see transport/follow.ts. */
+export type Follow = (script: string) => Promise<Followed>;
+
 /** Passphrases are asked for on the terminal. Rejects as `work`, and with DT_SSH_*, DT_HOSTKEY_*. */
-export async function onHost<T>(host: HostConfig, work: (run: Run) => Promise<T>): Promise<T> {
-  if (host.ssh === undefined) return await work(runLocal);
+export async function onHost<T>(host: HostConfig, work: (run: Run, follow: Follow) => Promise<T>): Promise<T> {
+  if (host.ssh === undefined) return await work(runLocal, async (script) => await Promise.resolve(followLocal(script)));
   const prompt = promptOnTerminal();
   const target = {
     name: host.name,
@@ -16,7 +20,10 @@ export async function onHost<T>(host: HostConfig, work: (run: Run) => Promise<T>
   };
   const tunnel = await openTunnel(target, prompt === undefined ? {} : { prompt });
   try {
-    return await work(async (command, how) => await tunnel.exec(command, how));
+    return await work(
+      async (command, how) => await tunnel.exec(command, how),
+      async (script) => await tunnel.follow(script),
+    );
   } finally {
     await tunnel.close();
   }

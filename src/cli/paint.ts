@@ -21,6 +21,14 @@ export function clean(text: string): string {
   return text.replace(/\p{Cc}+/gu, " ").trim();
 }
 
+/** A line of a log: its indentation stays, colours and other sequences of a terminal go. */
+export function cleanLine(line: string): string {
+  // eslint-disable-next-line no-control-regex
+  return line
+    .replace(/\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\^_])/g, "")
+    .replace(/(?!\t)\p{Cc}/gu, "");
+}
+
 /** At most `width` characters; what was cut is shown as `…`. */
 export function clip(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;

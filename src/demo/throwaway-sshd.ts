@@ -28,6 +28,8 @@ export interface ThrowawaySshdOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Kinds of host keys, as ssh-keygen names them. */
   readonly hostKeyTypes?: readonly ("ed25519" | "ecdsa" | "rsa")[];
+  /** Words of a command that runs sshd, which follows as its last words, as the VM's user; such as `nsenter …`. */
+  readonly through?: readonly string[];
 }
 
 interface Account {
@@ -44,18 +46,18 @@ export class ThrowawaySshd {
   /** An ssh_config whose Host {@link alias} is this server: for `ssh -F`. */
   readonly sshConfig: string;
   readonly alias = "vm";
-  readonly #account: Account;
+  readonly #launch: () => ChildProcess;
   readonly #log: Log;
   #daemon: ChildProcess;
 
-  private constructor(dir: string, port: number, account: Account, daemon: ChildProcess, log: Log) {
+  private constructor(dir: string, port: number, account: Account, launch: () => ChildProcess, log: Log) {
     this.dir = dir;
     this.port = port;
     this.user = account.name;
-    this.#account = account;
+    this.#launch = launch;
     this.sshConfig = join(dir, "ssh_config");
-    this.#daemon = daemon;
     this.#log = log;
+    this.#daemon = launch();
   }
 
   /** Resolves once it accepts connections. Rejects with DT_USAGE when OpenSSH or the user is missing. */
@@ -81,8 +83,9 @@ export class ThrowawaySshd {
         await writeConfigs(dir, port, account, types, options.settings ?? {});
         await giveTo(account, dir);
         const log = new Log();
-        const daemon = launch(dir, account);
-        if (await log.follow(daemon)) return new ThrowawaySshd(dir, port, account, daemon, log);
+        const start = (): ChildProcess => launch(dir, account, options.through ?? []);
+        const sshd = new ThrowawaySshd(dir, port, account, start, log);
+        if (await log.follow(sshd.#daemon)) return sshd;
         // Another process took the port between our look and sshd's bind.
         if (attempt < bindTries && log.text().includes("Address already in use")) continue;
         throw new DebugtapError("DT_INTERNAL", "the throwaway sshd did not start", { why: log.text() });
@@ -116,9 +119,8 @@ export class ThrowawaySshd {
 
   /** Starts it again after {@link halt}, on the same port with the same keys. Resolves once it accepts connections. */
   async resume(): Promise<void> {
-    const daemon = launch(this.dir, this.#account);
-    this.#daemon = daemon;
-    if (await this.#log.follow(daemon)) return;
+    this.#daemon = this.#launch();
+    if (await this.#log.follow(this.#daemon)) return;
     throw new DebugtapError("DT_INTERNAL", "the throwaway sshd did not start again", { why: this.#log.text() });
   }
 
@@ -133,10 +135,11 @@ export class ThrowawaySshd {
   }
 }
 
-function launch(dir: string, account: Account): ChildProcess {
-  return spawn(sshdPath, ["-D", "-e", "-f", join(dir, "sshd_config")], {
+function launch(dir: string, account: Account, through: readonly string[]): ChildProcess {
+  const [program, ...words] = [...through, sshdPath, "-D", "-e", "-f", join(dir, "sshd_config")];
+  return spawn(program, words, {
     stdio: ["ignore", "ignore", "pipe"],
-    ...(process.getuid?.() === 0 ? { uid: account.uid, gid: account.gid } : {}),
+    ...(process.getuid?.() === 0 && through.length === 0 ? { uid: account.uid, gid: account.gid } : {}),
   });
 }
 

@@ -93,7 +93,7 @@ export function collect(stream: NodeJS.ReadableStream): () => string {
   return () => Buffer.concat(chunks).toString("utf8");
 }
 
-function refused(command: string, cause: unknown): DebugtapError {
+export function refused(command: string, cause: unknown): DebugtapError {
   return new DebugtapError("DT_SSH_PROTOCOL", "the VM does not run commands for this login", {
     why: `${cause instanceof Error ? cause.message : String(cause)} (${command})`,
     cause,

@@ -17,7 +17,8 @@ import type { SshdProcess } from "./evict.ts";
 import type { OtherRelay } from "./remote-port.ts";
 import { SftpFiles } from "./remote-files.ts";
 import type { RemoteFiles } from "./remote-files.ts";
-import { ExecQueue } from "./remote-exec.ts";
+import { followCommand, type Followed } from "./follow.ts";
+import { ExecQueue, refused } from "./remote-exec.ts";
 import type { ExecOptions, ExecResult } from "./remote-exec.ts";
 import { resolveSshTarget } from "./ssh-config.ts";
 import type { SshTarget } from "./ssh-config.ts";
@@ -186,6 +187,31 @@ class SshTunnel implements SupervisedTunnel {
 
   async exec(command: string, options: ExecOptions = {}): Promise<ExecResult> {
     return await this.#commands.run(command, options);
+  }
+
+  async follow(script: string): Promise<Followed> {
+    return await new Promise((resolve, reject) => {
+      const command = followCommand(script);
+      this.#send(reject, () =>
+        this.#client.exec(command, (error, channel) => {
+          if (error) {
+            reject(this.#lost ?? refused(command, error));
+            return;
+          }
+          let code: number | null | undefined;
+          channel.on("exit", (status: number | null) => (code = status));
+          const ended = new Promise<number | undefined>((over, lost) => {
+            channel.on("error", ignore).on("close", () => {
+              const reason = code === undefined && !this.#closing ? this.#lost : undefined;
+              if (reason === undefined) over(code ?? undefined);
+              else lost(reason);
+            });
+          });
+          ended.catch(ignore);
+          resolve({ stdout: channel, stderr: channel.stderr, ended, end: () => channel.end() });
+        }),
+      );
+    });
   }
 
   async close(): Promise<boolean> {

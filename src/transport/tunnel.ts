@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream";
 import type { DebugtapError } from "../../protocol/errors.ts";
 import type { Dial, Listen, Listener, Peer } from "../duplex.ts";
 import type { SshdProcess } from "./evict.ts";
+import type { Followed } from "./follow.ts";
 import type { ExecOptions, ExecResult } from "./remote-exec.ts";
 import type { RemoteFiles } from "./remote-files.ts";
 import type { OtherRelay } from "./remote-port.ts";
@@ -32,6 +33,8 @@ export interface Tunnel {
   listen(at: ForwardAddress): Listen;
   /** Runs a command of the user's shell on the VM. Rejects with DT_SSH_TIMEOUT or DT_LINK_LOST. */
   exec(command: string, options?: ExecOptions): Promise<ExecResult>;
+  /** Runs a script until it ends or is ended; see follow.ts. Rejects with DT_SSH_PROTOCOL or DT_LINK_LOST. */
+  follow(script: string): Promise<Followed>;
   readonly files: RemoteFiles;
   readonly closed: Promise<DebugtapError | undefined>;
   /** True if the far side closed too, so that nothing of it is left there. */

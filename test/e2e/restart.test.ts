@@ -1,0 +1,361 @@
+// `debugtap restart` and `debugtap logs` by the real program over a real sshd: units of a real systemd, tabs of a real screen, own commands.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { DebugClient } from "@vscode/debugadapter-testsupport";
+import t, { type Test } from "tap";
+import { debugtapId } from "../../src/inject/folder.ts";
+import { program, startRelay } from "../helpers/relay-process.ts";
+import { freePort } from "../helpers/sockets.ts";
+import { startSystemdVm, type SystemdVm } from "../helpers/systemd-vm.ts";
+
+/** Waits for a client, then runs its first line of its own. */
+const listens = `import os, sys, time
+import debugpy
+debugpy.listen(("127.0.0.1", int(sys.argv[1])))
+debugpy.wait_for_client()
+first = os.getpid()
+print("runs", flush=True)
+time.sleep(600)
+`;
+const serves = `import os, sys, time, socket
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+for _ in range(int(sys.argv[2])):
+    if os.fork() == 0:
+        time.sleep(600)
+print("serves", os.getpid(), flush=True)
+time.sleep(600)
+`;
+
+interface Stage {
+  readonly vm: SystemdVm;
+  /** What the VM's user can read. */
+  readonly there: string;
+  readonly here: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Writes debugtap.yml. */
+  readonly configure: (services: Record<string, object>) => void;
+  readonly debugtap: (...words: string[]) => Promise<{ code: number | null; stdout: string; stderr: string }>;
+}
+
+async function stage(t: Test, units: (there: string) => Record<string, string>, sudo: boolean): Promise<Stage> {
+  const dir = mkdtempSync(join(tmpdir(), "dt-"));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const [there, here] = [join(dir, "vm"), join(dir, "me")];
+  for (const each of [there, here]) mkdirSync(each);
+  chmodSync(dir, 0o755);
+  chmodSync(there, 0o777);
+  writeFileSync(join(there, "listens.py"), listens);
+  writeFileSync(join(there, "serves.py"), serves);
+  const vm = await startSystemdVm(t, { units: units(there), sudo });
+  // Of its own: a relay that another test runs is none of ours.
+  const env = { XDG_RUNTIME_DIR: dir, XDG_STATE_HOME: join(dir, "state"), NODE_OPTIONS: "", NO_COLOR: "1" };
+  return {
+    vm,
+    there,
+    here,
+    env,
+    configure: (services) =>
+      writeFileSync(
+        join(here, "debugtap.yml"),
+        JSON.stringify({
+          hosts: { vm: { ssh: vm.sshd.alias, ssh_config: vm.sshd.sshConfig } },
+          services: Object.fromEntries(Object.entries(services).map(([name, each]) => [name, { host: "vm", ...each }])),
+        }),
+      ),
+    debugtap: async (...words) => {
+      const child = spawn(process.execPath, [program, ...words], {
+        cwd: here,
+        env: { ...process.env, ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      const ended = once(child, "close");
+      let [stdout, stderr] = ["", ""];
+      child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
+      child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
+      const [code] = await ended;
+      return { code: code as number | null, stdout, stderr };
+    },
+  };
+}
+
+function unit(command: string, more = ""): string {
+  return `[Service]\nUser=debugtap-vm\nExecStart=${command}\n${more}`;
+}
+
+interface Restarted {
+  readonly services: readonly {
+    readonly service: string;
+    readonly ok: boolean;
+    readonly processes: readonly { readonly pid: number; readonly program: string }[];
+    readonly before: number;
+    readonly session?: string;
+    readonly error?: { readonly code: string; readonly what: string; readonly why?: string; readonly fix?: string };
+  }[];
+}
+
+t.test(
+  "a unit: back with its breakpoint before its first line; with workers; one that does not come back",
+  async (t) => {
+    const [port, ide, forkPort, brokenPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
+    const python = "/usr/bin/python3 -Xfrozen_modules=off";
+    const s = await stage(
+      t,
+      (there) => ({
+        "api.service": unit(`${python} ${there}/listens.py ${port}`),
+        "forks.service": unit(`${python} ${there}/serves.py ${forkPort} 2`),
+        "broken.service": unit(
+          `/bin/sh -c '[ -e ${there}/broken ] && { echo its database is away; exit 3; }; exec ${python} ${there}/serves.py ${brokenPort} 0'`,
+          "Restart=on-failure\nRestartSec=300\n",
+        ),
+      }),
+      true,
+    );
+    s.configure({
+      api: { wire: "dap", listens: port, ide, reattach: true, run: { unit: "api" } },
+      forks: { wire: "dap", listens: forkPort, ide: await freePort(), run: { unit: "forks" } },
+      broken: { wire: "dap", listens: brokenPort, ide: await freePort(), run: { unit: "broken" } },
+    });
+    const relay = startRelay(["up", "--config", join(s.here, "debugtap.yml"), "--no-board"], s.env);
+    t.teardown(async () => {
+      relay.kill("SIGKILL");
+      await relay.exit;
+    });
+    await relay.listening(["api"]);
+    const client = new DebugClient("node", "", "python");
+    await client.start(ide);
+    t.teardown(() => client.stop());
+    await client.initializeRequest({
+      adapterID: "python",
+      pathFormat: "path",
+      linesStartAt1: true,
+      columnsStartAt1: true,
+    });
+    const initialized = client.waitForEvent("initialized", 10_000);
+    const first = client.waitForEvent("stopped", 20_000);
+    const attached = client.attachRequest({ justMyCode: true } as never);
+    await initialized;
+    await client.setBreakpointsRequest({ source: { path: join(s.there, "listens.py") }, breakpoints: [{ line: 5 }] });
+    await client.configurationDoneRequest();
+    await attached;
+    const pidOf = async (): Promise<number> => {
+      const { body: threads } = await client.threadsRequest();
+      const { body } = await client.stackTraceRequest({ threadId: threads.threads[0]?.id ?? 1 });
+      t.match(body.stackFrames[0], { line: 5, source: { path: join(s.there, "listens.py") } });
+      const answer = await client.evaluateRequest({ expression: "os.getpid()", frameId: body.stackFrames[0]?.id ?? 0 });
+      return Number(answer.body.result);
+    };
+    await first;
+    const old = await pidOf();
+
+    const again = client.waitForEvent("stopped", 40_000);
+    const { code, stdout, stderr } = await s.debugtap("restart", "api", "--json");
+    t.equal(code, 0, stderr + stdout);
+    const [api] = (JSON.parse(stdout) as Restarted).services;
+    await again;
+    const now = await pidOf();
+    t.not(now, old);
+    t.match(api, { service: "api", ok: true, before: 1, processes: [{ pid: now }], session: /^api#/ });
+
+    const forks = await s.debugtap("restart", "forks");
+    t.equal(forks.code, 0, forks.stderr);
+    t.match(forks.stdout, /^forks: back in [\d.]+ s\n(?: {2}pid \d+ {2}\/usr\/bin\/python3 .*\n){3}$/);
+    t.match(forks.stderr, "systemctl restart forks.service");
+
+    writeFileSync(join(s.there, "broken"), "");
+    const both = await s.debugtap("restart", "broken", "forks", "--json");
+    t.equal(both.code, 4);
+    t.match(JSON.parse(both.stdout), {
+      services: [
+        {
+          service: "broken",
+          ok: false,
+          error: {
+            code: "DT_RESTART_FAILED",
+            what: "broken (broken.service) did not come back",
+            why: /its process exited with 3, Result=exit-code[^]*\| its database is away/,
+            fix: "ssh vm systemctl status broken.service",
+          },
+        },
+        { service: "forks", ok: true },
+      ],
+    });
+
+    const shown = await s.debugtap("logs", "broken", "forks", "--lines", "3", "--no-follow");
+    t.equal(shown.code, 0, shown.stderr);
+    t.match(shown.stdout, /^broken \| .*its database is away$/m);
+    t.match(shown.stdout, /^forks {2}\| .*serves \d+$/m);
+
+    const follow = spawn(process.execPath, [program, "logs", "forks", "--json", "--lines", "0"], {
+      cwd: s.here,
+      env: { ...process.env, ...s.env },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    t.teardown(() => follow.kill("SIGKILL"));
+    const over = once(follow, "close");
+    const lines = createInterface({ input: follow.stdout })[Symbol.asyncIterator]();
+    const next = lines.next();
+    // It follows when its journalctl is there.
+    await until(() => s.vm.run(["pgrep", "-f", "journalctl.*-f"]).code === 0);
+    s.vm.run(["systemctl", "restart", "forks.service"]);
+    const seen: { service: string; line: string }[] = [JSON.parse(String((await next).value)) as never];
+    while (!/serves \d+/.test(seen.at(-1)?.line ?? ""))
+      seen.push(JSON.parse(String((await lines.next()).value)) as never);
+    t.match(seen.at(-1), { service: "forks", line: /serves \d+/ });
+    follow.kill("SIGINT");
+    await over;
+    await until(() => s.vm.run(["pgrep", "-f", "journalctl.*-f"]).code === 1);
+    t.pass("no journalctl is left there");
+  },
+);
+
+/** It holds in the end. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** What of inject's variables the process has that `serves 4711` names. */
+function environment({ root }: SystemdVm, served = ""): string[] {
+  const all = readFileSync(`${root}/proc/${served.replace(/\D/g, "")}/environ`, "utf8").split("\0");
+  return all.filter((each) => /^(?:DEBUGTAP_HOOK|PYTHONPATH)=/.test(each)).sort();
+}
+
+t.test("no sudo; a tab of screen, its shell and its history; an own command; what is not said", async (t) => {
+  const [port, tabPort, dashPort, ownPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  const python = "/usr/bin/python3 -Xfrozen_modules=off";
+  const s = await stage(t, (there) => ({ "api.service": unit(`${python} ${there}/serves.py ${port} 0`) }), false);
+  const dap = async (listens?: number) => ({
+    wire: "dap",
+    listens: listens ?? (await freePort()),
+    ide: await freePort(),
+  });
+  const own = `sh ${s.there}/again.sh`;
+  writeFileSync(
+    join(s.there, "again.sh"),
+    `pkill -u debugtap-vm -f "serves.py ${ownPort}"\nsetsid ${python} ${s.there}/serves.py ${ownPort} 0 >${s.there}/own.log 2>&1 </dev/null &\n`,
+  );
+  s.configure({
+    api: { ...(await dap(port)), run: { unit: "api.service" } },
+    tab: { ...(await dap(tabPort)), run: { screen: "stack", tab: "api" } },
+    dash: { ...(await dap(dashPort)), run: { screen: "stack", tab: "1" } },
+    bare: { ...(await dap()), run: { screen: "stack", tab: "bare" } },
+    nowhere: { ...(await dap()), run: { screen: "stack", tab: "nowhere" } },
+    own: { ...(await dap(ownPort)), run: { restart: own, logs: `tail -n 5 -f ${s.there}/own.log` } },
+    fails: { ...(await dap()), run: { restart: "echo no such thing; exit 7" } },
+    unsaid: await dap(),
+  });
+  const refused = await s.debugtap("restart", "api", "nowhere", "bare", "fails", "--json");
+  t.equal(refused.code, 4);
+  t.match(
+    (JSON.parse(refused.stdout) as Restarted).services.map(({ error }) => error),
+    [
+      { code: "DT_SUDO_NEEDED", fix: "ssh -t vm sudo systemctl restart api.service" },
+      { code: "DT_RESTART_TAB", what: /no screen stack of this user/ },
+      { code: "DT_RESTART_TAB" },
+      { code: "DT_RESTART_FAILED", what: /ended with 7/, why: /no such thing/ },
+    ],
+  );
+  t.match((await s.debugtap("restart", "unsaid")).stderr, /DT_RUN_MISSING: .*does not say how unsaid is run/);
+
+  const screen = (...words: string[]) =>
+    s.vm.run(["env", "HOME=/home/debugtap-vm", "TERM=xterm", "screen", ...words], s.vm.user);
+  const history = join(s.vm.home, ".bash_history");
+  writeFileSync(join(s.vm.home, ".bashrc"), "PS1='$ '\nPROMPT_COMMAND='history -a'\n");
+  t.equal(screen("-dmS", "stack", "-t", "api", "bash").code, 0, "apt-get install screen");
+  t.teardown(() => screen("-S", "stack", "-X", "quit"));
+  screen("-S", "stack", "-X", "screen", "-t", "sh", "sh");
+  screen(
+    "-S",
+    "stack",
+    "-X",
+    "screen",
+    "-t",
+    "bare",
+    "sh",
+    "-c",
+    `exec ${python} ${s.there}/serves.py ${await freePort()} 0`,
+  );
+  // With a variable and a pipe, which the command line of its process does not show.
+  const command = `WHO=me ${python} ${s.there}/serves.py ${tabPort} 1 | tee -a ${s.there}/tab.log`;
+  screen("-S", "stack", "-p", "api", "-X", "stuff", `${command}\r`);
+  const served = (): string[] =>
+    (readdirSync(s.there).includes("tab.log") ? readFileSync(join(s.there, "tab.log"), "utf8") : "").match(
+      /serves \d+/g,
+    ) ?? [];
+  await until(() => served().length === 1);
+
+  const { code, stdout, stderr } = await s.debugtap("restart", "tab", "--json");
+  t.equal(code, 0, stderr + stdout);
+  const [restarted] = (JSON.parse(stdout) as Restarted).services;
+  t.match(restarted, { service: "tab", ok: true, before: 2 });
+  t.equal(served().length, 2);
+  const pid = Number(/\d+/.exec(served()[1] ?? "")?.[0]);
+  t.ok(
+    restarted?.processes.some((each) => each.pid === pid),
+    stdout,
+  );
+  t.match(readFileSync(`${s.vm.root}/proc/${pid}/environ`, "utf8"), "WHO=me", "it was run again as it was typed");
+  t.same(
+    new Set(readFileSync(history, "utf8").trim().split("\n")),
+    new Set([command]),
+    "nothing of ours is in its history",
+  );
+
+  // With the variables of inject, which end with it.
+  const folder = join(s.vm.home, ".cache/debugtap", debugtapId(join(s.here, "debugtap.yml")));
+  for (const each of ["env", "services", "state/tab"]) mkdirSync(join(folder, each), { recursive: true });
+  writeFileSync(join(folder, "services/tab.json"), "{}");
+  writeFileSync(
+    join(folder, "env/tab.sh"),
+    `export DEBUGTAP_HOOK='${folder}/services/tab.json' PYTHONPATH='${folder}/hook:/opt/own'\n`,
+  );
+  s.vm.run(["chown", "-R", s.vm.user, "/home/debugtap-vm"]);
+  const plain = await s.debugtap("restart", "tab", "--no-wait");
+  t.match([plain.code, plain.stdout], [0, "tab: restarted\n"], plain.stderr);
+  await until(() => served().length === 3);
+  t.match(environment(s.vm, served().at(-1)), [/^DEBUGTAP_HOOK=/, `PYTHONPATH=${folder}/hook:/opt/own`]);
+  rmSync(join(s.vm.home, ".cache"), { recursive: true });
+  await s.debugtap("restart", "tab", "--no-wait");
+  await until(() => served().length === 4);
+  t.same(environment(s.vm, served().at(-1)), ["PYTHONPATH=/opt/own"]);
+  t.same(new Set(readFileSync(history, "utf8").trim().split("\n")), new Set([command]), "still nothing of ours");
+
+  const bare = await s.debugtap("restart", "bare");
+  t.match([bare.code, bare.stderr], [4, /DT_RESTART_TAB: tab bare .* has no shell that could run its program again/]);
+
+  // dash has no history: its program is run again by its command line.
+  screen("-S", "stack", "-p", "1", "-X", "stuff", `${python} ${s.there}/serves.py ${dashPort} 0\r`);
+  await until(() => s.vm.run(["pgrep", "-f", `serves.py ${dashPort}`]).code === 0);
+  const dash = await s.debugtap("restart", "dash");
+  t.match([dash.code, dash.stdout], [0, /^dash: back in/], dash.stderr);
+
+  const owned = await s.debugtap("restart", "own");
+  t.match([owned.code, owned.stdout], [0, /^own: back in/], owned.stderr);
+  const ownLog = await s.debugtap("logs", "own", "--no-follow");
+  t.match([ownLog.code, ownLog.stderr], [2, /DT_USAGE: the log of own is a command of its own/]);
+
+  const left = (): string[] => readdirSync("/tmp").filter((name) => name.startsWith("debugtap-log."));
+  const there = left();
+  const follow = spawn(process.execPath, [program, "logs", "dash", "own"], {
+    cwd: s.here,
+    env: { ...process.env, ...s.env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  t.teardown(() => follow.kill("SIGKILL"));
+  const over = once(follow, "close");
+  let text = "";
+  follow.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  await until(() => /^dash \| serves \d+$/m.test(text) && /^own {2}\| serves \d+$/m.test(text));
+  screen("-S", "stack", "-p", "1", "-X", "stuff", "\x03");
+  screen("-S", "stack", "-p", "1", "-X", "stuff", "echo a last $((40 + 2)) \r");
+  await until(() => /^dash \| a last 42$/m.test(text));
+  t.equal(text.match(/^dash \| serves \d+$/gm)?.length, 2, "each line once");
+  follow.kill("SIGKILL");
+  await over;
+  await until(() => s.vm.run(["pgrep", "-f", "tail -n 5 -f"]).code === 1);
+  await until(() => left().every((name) => there.includes(name)));
+  t.pass("nothing is left there");
+});
