@@ -43,9 +43,7 @@ const carriedSchema = z.object({
   /** PYTHONPATH that it has without us. */
   pythonPath: z.string().exactOptional(),
   /** Its lines in a file outside; `head` stands once before the lines of all services of that file. */
-  carry: z
-    .object({ path, sudo: z.boolean(), head: z.array(z.string()), lines: z.array(z.string()) })
-    .nullable(),
+  carry: z.object({ path, sudo: z.boolean(), head: z.array(z.string()), lines: z.array(z.string()) }).nullable(),
 });
 
 const manifestSchema = z.object({

@@ -27,10 +27,7 @@ export type Injected = z.infer<typeof entrySchema>;
 
 function recordFile(): string {
   const state = process.env["XDG_STATE_HOME"];
-  return join(
-    state === undefined || state === "" ? join(homedir(), ".local/state") : state,
-    "debugtap/injected.json",
-  );
+  return join(state === undefined || state === "" ? join(homedir(), ".local/state") : state, "debugtap/injected.json");
 }
 
 export async function readInjected(): Promise<Injected[]> {

@@ -27,12 +27,14 @@ export const surveyTimeoutMs = 150_000;
 
 /** `mark` is drawn anew for each command. */
 export function surveyCommand(mark: string): string {
-  const coded = Buffer.from(script.replaceAll("MARK", mark).replace("PROGRAM", program), "utf8").toString("base64");
+  const coded = Buffer.from(script.replaceAll("MARK", mark).replace("PROGRAM", interpreterProgram), "utf8").toString(
+    "base64",
+  );
   return `exec sh -c 'eval "$(echo ${coded} | base64 -d)"'`;
 }
 
 // For any Python from 2.7 on. A directory that only has a package's name is no package: it has no loader.
-const program = `
+export const interpreterProgram = `
 import json, os, sys
 def there(name):
     try:

@@ -148,7 +148,7 @@ function processOf(
 }
 
 /** `KEY`, and on the next line what it printed. */
-function interpreterOf(text: string): Interpreter {
+export function interpreterOf(text: string): Interpreter {
   const [path = ""] = firstLine(text).split("\t");
   let told: unknown;
   try {
