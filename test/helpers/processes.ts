@@ -84,7 +84,11 @@ export function pythonOnVm(file: string, ...args: string[]): Running {
 }
 
 function run(program: string, args: string[], env: NodeJS.ProcessEnv): Running {
-  const child = spawn(program, args, { env, stdio: ["pipe", "pipe", "pipe"] });
+  return watch(spawn(program, args, { env, stdio: ["pipe", "pipe", "pipe"] }), `${program} ${args.join(" ")}`);
+}
+
+/** `name` is for messages. */
+export function watch(child: Running["child"], name: string): Running {
   let text = "";
   let ended = false;
   const watchers = new Set<() => void>();
@@ -112,7 +116,7 @@ function run(program: string, args: string[], env: NodeJS.ProcessEnv): Running {
           if (!text.includes(wanted) && !ended) return;
           watchers.delete(look);
           if (text.includes(wanted)) resolve();
-          else reject(new Error(`${program} ${args.join(" ")} ended without printing ${wanted}:\n${text}`));
+          else reject(new Error(`${name} ended without printing ${wanted}:\n${text}`));
         };
         watchers.add(look);
         look();

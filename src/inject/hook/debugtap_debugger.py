@@ -108,20 +108,19 @@ def tame(pydevd):
     pydev_monkey.patch_args = lambda args, is_exec=False: args
     pydev_monkey.send_process_about_to_be_replaced = lambda: None
     network = pydevd.PyDB.initialize_network
+    closed = pydevd.ReaderThread._terminate_on_socket_close
 
     def initialize_network(self, sock, *args, **kwargs):
         # It writes a message as two segments; without this the second waits 40 ms for the acknowledgement of the first.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         network(self, sock, *args, **kwargs)
-        closed = self.reader._terminate_on_socket_close
 
-        def run_on():
-            self.ready_to_run = True  # else it waits for ever
-            closed()
-
-        self.reader._terminate_on_socket_close = run_on
+    def run_on(self):
+        self.py_db.ready_to_run = True  # else it waits for ever
+        closed(self)
 
     pydevd.PyDB.initialize_network = initialize_network
+    pydevd.ReaderThread._terminate_on_socket_close = run_on
 
 
 def listen(config):
