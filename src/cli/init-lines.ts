@@ -24,11 +24,14 @@ export function fileLines(files: readonly PlannedFile[]): string[] {
 
 export function byHandLines({ services }: Proposal): string[] {
   if (services.length === 0) return [];
+  const runnable = services.flatMap(({ name, run }) => (run === undefined ? [] : [name])).join(" ");
+  const others = services.filter(({ run }) => run === undefined);
   return [
-    "",
-    "To be done on the host:",
-    ...services.flatMap(({ name, byHand }) => [`  ${name}`, ...byHand.map((line) => `    ${line}`)]),
-    "then: debugtap up",
+    ...(others.length === 0 ? [] : ["", "To be done on the host:"]),
+    ...others.flatMap(({ name, byHand }) => [`  ${name}`, ...byHand.map((line) => `    ${line}`)]),
+    ...(runnable === "" ? [] : ["", "Without an edit there:", `  debugtap inject ${runnable}`]),
+    ...["then:", "  debugtap up"],
+    ...(runnable === "" ? [] : [`  debugtap restart ${runnable}      in another terminal`]),
   ].map(printable);
 }
 

@@ -33,13 +33,14 @@ export function withProposal(text: string, host: HostEntry, proposal: Proposal):
   if (host.ssh !== undefined) addHost(doc, host);
   if (proposal.services.length > 0) {
     const services = mapIn(doc, "services");
-    for (const { name, wire, port, ide, match, about } of proposal.services) {
+    for (const { name, wire, port, ide, match, run, about } of proposal.services) {
       const entry = {
         ...(host.ssh === undefined ? {} : { host: host.name }),
         wire,
         ...(wire === "dap" ? { listens: port } : { dials: port }),
         ide,
         ...(match === undefined ? {} : { match }),
+        ...(run === undefined ? {} : { run }),
       };
       const key = doc.createNode(name);
       if (services.flow !== true) key.commentBefore = ` ${about}`;

@@ -5,7 +5,7 @@
 // - debugpy where it can be imported, since each IDE speaks it; pydevd where only that can, and for PyCharm, which listens for it.
 // - Ports are the first that are free, there from 5678 on and here from 5711 on, in the order of the names: a second run finds the same.
 import type { Config } from "../config.ts";
-import { programAt, type FoundService } from "./services.ts";
+import { programAt, type FoundRun, type FoundService } from "./services.ts";
 
 const firstPort = 5678;
 const firstIdePort = 5711;
@@ -22,6 +22,8 @@ export interface ProposedService {
   readonly ide: number;
   /** Where services dial one port. */
   readonly match?: { readonly unit: string } | { readonly argv: string };
+  /** With it nothing is left to be done by hand: `debugtap inject` does it. */
+  readonly run?: FoundRun;
   /** For people, in one line. */
   readonly about: string;
   /** What is to be done on the host, each a line that can be pasted or a sentence. */
@@ -95,8 +97,9 @@ export function proposeServices(found: readonly FoundService[], options: Proposa
       port,
       ide,
       ...(isShared ? { match: matchOf(service) } : {}),
+      ...(service.run === undefined ? {} : { run: service.run }),
       about: aboutOf(service),
-      byHand: byHand(service, wire, port, options.user),
+      byHand: service.run === undefined ? byHand(service, wire, port, options.user) : [],
     });
   }
   return { host, services, kept, passedOver };
@@ -140,7 +143,7 @@ function matchOf({ where, place, argv, name }: FoundService): { unit: string } |
   return { argv: argv[programAt(argv)] ?? name };
 }
 
-function aboutOf({ place, interpreter, green, workers, forking }: FoundService): string {
+function aboutOf({ place, interpreter, green, workers, forking, hidden }: FoundService): string {
   const has = (interpreter?.has ?? []).filter((name) => name === "debugpy" || name === "pydevd");
   const parts = [
     place,
@@ -149,6 +152,7 @@ function aboutOf({ place, interpreter, green, workers, forking }: FoundService):
     ...(forking === undefined
       ? []
       : [`${forking === "forks" ? "" : `${forking}, `}${workers} worker${workers === 1 ? "" : "s"}`]),
+    ...(hidden ? ["another user's"] : []),
   ];
   return parts.join("; ").replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
 }
@@ -184,13 +188,11 @@ function geventBy({ where, place }: FoundService): string {
     return `sudo systemctl edit ${place}  and there  [Service] Environment=GEVENT_SUPPORT=True  in two lines`;
   }
   if (where === "compose") return 'in its compose file:  environment: { GEVENT_SUPPORT: "True" }';
-  return where === "screen"
-    ? `in ${place}:  export GEVENT_SUPPORT=True`
-    : "export GEVENT_SUPPORT=True  before it starts";
+  return "export GEVENT_SUPPORT=True  before it starts";
 }
 
 function restartBy({ where, place }: FoundService): string {
   if (where === "unit") return `sudo systemctl restart ${place}`;
   if (where === "compose") return "docker compose up -d --force-recreate";
-  return where === "screen" ? `in ${place}: Ctrl-C, and start it again` : "start it again";
+  return "start it again";
 }

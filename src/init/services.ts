@@ -6,6 +6,12 @@
 // - A name is that of the unit, the compose service, the screen's tab or the program, in this order; doubles are numbered.
 import type { Interpreter, Survey, SurveyProcess } from "../transport/survey.ts";
 
+/** As `run:` of debugtap.yml. */
+export type FoundRun =
+  | { readonly unit: string; readonly user?: true }
+  | { readonly screen: string; readonly tab: string }
+  | { readonly compose: string; readonly dir: string };
+
 export interface FoundService {
   readonly name: string;
   readonly where: "unit" | "screen" | "compose" | "process";
@@ -24,6 +30,8 @@ export interface FoundService {
   readonly workers: number;
   /** `uwsgi`, `gunicorn`, or a master with workers of the same command line. */
   readonly forking?: string;
+  /** How it is run; absent where nothing can restart it alone. */
+  readonly run?: FoundRun;
 }
 
 /** What stacks call their services. */
@@ -93,6 +101,9 @@ export function findServices(survey: Survey): { services: FoundService[]; passed
       interpreter: container.interpreter,
       gevent: false,
       workers: 0,
+      ...(container.service === "" || container.dir === ""
+        ? {}
+        : { run: { compose: container.service, dir: container.dir } }),
       ...greenOf([], undefined, container.interpreter),
     });
   }
@@ -180,8 +191,29 @@ function serviceOf(root: SurveyProcess, program: string, workers: number, survey
     gevent: /^(?:true|1|yes)$/i.test(env["GEVENT_SUPPORT"] ?? ""),
     workers,
     ...(forking === undefined ? {} : { forking }),
+    ...runOf(root, tab, survey),
     ...greenOf(argv, root.green, interpreter),
   };
+}
+
+/** Not of what a supervisor runs, whose unit is that of others too. A tab is named by its title where that says which. */
+function runOf(
+  { unit, ofUser, cwd }: SurveyProcess,
+  tab: { readonly screen: string; readonly number: string; readonly title: string } | undefined,
+  { tabs }: Survey,
+): { run?: FoundRun } {
+  if (unit !== undefined) {
+    if (isSupervisor(unit) || (ofUser === true && cwd === undefined)) return {};
+    return { run: { unit: unit.replace(/\.service$/, ""), ...(ofUser === true ? { user: true } : {}) } };
+  }
+  if (tab === undefined) return {};
+  const name = tab.screen.replace(/^\d+\./, "");
+  const others = new Set(tabs.map(({ screen }) => screen).filter((screen) => screen.replace(/^\d+\./, "") === name));
+  const isTold =
+    !shells.test(tab.title) &&
+    !/^[\d-]/.test(tab.title) &&
+    tabs.filter(({ screen, title }) => screen === tab.screen && title === tab.title).length === 1;
+  return { run: { screen: others.size > 1 ? tab.screen : name, tab: isTold ? tab.title : tab.number } };
 }
 
 /** Which word is the program: behind the interpreter and its options. */
@@ -206,8 +238,11 @@ function tabOf(
 
 /** A supervisor's unit holds many programs: then the program has the name. */
 function unitName(unit: string, program: string): string {
-  const name = unit.replace(/\.service$/, "").replace(/^devstack@/, "");
-  return /^(?:supervisor|cron|docker|ssh|rc-local|user@\d+)$/.test(name) ? program : knownAs(name);
+  return isSupervisor(unit) ? program : knownAs(unit.replace(/\.service$/, "").replace(/^devstack@/, ""));
+}
+
+function isSupervisor(unit: string): boolean {
+  return /^(?:supervisor|supervisord|cron|docker|ssh|sshd|rc-local|user@\d+)\.service$/.test(unit);
 }
 
 function knownAs(name: string): string {

@@ -18,6 +18,8 @@ export interface Wanted {
   readonly id: string;
   readonly by: string;
   readonly base: string;
+  /** Directories that an earlier one has made for it, as far as this machine knows. */
+  readonly made: Manifest["made"];
   /** All services of this debugtap on the host. */
   readonly services: Readonly<Record<string, Carried>>;
   /** What is to lie in the folder, and in root's, of those that change. */
@@ -80,7 +82,9 @@ export function planChange(wanted: Wanted, facts: HostFacts): Planned {
   }
   const undo = (old?.files ?? []).filter(({ path }) => !files.some((file) => file.path === path));
   const reload = reloads(services);
-  const manifest: Manifest = { version: 1, id, by, folder: `${base}/${id}`, shared, services, files, reload };
+  const folder = `${base}/${id}`;
+  const made = madeFor(files, facts, [...wanted.made, ...(old?.made ?? [])]);
+  const manifest: Manifest = { version: 1, id, by, folder, shared, made, services, files, reload };
   const text = manifestText(manifest);
   const gone = Object.keys(old?.services ?? {}).filter((name) => !(name in services));
   const isUnit = ({ path }: { path: string }): boolean => path.endsWith(`/zz-debugtap-${id}.conf`);
@@ -183,6 +187,16 @@ function beforeOf({ bytes, mode, owner }: FileFacts, was: Touched | undefined, i
   const before = withoutBlock(bytes, id);
   if (before === null) return null;
   return { sha256: sha256(before), text: Buffer.from(before, "latin1").toString("base64"), mode, owner };
+}
+
+/** The outermost first. */
+function madeFor(files: readonly Touched[], facts: HostFacts, before: Manifest["made"]): Manifest["made"] {
+  const around = facts.files.flatMap(({ path, missing }) => {
+    const sudo = files.find((each) => each.path === path)?.sudo;
+    return sudo === undefined ? [] : missing.map((dir) => ({ path: dir, sudo }));
+  });
+  const all = [...before, ...facts.missing.map((path) => ({ path, sudo: false })), ...around];
+  return [...new Map(all.map((each) => [each.path, each])).values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 function reloads(services: Readonly<Record<string, Carried>>): Manifest["reload"] {

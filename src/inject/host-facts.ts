@@ -30,6 +30,8 @@ export interface FileFacts {
   /** Octal, and UID:GID; of one that is there. */
   readonly mode: string;
   readonly owner: string;
+  /** Directories around it that are to be made, the outermost first. */
+  readonly missing: readonly string[];
   /** Why it cannot be changed, where that is so. */
   readonly unusable?: string;
 }
@@ -50,6 +52,8 @@ export interface HostFacts {
   /** Has the folder; absent where nothing can be written, and why. */
   readonly base?: string;
   readonly barred: readonly string[];
+  /** Directories of `base`, and it itself, that are to be made: the outermost first. */
+  readonly missing: readonly string[];
   readonly sudo: boolean;
   readonly manifest?: Manifest;
   readonly manifestBytes?: string;
@@ -95,6 +99,7 @@ export async function lookAtHost(run: Run, asked: Asked): Promise<HostFacts> {
     owner: text("owner").trim(),
     ...(base === "" ? {} : { base }),
     barred: lines(text("barred")),
+    missing: lines(text("missing")),
     sudo: text("sudo").trim() === "yes",
     ...(manifestBytes === undefined || manifestBytes === ""
       ? {}
@@ -122,6 +127,7 @@ export async function lookAtHost(run: Run, asked: Asked): Promise<HostFacts> {
 function fileFacts(facts: ReadonlyMap<string, string>, text: (key: string) => string, index: number): FileFacts {
   const [path = "", kind = "", mode = "", owner = ""] = text(`file${index}`).split("\n");
   const bytes = facts.get(`bytes${index}`);
+  const missing = lines(text(`around${index}`));
   const unusable =
     kind === "absent" || kind === "regular file" || kind === "regular empty file"
       ? (bytes?.length ?? 0) > mostBytes
@@ -135,6 +141,7 @@ function fileFacts(facts: ReadonlyMap<string, string>, text: (key: string) => st
     bytes: kind === "absent" ? null : (bytes ?? ""),
     mode,
     owner,
+    missing,
     ...(unusable === undefined ? {} : { unusable }),
   };
 }
@@ -171,6 +178,8 @@ say() { printf '%s\\t%s\\n' "$1" "$(base64 | tr -d '\\n')"; }
 if command -v timeout >/dev/null; then limit() { timeout "$@" </dev/null; }; else limit() { shift; "$@" </dev/null; }; fi
 ask() { limit 10 "$1" -c '${interpreterProgram}'; }
 tree() { ( cd "$1" && find -L hook lent services env -name __pycache__ -prune -o -type f -exec sha256sum {} + ); }
+around() { up=$1; missing=; while [ "$up" ] && [ ! -e "$up" ]; do missing="$up
+$missing"; up=$(dirname "$up"); done; printf %s "$missing"; }
 id -un | say user; echo "$uid:$(id -g)" | say owner
 { [ "$uid" = 0 ] || sudo -n true </dev/null; } && echo yes | say sudo
 found=; barred=
@@ -184,11 +193,13 @@ for base in ${baseWords}; do
   [ "$found" ] || barred="$barred$base: $why
 "
 done
+around "$found" | say missing
 printf %s "$found" | say base; printf %s "$barred" | say barred
 cat "$found/${id}/manifest.json" | say manifest; tree "$found/${id}" | say tree; tree ${sharedFolder(id)} | say sharedtree
 for other in ${baseWords}; do for other in "$other"/*/manifest.json; do [ -e "$other" ] && basename "$(dirname "$other")"; done; done | say others
 python=$(command -v python3); { echo "$python"; ask "$python"; } | say python
 file() {
+  around "$(dirname "$2")" | say "around$1"
   path=$(readlink -f "$2"); [ "$path" ] || path=$2
   if [ ! -e "$path" ]; then printf '%s\\nabsent\\n' "$path" | say "file$1"
   elif [ -f "$path" ] && [ ! -r "$path" ]; then printf '%s\\nhidden\\n' "$path" | say "file$1"

@@ -18,7 +18,7 @@ import { planChange, type Planned } from "./change.ts";
 import { debugtapId, sharedFolder } from "./folder.ts";
 import { lookAtHost, type Asked } from "./host-facts.ts";
 import type { Lent } from "./lend.ts";
-import { readManifest, type Manifest } from "./manifest.ts";
+import { readManifest, type Manifest, type Touched } from "./manifest.ts";
 import { planInject } from "./plan.ts";
 import { isOf, readInjected, writeInjected } from "./record.ts";
 import { applyScript, ejectScript, lostManifest } from "./scripts.ts";
@@ -62,9 +62,11 @@ export async function lookAndPlan(
   };
   const facts = await lookAtHost(run, asked);
   if (facts.base === undefined) throw noPlace(host, facts.barred.join("; "));
+  const known = (await readInjected()).find((entry) => isOf(entry, id, host));
   return planInject({
     id,
     by,
+    made: known?.made ?? [],
     services,
     survey,
     facts,
@@ -93,12 +95,14 @@ export async function planEject(
   if (Object.keys(left).length === 0) return undefined;
   const files = manifest.files.filter(({ services }) => services.some((name) => name in left)).map(({ path }) => path);
   const facts = await lookAtHost(run, { id, units: [], files, composed: [], bytes: 0 });
-  const wanted = { id, by: manifest.by, base: dirname(manifest.folder), services: left };
+  const wanted = { id, by: manifest.by, base: dirname(manifest.folder), made: [], services: left };
   return planChange({ ...wanted, folder: new Map(), shared: new Map(), state: [] }, facts);
 }
 
 /** Resolves to false if the host is not as it was seen any more. Rejects with DT_INJECT_*, DT_SUDO_NEEDED, and as `run`. */
 export async function apply(run: Run, { config, host }: Target, { change, archive }: Planned): Promise<Told | false> {
+  // Before: what is cut off is to be found again, too.
+  await remember(config, host, change.manifest, change.undo);
   const script = Buffer.from(applyScript(change));
   const result = await run(`exec sh -c 'read -r n; script=$(dd bs=1 count="$n" 2>/dev/null); eval "$script"'`, {
     input: Buffer.concat([Buffer.from(`${script.length}\n`), script, archive()]),
@@ -107,18 +111,23 @@ export async function apply(run: Run, { config, host }: Target, { change, archiv
   const told = toldBy(result);
   if (told.some(([word, value]) => word === "fail" && value.startsWith("changed "))) return false;
   check(told, result, host, change.manifest);
-  const { id, folder, services, files, reload } = change.manifest;
+  await remember(config, host, change.manifest, []);
+  return told;
+}
+
+async function remember(config: string, host: HostConfig, manifest: Manifest, more: readonly Touched[]): Promise<void> {
+  const { id, folder, made, services, files, reload } = manifest;
   const { name, ssh, sshConfig } = host;
   await writeInjected(id, host, {
     id,
     config,
     host: { name, ...(ssh === undefined ? {} : { ssh }), ...(sshConfig === undefined ? {} : { sshConfig }) },
     folder,
+    made,
     services: Object.keys(services),
-    files: files.map(({ path, sudo }) => ({ path, sudo })),
+    files: [...files, ...more].map(({ path, sudo }) => ({ path, sudo })),
     reload: [...reload],
   });
-  return told;
 }
 
 export interface Ejected {
@@ -139,32 +148,30 @@ export async function eject(run: Run, target: Pick<Target, "host"> & { readonly 
   const { id, host } = target;
   const found = await readManifest(run, id);
   const known = (await readInjected()).find((entry) => isOf(entry, id, host));
-  if (found.folder === undefined && known === undefined) return { files: [], running: [], notes: [] };
-  const folder = found.folder ?? known?.folder ?? "";
+  const nothing: Ejected = { files: [], running: [], notes: [] };
+  const folder = found.folder ?? known?.folder ?? (found.empty === undefined ? undefined : `${found.empty}/${id}`);
+  if (folder === undefined) return nothing;
   const manifest =
     found.manifest ??
     lostManifest({
       id,
       by: "a debugtap whose manifest is lost",
       folder,
+      made: known?.made ?? [],
       shared: known?.files.some(({ sudo }) => sudo) === true ? sharedFolder(id) : null,
       reload: known?.reload ?? [],
       files: known?.files ?? [],
     });
-  if (found.folder === undefined && !(await isAnythingLeft(run, manifest))) {
+  if (found.folder === undefined && found.empty === undefined && !(await isAnythingLeft(run, manifest))) {
     await writeInjected(id, host, undefined);
-    return {
-      files: [],
-      running: [],
-      notes: ["the host has nothing of it: it was set up anew, or its files were removed"],
-    };
+    return { ...nothing, notes: ["the host has nothing of it: it was set up anew, or its files were removed"] };
   }
   const script = ejectScript(dirname(folder), manifest);
   const result = await run(`exec sh -c 'eval "$(cat)"'`, { input: Buffer.from(script), timeoutMs: 120_000 });
   const told = toldBy(result);
   check(told, result, host, manifest);
   await writeInjected(id, host, undefined);
-  return { folder, ...ejectedOf(told) };
+  return { ...(found.folder === undefined ? {} : { folder }), ...ejectedOf(told) };
 }
 
 export function ejectedOf(told: Told): Pick<Ejected, "files" | "running" | "notes"> {
@@ -182,10 +189,13 @@ export function ejectedOf(told: Told): Pick<Ejected, "files" | "running" | "note
   };
 }
 
-async function isAnythingLeft(run: Run, { files, shared }: Manifest): Promise<boolean> {
+/** Takes empty directories away that an eject which was cut off has left. */
+async function isAnythingLeft(run: Run, { files, shared, made }: Manifest): Promise<boolean> {
   const paths = [...files.map(({ path }) => path), ...(shared === null ? [] : [shared])];
   const tests = paths.map((path) => `[ -e ${shellQuote(path)} ]`).join(" || ");
-  const { code } = await run(`exec sh -c 'eval "$(cat)"'`, { input: Buffer.from(tests === "" ? "false" : tests) });
+  const dirs = made.toReversed().map(({ path }) => `rmdir ${shellQuote(path)} 2>/dev/null`);
+  const script = [...dirs, tests === "" ? "false" : tests].join("\n");
+  const { code } = await run(`exec sh -c 'eval "$(cat)"'`, { input: Buffer.from(script) });
   return code === 0;
 }
 

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { shellQuote } from "../../protocol/shell.ts";
 import type { Run } from "../transport/process-lookup.ts";
-import { findFolderScript } from "./folder.ts";
+import { baseWords, findFolderScript } from "./folder.ts";
 
 const path = z.string().regex(/^\/[^\0\n]*$/);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -54,6 +54,8 @@ const manifestSchema = z.object({
   folder: path,
   /** Root's folder, where there is one. */
   shared: path.nullable(),
+  /** Directories that were made for it, the outermost first. */
+  made: z.array(z.object({ path, sudo: z.boolean() })),
   services: z.record(z.string(), carriedSchema),
   files: z.array(touchedSchema),
   /** What systemd is to be told of. */
@@ -89,15 +91,20 @@ export interface FoundManifest {
   /** Absolute; it may be there without a manifest, if an inject was cut off. */
   readonly folder?: string;
   readonly manifest?: Manifest;
+  /** A directory for folders that has none: of a script that was cut off. */
+  readonly empty?: string;
 }
 
 /** What the debugtap of this id has on the host of `run`. Rejects with DT_INJECT_MANIFEST, and as `run`. */
 export async function readManifest(run: Run, id: string): Promise<FoundManifest> {
   const script = `folder=$(${findFolderScript(id)})
-printf '%s\\n' "$folder"; [ -n "$folder" ] && [ -r "$folder/manifest.json" ] && cat "$folder/manifest.json"; :`;
+empty=; for base in ${baseWords}; do
+  [ -n "$(find "$base" -prune -type d -user "$(id -u)" 2>/dev/null)" ] && [ -z "$(find "$base"/* -prune -type d 2>/dev/null)" ] && { empty=$base; break; }
+done
+printf '%s\\n%s\\n' "$folder" "$empty"; [ -n "$folder" ] && [ -r "$folder/manifest.json" ] && cat "$folder/manifest.json"; :`;
   const { stdout } = await run("exec sh -s", { input: Buffer.from(script) });
-  const end = stdout.indexOf("\n");
-  const [folder, text] = [stdout.slice(0, end), stdout.slice(end + 1)];
-  if (end < 0 || folder === "") return {};
+  const [folder = "", empty = "", ...lines] = stdout.split("\n");
+  const text = lines.join("\n");
+  if (folder === "") return empty === "" ? {} : { empty };
   return { folder, ...(text === "" ? {} : { manifest: parseManifest(text, `${folder}/manifest.json`) }) };
 }

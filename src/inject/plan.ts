@@ -25,13 +25,15 @@ import { pathsIn, type HostFacts, type UnitFacts } from "./host-facts.ts";
 import { withoutBlocks } from "./block.ts";
 import { hookEnvironment, type HookConfig } from "./layout.ts";
 import type { Lent } from "./lend.ts";
-import type { Carried } from "./manifest.ts";
+import type { Carried, Manifest } from "./manifest.ts";
 import type { StateDir } from "./scripts.ts";
 import { dropInLines, unitPythonPath, viewOfUnit, type UnitView } from "./unit.ts";
 
 export interface Given {
   readonly id: string;
   readonly by: string;
+  /** Directories that an earlier one has made, as far as this machine knows. */
+  readonly made: Manifest["made"];
   readonly services: readonly Runnable[];
   readonly survey: Survey;
   /** Of the same order as {@link Given.services}, where one has it. */
@@ -74,7 +76,7 @@ export function planInject(given: Given): Planned {
     const owner = view.owner === undefined ? {} : { owner: view.owner };
     state.push({ name: service.name, shared: view.shared, mode, ...owner });
   }
-  const planned = planChange({ id, by: given.by, base, services: all, folder, shared, state }, facts);
+  const planned = planChange({ id, by: given.by, base, made: given.made, services: all, folder, shared, state }, facts);
   return { ...planned, notes: [...notes, ...planned.notes] };
 }
 

@@ -18,6 +18,8 @@ const entrySchema = z.object({
   host: z.object({ name: z.string(), ssh: z.string().exactOptional(), sshConfig: z.string().exactOptional() }),
   /** On the host. */
   folder: z.string(),
+  /** Directories that were made for it there, the outermost first. */
+  made: z.array(z.object({ path: z.string(), sudo: z.boolean() })),
   services: z.array(z.string()),
   files: z.array(z.object({ path: z.string(), sudo: z.boolean() })),
   reload: z.array(z.enum(["system", "user"])),

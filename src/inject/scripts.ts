@@ -50,9 +50,9 @@ const who = (sudo: boolean): string => (sudo ? "sudo" : "-");
 /** Reads an archive (tar, gzip) from its standard input: manifest.json, eject.sh, folder/…, shared/…, files/N, end. */
 export function applyScript(change: Change): string {
   const { base, manifest, writes, undo } = change;
-  const { id, shared } = manifest;
+  const { id, shared, made } = manifest;
   const needsRoot = shared !== null || change.dropShared || [...writes, ...undo].some(({ sudo }) => sudo);
-  return `${prelude({ id, base, shared: shared ?? (change.dropShared ? `/var/lib/debugtap/${id}` : null) })}
+  return `${prelude({ id, base, shared: shared ?? (change.dropShared ? `/var/lib/debugtap/${id}` : null), made })}
 main() {
 conflicts=; trap '' PIPE; take_lock
 ${
@@ -95,7 +95,7 @@ ${writes
   )
   .join("\n")}
 ${change.reload.map((which) => `reload_${which}`).join("\n")}
-told done "$folder"
+trap - EXIT; leave; told done "$folder"
 }
 main
 `;
@@ -130,11 +130,11 @@ as sudo mkdir -p ${dir} </dev/null${own}; as sudo chmod ${mode} ${dir} </dev/nul
 
 /** Takes all back that the manifest has. Exit 0; 4: a file was left, as `kept` says. */
 export function ejectScript(base: string, manifest: Manifest): string {
-  const { id, shared, files, services, reload, by } = manifest;
+  const { id, shared, made, files, services, reload, by } = manifest;
   const needsRoot = shared !== null || files.some(({ sudo }) => sudo);
   const names = Object.entries(services).filter(([, { kind }]) => kind !== "compose");
   return `# Puts everything back that debugtap has put on this machine for ${by.replace(/[^\x20-\x7e]/g, "?")}: sh eject.sh
-${prelude({ id, base, shared })}
+${prelude({ id, base, shared, made })}
 main() {
 conflicts=; take_lock
 ${
@@ -151,7 +151,7 @@ ${reload.map((which) => `reload_${which}`).join("\n")}
 [ -z "$conflicts" ] || { told left "$folder"; exit 4; }
 [ -z "$shared" ] || as sudo rm -rf "$shared" </dev/null || fail undo "$shared"
 rm -rf "$folder" || fail undo "$folder"
-told done "$folder"
+trap - EXIT; leave; told done "$folder"
 }
 # Processes of a service that have loaded the hook.
 living() {
@@ -172,7 +172,7 @@ function undoLines({ path, sudo, before, after }: Touched): string {
 
 /** Where the manifest is lost: our lines are taken out of the files that are known to have had them. */
 export function lostManifest(
-  known: Pick<Manifest, "id" | "by" | "folder" | "shared" | "reload"> & {
+  known: Pick<Manifest, "id" | "by" | "folder" | "shared" | "made" | "reload"> & {
     readonly files: readonly { readonly path: string; readonly sudo: boolean }[];
   },
 ): Manifest {

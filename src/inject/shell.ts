@@ -15,10 +15,13 @@ export interface Place {
   /** Has the folders of all debugtaps of this user. */
   readonly base: string;
   readonly shared: string | null;
+  /** Directories that were made: the outermost first. */
+  readonly made: readonly { readonly path: string; readonly sudo: boolean }[];
 }
 
-export function prelude({ id, base, shared }: Place): string {
+export function prelude({ id, base, shared, made }: Place): string {
   return `umask 077; LC_ALL=C; export LC_ALL; uid=$(id -u); id=${id}; base=${shellQuote(base)}; folder=$base/$id; shared=${shellQuote(shared ?? "")}
+outer=${shellQuote(made.map(({ path, sudo }) => `${sudo ? "sudo" : "-"} ${path}`).join("\n"))}
 ${functions}`;
 }
 
@@ -73,7 +76,7 @@ take_lock() {
 leave() {
   rm -rf "$folder/.new" "$base/.undo-$id"
   [ -e "$folder/manifest.json" ] || rm -rf "$folder"
-  made=$(sed '1!G;h;$!d' "$base/made" 2>/dev/null)
+  made=$({ printf '%s\n' "$outer"; cat "$base/made" 2>/dev/null; } | sed '1!G;h;$!d')
   others=; for other in "$base"/*/; do [ -d "$other" ] && others=1; done
   [ "$others" ] || rm -f "$base/made"
   rm -f "$lock"; [ "$others" ] || rmdir "$base" 2>/dev/null

@@ -65,9 +65,9 @@ export interface Look {
 }
 
 /** Rejects with DT_PROGRAM_MISSING where the host runs no such script, and as `run`. */
-export async function look(run: Run, { name, ...service }: ServiceConfig, how: RunConfig, id: string): Promise<Look> {
+export async function look(run: Run, { name, listens }: ServiceConfig, how: RunConfig, id: string): Promise<Look> {
   const mark = `dt.${randomBytes(9).toString("hex")}`;
-  const script = `${head(mark)}\n${processScript(how)}\n${tail(name, service.listens, id)}\nmark end; echo ok\n`;
+  const script = `${head(mark)}\n${processScript(how)}\n${tail(name, listens, id, how)}\nmark end; echo ok\n`;
   const { stdout } = await run("exec sh -s", { input: Buffer.from(script, "utf8"), timeoutMs: 30_000 });
   const parts = stdout.split(`\n${mark} `).slice(1);
   if (parts.at(-1)?.startsWith("end=ok") !== true) {
@@ -128,13 +128,14 @@ if [ "$sty" ]; then
 else mark taberror; echo screen; fi`;
 }
 
-function tail(name: string, port: number | undefined, id: string): string {
+/** A state of a process that has ended says nothing; in a container process ids are others. */
+function tail(name: string, port: number | undefined, id: string, how: RunConfig): string {
   const service = shellQuote(name);
   const hex = port?.toString(16).toUpperCase().padStart(4, "0");
   return `folder=$(${findFolderScript(id)})
 for f in "$folder" ${sharedFolder(id)}; do
   [ "$f" ] && [ -r "$f"/services/${service}.json ] || continue
-  mark folder; printf '%s' "$f"; for s in "$f"/state/${service}/*.json; do p=\${s##*/}; [ -d "/proc/\${p%.json}" ] && { mark state; head -c 20000 "$s"; }; done; break
+  mark folder; printf '%s' "$f"; for s in "$f"/state/${service}/*.json; do p=\${s##*/}; ${how.kind === "compose" ? '[ -r "$s" ]' : '[ -d "/proc/${p%.json}" ]'} && { mark state; head -c 20000 "$s"; }; done; break
 done
 ${hex === undefined ? "" : `mark ports; grep -h ":${hex} [0-9A-F:]* 0A " /proc/net/tcp /proc/net/tcp6`}`;
 }

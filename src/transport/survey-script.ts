@@ -108,7 +108,7 @@ for s in $screens; do mark tabs; printf '%s\n' "$s"; limit 5 screen -S "$s" -Q w
 mark opt; ls -d /opt/stack/*/ | head -n 40
 
 if command -v docker >/dev/null; then
-  answer=$(limit 5 docker ps --no-trunc --format '{{.ID}}	{{.Names}}	{{.Image}}	{{.Ports}}	{{.Label "com.docker.compose.project"}}	{{.Label "com.docker.compose.service"}}' 2>&1); code=$?
+  answer=$(limit 5 docker ps --no-trunc --format '{{.ID}}	{{.Names}}	{{.Image}}	{{.Ports}}	{{.Label "com.docker.compose.project"}}	{{.Label "com.docker.compose.service"}}	{{.Label "com.docker.compose.project.working_dir"}}' 2>&1); code=$?
   if [ $code = 0 ]; then
     mark docker; printf '%s\n' "$answer" | head -c 50000
     for c in $(printf '%s\n' "$answer" | cut -f 1 | head -n ${maxContainers}); do

@@ -31,6 +31,8 @@ export interface SurveyProcess {
   readonly cwd?: string;
   readonly exe?: string;
   readonly unit?: string;
+  /** It is one of `systemctl --user`. */
+  readonly ofUser?: true;
   /** `docker 1a2b…` */
   readonly container?: string;
   readonly env: Readonly<Record<string, string>>;
@@ -47,6 +49,8 @@ interface SurveyContainer {
   readonly project: string;
   /** The service of its compose file. */
   readonly service: string;
+  /** The directory of that file on the host; empty where it is not told. */
+  readonly dir: string;
   readonly interpreter: Interpreter | undefined;
 }
 
@@ -131,7 +135,7 @@ function processOf(
   if (!Number.isSafeInteger(pid) || pid < 1 || Number.isNaN(ppid) || argv[0] === "") return undefined;
   const uid = of("uid").trim();
   const green = of("green").trim();
-  const { unit, container } = parseCgroup(of("cgroup"));
+  const { unit, container, cgroup = "" } = parseCgroup(of("cgroup"));
   return {
     pid,
     ppid,
@@ -140,6 +144,7 @@ function processOf(
     ...(of("cwd") === "" ? {} : { cwd: of("cwd") }),
     ...(of("exe") === "" ? {} : { exe: of("exe") }),
     ...(unit === undefined ? {} : { unit }),
+    ...(unit !== undefined && /\/user@\d+\.service\//.test(cgroup) ? { ofUser: true as const } : {}),
     ...(container === undefined ? {} : { container }),
     env: Object.fromEntries(lines(of("env")).map((pair) => [pair.split("=", 1)[0], pair.slice(pair.indexOf("=") + 1)])),
     green: green === "" ? undefined : green !== "0",
@@ -195,9 +200,9 @@ function tabsOf(text: string): { screen: string; number: string; title: string }
 
 function containersOf(text: string, contents: ReadonlyMap<string, Interpreter>): SurveyContainer[] {
   return lines(text).flatMap((line) => {
-    const [id = "", name = "", image = "", ports = "", project = "", service = ""] = line.split("\t");
+    const [id = "", name = "", image = "", ports = "", project = "", service = "", dir = ""] = line.split("\t");
     return /^[0-9a-f]{12,64}$/.test(id)
-      ? [{ id, name, image, ports, project, service, interpreter: contents.get(id) }]
+      ? [{ id, name, image, ports, project, service, dir: dir.trim(), interpreter: contents.get(id) }]
       : [];
   });
 }

@@ -1,15 +1,14 @@
 // Services of a VM that know nothing of a debugger: inject, restart and a request give hits in all of their processes, both workers of uWSGI
 // included; nothing of their sources is touched, and all is as it was after eject, also when everything was killed in between.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import type { LiveMessage } from "../../protocol/api.ts";
-import { asker, Listener } from "../helpers/board.ts";
 import { startDevstack } from "../helpers/devstack.ts";
 import { treeScript } from "../helpers/laptop.ts";
 import { shell } from "../helpers/readme.ts";
-import { program, startRelay } from "../helpers/relay-process.ts";
+import { record, type Recorder } from "../helpers/recorder.ts";
+import { program } from "../helpers/relay-process.ts";
 import { freePort } from "../helpers/sockets.ts";
 
 const names = ["cinder-api", "cinder-scheduler", "cinder-volume"];
@@ -42,25 +41,15 @@ t.test("no edits: hits in every process, and nothing is left", async (t) => {
 
   await debugtap("inject", "--yes");
   t.equal(touched() === before, false);
-  const env = { XDG_RUNTIME_DIR: join(dir, "run"), XDG_STATE_HOME: join(dir, "state"), NODE_OPTIONS: "" };
-  const relay = startRelay(["up", "--config", join(dir, "debugtap.yml"), "--board", "0"], env);
-  t.teardown(async () => {
-    relay.kill("SIGKILL");
-    await relay.exit;
-  });
-  const { url } = await relay.event("board", () => true);
-  const board = readFileSync(join(dir, "run/debugtap", `${relay.pid}.board`), "utf8");
-  const token = new URL((JSON.parse(board) as { address: string }).address).searchParams.get("token") ?? "";
-  await relay.listening(names);
-  const live = new Listener({ url }, token);
-  t.teardown(() => live.socket.terminate());
   const specs = [
     line(source, "api.py", "self.bus.cast("),
     line(source, "scheduler.py", "self.bus.cast("),
     line(source, "volume.py", "self.driver.create_volume("),
   ];
-  t.equal((await asker(url, token)("PUT", "/api/breakpoints", { specs })).status, 200);
+  const recorder = record(t, ["-c", join(dir, "debugtap.yml"), "--for", "10m", ...specs.flatMap((spec) => ["--at", spec])]);
+  for (const name of names) await recorder.until((said) => isListening(said, name));
   await debugtap("restart", ...names);
+  await recorder.until(({ type }) => type === "ready");
 
   const workers = new Set<string | null>();
   const create = async (): Promise<void> => {
@@ -70,13 +59,14 @@ t.test("no edits: hits in every process, and nothing is left", async (t) => {
     workers.add(answer.headers.get("x-worker"));
   };
   while (workers.size < 2) await Promise.all([create(), create()]);
-  await live.hears(() => sessionsOf(live, "cinder-api").size === 2);
-  for (const name of names.slice(1)) await live.hears(() => sessionsOf(live, name).size === 1);
+  const sessions = (service: string): number =>
+    new Set(recorder.hits.filter((hit) => hit.service === service).map(({ session }) => session)).size;
+  await recorder.until(() => sessions("cinder-api") === 2 && names.every((name) => sessions(name) > 0));
   t.equal(status(), "", "git has nothing to say of the sources");
 
   // All at once: whoever could have cleaned up does not.
-  relay.kill("SIGKILL");
-  await relay.exit;
+  recorder.stop("SIGKILL");
+  await recorder.exit;
   for (const unit of units) vm.run(["systemctl", "kill", "--signal=KILL", unit]);
   await vm.sshd.halt();
   await vm.sshd.resume();
@@ -91,8 +81,7 @@ t.test("no edits: hits in every process, and nothing is left", async (t) => {
   t.equal(status(), "");
 });
 
-/** That a hit was told of. */
-function sessionsOf({ heard }: Listener, service: string): Set<string> {
-  const rows = heard.flatMap((message: LiveMessage) => (message.type === "hit" ? [message.row] : []));
-  return new Set(rows.filter((row) => row.service === service).map(({ session }) => session));
+function isListening(said: Recorder["said"][number], name: string): boolean {
+  if (said.type !== "relay" || said.event.type !== "service") return false;
+  return said.event.service.name === name && said.event.service.state === "listening";
 }

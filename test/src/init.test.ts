@@ -106,7 +106,7 @@ const container = "4f".repeat(32);
 const compose = [
   [
     "docker",
-    `${container}\tshop-web-1\tshop-web:latest\t0.0.0.0:8000->8000/tcp\tshop\tweb\n${"aa".repeat(32)}\tshop-db-1\tpostgres:16\t\tshop\tdb\n`,
+    `${container}\tshop-web-1\tshop-web:latest\t0.0.0.0:8000->8000/tcp\tshop\tweb\t/srv/shop\n${"aa".repeat(32)}\tshop-db-1\tpostgres:16\t\tshop\tdb\t/srv/shop\n`,
   ],
   ["contents", `${container}\n${JSON.stringify({ version: "3.12.1", has: ["debugpy", "gevent"], roots: [] })}\n`],
   ["contents", `${"aa".repeat(32)}\n`],
@@ -165,7 +165,33 @@ t.test("a proposal takes no port that is in use, and says what is left to do", (
   ]);
   t.match(passedOver.join("\n"), /legacy: Python 2\.7\.18 is too old/);
   t.match(passedOver.join("\n"), /slow: .*\/opt\/slow\/python/);
-  const text = (name: string): string => proposed.find((service) => service.name === name)?.byHand.join("\n") ?? "";
+  t.same(
+    proposed.map(({ run, byHand }) => [run, byHand]),
+    [
+      [{ screen: "stack", tab: "charge" }, []],
+      [{ unit: "devstack@c-api" }, []],
+      [{ unit: "devstack@n-api" }, []],
+      [{ compose: "web", dir: "/srv/shop" }, []],
+    ],
+    "what can be restarted is injected",
+  );
+  t.match(proposed[2]?.about, "another user's");
+  const config = parseConfig(
+    withProposal("", { name: "devstack", ssh: "stack@vm", source: [] }, proposeServices(services, options)),
+    "debugtap.yml",
+  );
+  t.same(
+    config.services.map(({ run }) => run),
+    [
+      { kind: "screen", screen: "stack", tab: "charge" },
+      { kind: "unit", unit: "devstack@c-api.service", user: false },
+      { kind: "unit", unit: "devstack@n-api.service", user: false },
+      { kind: "compose", service: "web", dir: "/srv/shop" },
+    ],
+  );
+  const others = services.map(({ run: _, ...service }) => service);
+  const { services: unrun } = proposeServices(others, options);
+  const text = (name: string): string => unrun.find((service) => service.name === name)?.byHand.join("\n") ?? "";
   t.match(text("charge"), 'pydevd.settrace("127.0.0.1", port=5679, suspend=False, patch_multiprocessing=True)');
   t.match(text("cinder-api"), /before eventlet patches.*debugpy\.listen\(\("127\.0\.0\.1", 5680\)\)/);
   t.match(text("cinder-api"), /systemctl edit devstack@c-api\.service .*GEVENT_SUPPORT=True/);
@@ -194,6 +220,35 @@ t.test(
     t.end();
   },
 );
+
+t.test("how a service is run: a user's unit, doubled and untitled tabs; not what a supervisor runs", (t) => {
+  const python = "/usr/bin/python3";
+  const user = "0::/user.slice/user-1000.slice/user@1000.service/app.slice";
+  const rows: readonly Row[] = [
+    { pid: 1, argv: [python, "/srv/a.py"], cgroup: `${user}/mine.service`, cwd: "/srv" },
+    { pid: 2, argv: [python, "/srv/b.py"], cgroup: `${user}/hidden.service` },
+    { pid: 3, argv: [python, "/srv/c.py"], cgroup: unit("supervisor"), cwd: "/srv" },
+    { pid: 4, argv: [python, "/srv/d.py"], env: "STY=20.one\nWINDOW=0", cwd: "/srv" },
+    { pid: 5, argv: [python, "/srv/e.py"], env: "STY=20.one\nWINDOW=1", cwd: "/srv" },
+    { pid: 6, argv: [python, "/srv/f.py"], env: "STY=30.two\nWINDOW=0", cwd: "/srv" },
+    { pid: 7, argv: [python, "/srv/g.py"], env: "STY=31.two\nWINDOW=0", cwd: "/srv" },
+  ].map((row) => ({ ...row, python, ppid: 0 }));
+  const tabs = ["20.one\n0 bash|1 twin|2 twin|", "30.two\n0 x|", "31.two\n0 y|"].map((text) => ["tabs", text] as const);
+  const { services } = findServices(parseSurvey(output(rows, tabs), mark));
+  t.same(
+    services.map(({ pid, run }) => [pid, run]).sort(([a], [b]) => Number(a) - Number(b)),
+    [
+      [1, { unit: "mine", user: true }],
+      [2, undefined],
+      [3, undefined],
+      [4, { screen: "one", tab: "0" }],
+      [5, { screen: "one", tab: "1" }],
+      [6, { screen: "30.two", tab: "x" }],
+      [7, { screen: "31.two", tab: "y" }],
+    ],
+  );
+  t.end();
+});
 
 t.test("with one port, services are told apart by match, and the file loads", (t) => {
   const rows = devstack.map((row) => ({ ...row, python: "/usr/bin/python3" }));
@@ -346,7 +401,7 @@ t.test("a host without Python, without timeout, with a docker that lists and one
   };
   docker(
     "bin",
-    `if [ $1 = exec ]; then echo '{"version": "3.12.1", "has": ["debugpy"], "roots": []}'; else printf '%s\\tshop-web-1\\tshop\\t\\tshop\\tweb\\n' ${container}; fi`,
+    `if [ $1 = exec ]; then echo '{"version": "3.12.1", "has": ["debugpy"], "roots": []}'; else printf '%s\\tshop-web-1\\tshop\\t\\tshop\\tweb\\t/srv/shop\\n' ${container}; fi`,
   );
   docker("refusing", "echo permission denied while trying to connect to the Docker daemon socket >&2; exit 1");
   const run = (bin: string) => async (command: string) => {
@@ -358,7 +413,7 @@ t.test("a host without Python, without timeout, with a docker that lists and one
   const survey = await surveyHost(run("bin"));
   t.match(
     findServices(survey).services.find(({ name }) => name === "web"),
-    { where: "compose", place: "shop-web-1" },
+    { where: "compose", place: "shop-web-1", run: { compose: "web", dir: "/srv/shop" } },
   );
   t.match((await surveyHost(run("refusing"))).dockerError, /permission denied/);
   // As `no shell for this login` answers, or an output that was cut.
