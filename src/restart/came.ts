@@ -74,9 +74,10 @@ export function verdictOf(
     if (started.length === 0)
       return {
         is: "awaited",
-        what: states.some(({ state }) => state === "waiting")
-          ? "the import of its `inject.module`"
-          : "its debugger to start",
+        what:
+          service.inject.module !== undefined && states.some(({ state }) => state === "waiting")
+            ? `the import of ${service.inject.module}`
+            : "its debugger to start",
       };
   } else if (service.wire === "dap" && !now.listeners.some((socket) => !before.listeners.includes(socket)))
     return { is: "awaited", what: `its debug port ${service.listens}` };

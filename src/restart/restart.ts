@@ -163,7 +163,7 @@ function tooLate({ name, wire, ide }: ServiceConfig, what: string, { timeoutMs }
 }
 
 async function withLog(run: Run, how: RunConfig, error: DebugtapError, host: HostConfig): Promise<DebugtapError> {
-  if (how.kind !== "unit") return error;
+  if (how.kind !== "unit" || !/FAILED|TIMEOUT/.test(error.code)) return error;
   const lines = await lastLines(run, how);
   const why = [error.why, ...lines.map((line) => `| ${line}`)].filter((line) => line !== undefined).join("\n       ");
   const status = `systemctl ${how.user ? "--user " : ""}status ${shellQuote(how.unit)}`;

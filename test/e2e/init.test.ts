@@ -1,5 +1,5 @@
 // `debugtap init` by the real program over a real sshd, with real Python services: a plain process, one with eventlet, one that forks,
-// one in a GNU screen. systemd does not run here: test/src/init.test.ts has its outputs.
+// one in a GNU screen; units of a real systemd.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -10,6 +10,7 @@ import { loadConfig } from "../../src/config.ts";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
 import { pythonOnVm } from "../helpers/processes.ts";
 import { program, startRelay } from "../helpers/relay-process.ts";
+import { startSystemdVm } from "../helpers/systemd-vm.ts";
 
 /** Names of the services; other tests' run on the same machine. */
 const id = `it${process.pid}`;
@@ -21,13 +22,19 @@ const sources: Readonly<Record<string, string>> = {
     "import os, time\nfor _ in range(2):\n    if os.fork() == 0:\n        time.sleep(600)\nprint('runs', flush=True)\ntime.sleep(600)\n",
 };
 
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 interface Stage {
   /** Has the services' sources, as the VM has them. */
   readonly there: string;
   /** Has a copy of them below src, and gets debugtap.yml. */
   readonly here: string;
   readonly sshd: ThrowawaySshd;
-  readonly debugtap: (...words: string[]) => Promise<{ code: number | null; stdout: string; stderr: string }>;
+  readonly debugtap: (...words: string[]) => Promise<Ended>;
 }
 
 async function stage(t: Test): Promise<Stage> {
@@ -46,19 +53,21 @@ async function stage(t: Test): Promise<Stage> {
     there,
     here,
     sshd,
-    debugtap: async (...words) => {
-      const child = spawn(process.execPath, [program, "init", ...words], {
-        cwd: here,
-        env: { ...process.env, NO_COLOR: "1" },
-        stdio: ["ignore", "pipe", "pipe"],
-      });
-      let [stdout, stderr] = ["", ""];
-      child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
-      child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
-      const [code] = await once(child, "close");
-      return { code: code as number | null, stdout, stderr };
-    },
+    debugtap: async (...words) => await init(here, words),
   };
+}
+
+async function init(here: string, words: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, [program, "init", ...words], {
+    cwd: here,
+    env: { ...process.env, NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
+  child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
+  const [code] = await once(child, "close");
+  return { code: code as number | null, stdout, stderr };
 }
 
 async function serve(t: Test, file: string): Promise<void> {
@@ -132,12 +141,20 @@ t.test("from nothing to `up`; a second run changes nothing", async (t) => {
   t.match(stdout, new RegExp(`${id}-forks .*2 workers`));
   t.match(stdout, new RegExp(`${id}-green .*eventlet`));
   t.match(stdout, new RegExp(`${id}-tab .*${id}scr tab 0`));
+  t.match(
+    stdout,
+    `Without an edit there:\n  debugtap inject ${id}-tab\nthen:\n  debugtap up\n  debugtap restart ${id}-tab `,
+  );
   const afterGreen = stdout.slice(stdout.indexOf(`  ${id}-green\n`));
   t.match(afterGreen.slice(0, afterGreen.indexOf(`  ${id}-plain\n`)), "export GEVENT_SUPPORT=True");
   const config = await loadConfig(join(here, "debugtap.yml"));
   t.same(
     config.services.map(({ name, wire }) => [name, wire]),
     [...names].sort().map((name) => [name, "dap"]),
+  );
+  t.same(
+    config.services.flatMap(({ run }) => run ?? []),
+    [{ kind: "screen", screen: `${id}scr`, tab: `${id}-tab` }],
   );
   t.same(config.hosts[0]?.source, [{ local: join(here, "src/copy"), remote: there }]);
   t.same(
@@ -253,3 +270,36 @@ t.test(
     t.same(readdirSync(join(here, ".idea/runConfigurations")).length, 1);
   },
 );
+
+t.test("units of systemd: one's own with workers, another user's, one that does not run", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "dt-"));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  chmodSync(dir, 0o755);
+  for (const [name, text] of Object.entries(sources)) writeFileSync(join(dir, `${name}.py`), text);
+  const unit = (user: string, command: string) => `[Service]\nUser=${user}\nExecStart=${command}\n`;
+  const vm = await startSystemdVm(t, {
+    units: {
+      "devstack@c-api.service": unit("debugtap-vm", `/usr/bin/python3 ${dir}/forks.py`),
+      "devstack@c-sch.service": unit("debugtap-vm", "/bin/false"),
+      "billing.service": unit("root", `/usr/bin/python3 ${dir}/plain.py`),
+    },
+  });
+  const log = (name: string): string => vm.run(["journalctl", "-u", name, "-o", "cat"]).stdout;
+  while (!["devstack@c-api", "billing"].every((name) => log(name).includes("runs")))
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  const { code, stdout, stderr } = await init(dir, [vm.sshd.alias, "-F", vm.sshd.sshConfig, "--yes"]);
+  t.equal(code, 0, stderr);
+  t.match(stdout, /cinder-api .*devstack@c-api\.service; Python .*2 workers/);
+  t.match(stdout, /billing .*billing\.service; .*another user's/);
+  t.match(stdout, "passed over: devstack@c-sch.service does not run");
+  t.match(stdout, "debugtap inject billing cinder-api");
+  t.notMatch(stdout, "To be done on the host");
+  const config = await loadConfig(join(dir, "debugtap.yml"));
+  t.same(
+    config.services.map(({ name, run }) => [name, run]),
+    [
+      ["billing", { kind: "unit", unit: "billing.service", user: false }],
+      ["cinder-api", { kind: "unit", unit: "devstack@c-api.service", user: false }],
+    ],
+  );
+});

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DebugClient } from "@vscode/debugadapter-testsupport";
@@ -50,6 +51,8 @@ async function stage(t: Test, units: (there: string) => Record<string, string>, 
   chmodSync(there, 0o777);
   writeFileSync(join(there, "listens.py"), listens);
   writeFileSync(join(there, "serves.py"), serves);
+  writeFileSync(join(there, "plain.py"), "first = 1\nimport time\ntime.sleep(600)\n");
+  writeFileSync(join(there, "web.py"), "import wsgiref.util\n\n\ndef application(environ, start_response):\n    return []\n");
   const vm = await startSystemdVm(t, { units: units(there), sudo });
   // Of its own: a relay that another test runs is none of ours.
   const env = { XDG_RUNTIME_DIR: dir, XDG_STATE_HOME: join(dir, "state"), NODE_OPTIONS: "", NO_COLOR: "1" };
@@ -90,7 +93,12 @@ interface Restarted {
   readonly services: readonly {
     readonly service: string;
     readonly ok: boolean;
-    readonly processes: readonly { readonly pid: number; readonly program: string }[];
+    readonly processes: readonly {
+      readonly pid: number;
+      readonly program: string;
+      readonly state?: string;
+      readonly forked?: boolean;
+    }[];
     readonly before: number;
     readonly session?: string;
     readonly error?: { readonly code: string; readonly what: string; readonly why?: string; readonly fix?: string };
@@ -125,22 +133,7 @@ t.test(
       await relay.exit;
     });
     await relay.listening(["api"]);
-    const client = new DebugClient("node", "", "python");
-    await client.start(ide);
-    t.teardown(() => client.stop());
-    await client.initializeRequest({
-      adapterID: "python",
-      pathFormat: "path",
-      linesStartAt1: true,
-      columnsStartAt1: true,
-    });
-    const initialized = client.waitForEvent("initialized", 10_000);
-    const first = client.waitForEvent("stopped", 20_000);
-    const attached = client.attachRequest({ justMyCode: true } as never);
-    await initialized;
-    await client.setBreakpointsRequest({ source: { path: join(s.there, "listens.py") }, breakpoints: [{ line: 5 }] });
-    await client.configurationDoneRequest();
-    await attached;
+    const { client, stopped: first } = await ideAt(t, ide, join(s.there, "listens.py"), 5);
     const pidOf = async (): Promise<number> => {
       const { body: threads } = await client.threadsRequest();
       const { body } = await client.stackTraceRequest({ threadId: threads.threads[0]?.id ?? 1 });
@@ -211,6 +204,28 @@ t.test(
     t.pass("no journalctl is left there");
   },
 );
+
+/** An IDE with one breakpoint; `stopped` is its first stop. */
+async function ideAt(t: Test, port: number, path: string, line: number) {
+  const client = new DebugClient("node", "", "python");
+  await client.start(port);
+  t.teardown(() => client.stop());
+  await client.initializeRequest({
+    adapterID: "python",
+    pathFormat: "path",
+    linesStartAt1: true,
+    columnsStartAt1: true,
+  });
+  const initialized = client.waitForEvent("initialized", 10_000);
+  const stopped = client.waitForEvent("stopped", 40_000);
+  stopped.catch(() => undefined);
+  const attached = client.attachRequest({ justMyCode: true } as never);
+  await initialized;
+  await client.setBreakpointsRequest({ source: { path }, breakpoints: [{ line }] });
+  await client.configurationDoneRequest();
+  await attached;
+  return { client, stopped };
+}
 
 /** It holds in the end. */
 async function until(holds: () => boolean): Promise<void> {
@@ -359,3 +374,71 @@ t.test("no sudo; a tab of screen, its shell and its history; an own command; wha
   await until(() => left().every((name) => there.includes(name)));
   t.pass("nothing is left there");
 });
+
+t.test(
+  "after inject: no line runs before its breakpoint is set; workers of uWSGI; one that ignores its environment; one whose debugger fails",
+  async (t) => {
+    const [port, webPort, ide] = [await freePort(), await freePort(), await freePort()];
+    const s = await stage(
+      t,
+      (there) => ({
+        "api.service": unit(`/usr/bin/python3 -Xfrozen_modules=off ${there}/plain.py`),
+        "web.service": unit(
+          `/usr/bin/uwsgi --plugin python3 --socket ${there}/web.sock --master --processes 2 --wsgi-file ${there}/web.py`,
+          "KillSignal=SIGQUIT\n",
+        ),
+        "deaf.service": unit(`/usr/bin/python3 -I ${there}/plain.py`),
+        "stuck.service": unit(`/usr/bin/python3 ${there}/plain.py`),
+      }),
+      true,
+    );
+    const taken = createServer().listen(0, "127.0.0.1");
+    t.teardown(() => taken.close());
+    await once(taken, "listening");
+    s.configure({
+      api: { wire: "dap", listens: port, ide, reattach: true, run: { unit: "api" } },
+      web: { wire: "dap", listens: webPort, ide: await freePort(), run: { unit: "web" } },
+      deaf: { wire: "dap", listens: await freePort(), ide: await freePort(), run: { unit: "deaf" } },
+      stuck: {
+        wire: "dap",
+        listens: (taken.address() as AddressInfo).port,
+        ide: await freePort(),
+        run: { unit: "stuck" },
+      },
+    });
+    const injected = await s.debugtap("inject", "--yes");
+    t.equal(injected.code, 0, injected.stderr + injected.stdout);
+    const relay = startRelay(["up", "--config", join(s.here, "debugtap.yml"), "--no-board"], s.env);
+    t.teardown(async () => {
+      relay.kill("SIGKILL");
+      await relay.exit;
+    });
+    await relay.listening(["api"]);
+    const all = await s.debugtap("restart", "api", "web", "deaf", "stuck", "--json");
+    t.equal(all.code, 4);
+    const [api, web, deaf, stuck] = (JSON.parse(all.stdout) as Restarted).services;
+    t.match(api, { ok: true, before: 1, processes: [{ state: "started", forked: false }] }, all.stderr);
+    t.match(web, { ok: true, before: 3 });
+    t.equal(web?.processes.filter(({ state }) => state === "started").length, 3, all.stdout);
+    t.match(deaf?.error, { code: "DT_INJECT_IGNORED", why: /-I/ });
+    t.match(stuck?.error, { code: "DT_RESTART_UNDEBUGGED", why: /in use/ });
+
+    const { client, stopped } = await ideAt(t, ide, join(s.there, "plain.py"), 1);
+    const [folder = ""] = s.vm
+      .run([
+        "sh",
+        "-c",
+        "ls /home/debugtap-vm/.cache/debugtap/*/services/api.json /var/lib/debugtap/*/services/api.json",
+      ])
+      .stdout.split("\n");
+    const config = readFileSync(`${s.vm.root}${folder}`, "utf8");
+    const again = await s.debugtap("restart", "api");
+    t.equal(again.code, 0, again.stderr);
+    t.match(again.stdout, /^api: back in .*, session api#1\n {2}pid \d+ .* debugpy \S+\n$/);
+    await stopped;
+    const { body } = await client.threadsRequest();
+    const stack = await client.stackTraceRequest({ threadId: body.threads[0]?.id ?? 1 });
+    t.match(stack.body.stackFrames[0], { line: 1, source: { path: join(s.there, "plain.py") } });
+    t.equal(readFileSync(`${s.vm.root}${folder}`, "utf8"), config, "the hook's own wait is as it was");
+  },
+);
