@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
+import { debugtapId } from "../../src/inject/folder.ts";
 import { startDevstack } from "../helpers/devstack.ts";
 import { treeScript } from "../helpers/laptop.ts";
 import { shell } from "../helpers/readme.ts";
@@ -35,8 +36,8 @@ t.test("no edits: hits in every process, and nothing is left", async (t) => {
     t.equal(code, 0, `${words.join(" ")}: ${stdout}${stderr}`);
     return stdout;
   };
-  const touched = (): string =>
-    vm.run(["sh", "-c", treeScript("/home", "/etc/systemd/system", source, "/var/lib/debugtap")]).stdout;
+  const there = join("/var/lib/debugtap", debugtapId(join(dir, "debugtap.yml")));
+  const touched = (): string => vm.run(["sh", "-c", treeScript("/home", "/etc/systemd/system", source, there)]).stdout;
   const before = touched();
 
   await debugtap("inject", "--yes");
@@ -46,7 +47,13 @@ t.test("no edits: hits in every process, and nothing is left", async (t) => {
     line(source, "scheduler.py", "self.bus.cast("),
     line(source, "volume.py", "self.driver.create_volume("),
   ];
-  const recorder = record(t, ["-c", join(dir, "debugtap.yml"), "--for", "10m", ...specs.flatMap((spec) => ["--at", spec])]);
+  const recorder = record(t, [
+    "-c",
+    join(dir, "debugtap.yml"),
+    "--for",
+    "10m",
+    ...specs.flatMap((spec) => ["--at", spec]),
+  ]);
   for (const name of names) await recorder.until((said) => isListening(said, name));
   await debugtap("restart", ...names);
   await recorder.until(({ type }) => type === "ready");

@@ -52,7 +52,10 @@ async function stage(t: Test, units: (there: string) => Record<string, string>, 
   writeFileSync(join(there, "listens.py"), listens);
   writeFileSync(join(there, "serves.py"), serves);
   writeFileSync(join(there, "plain.py"), "first = 1\nimport time\ntime.sleep(600)\n");
-  writeFileSync(join(there, "web.py"), "import wsgiref.util\n\n\ndef application(environ, start_response):\n    return []\n");
+  writeFileSync(
+    join(there, "web.py"),
+    "import wsgiref.util\n\n\ndef application(environ, start_response):\n    return []\n",
+  );
   const vm = await startSystemdVm(t, { units: units(there), sudo });
   // Of its own: a relay that another test runs is none of ours.
   const env = { XDG_RUNTIME_DIR: dir, XDG_STATE_HOME: join(dir, "state"), NODE_OPTIONS: "", NO_COLOR: "1" };

@@ -72,7 +72,9 @@ ExecStart=${command}
     source,
     api,
     line(where, file, text) {
-      const at = readFileSync(join(where, file), "utf8").split("\n").findIndex((line) => line.includes(text));
+      const at = readFileSync(join(where, file), "utf8")
+        .split("\n")
+        .findIndex((line) => line.includes(text));
       return `${join(where, file)}:${at + 1}`;
     },
     status: () => git(source, "status", "--porcelain", "--ignored"),

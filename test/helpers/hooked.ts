@@ -49,7 +49,15 @@ export async function hooked(
   t.teardown(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }));
   for (const each of ["services", "state/api", "lent"]) mkdirSync(join(dir, each), { recursive: true });
   cpSync(join(root, "src/inject/hook"), join(dir, "hook"), { recursive: true });
-  const basic = { version: 1, service: "api", host: "127.0.0.1", module: null, argv: null, wait: 0, guard: [] } as const;
+  const basic = {
+    version: 1,
+    service: "api",
+    host: "127.0.0.1",
+    module: null,
+    argv: null,
+    wait: 0,
+    guard: [],
+  } as const;
   const config: HookConfig = { ...basic, wire, port: await freePort(), ...some };
   writeFileSync(join(dir, "services/api.json"), JSON.stringify(config));
   const env = hookEnvironment(dir, "api", { pythonPath: fixtures, green });
@@ -103,7 +111,8 @@ async function client(t: Test, { wire, port }: HookConfig, files: readonly strin
   const lines = (): string[] => running.text().split("\n");
   return {
     ...running,
-    hits: () => lines().flatMap((line) => (line.startsWith("{") && line.endsWith("}") ? [JSON.parse(line) as Hit] : [])),
+    hits: () =>
+      lines().flatMap((line) => (line.startsWith("{") && line.endsWith("}") ? [JSON.parse(line) as Hit] : [])),
     sessions: () => new Set(running.text().match(/session \d+: (?:attached|connected)/g)).size,
   };
 }

@@ -50,7 +50,10 @@ for (const wire of wires) {
     );
     t.equal(client.sessions(), 3, "each is debugged once");
     t.same(
-      it.states().map(({ state, forked }) => [state, forked]).sort(),
+      it
+        .states()
+        .map(({ state, forked }) => [state, forked])
+        .sort(),
       [
         ["started", false],
         ["started", false],
@@ -73,22 +76,34 @@ for (const wire of wires) {
     const after = wire === "dap" ? await it.client("service.py") : client;
     t.equal(await get(service, "/123"), "8");
     t.match(after.hits(), [{ locals: { size: "4" } }]);
-    t.same(it.states().map(({ pid, state }) => [pid, state]), [[service.child.pid, "started"]]);
+    t.same(
+      it.states().map(({ pid, state }) => [pid, state]),
+      [[service.child.pid, "started"]],
+    );
   });
 
-  t.test(`${wire}: from the first import of a module on, in the program that a wrapper starts by a shell`, async (t) => {
-    const it = await hooked(t, wire, { argv: "-m main", module: "orders", wait: 30 });
-    const dial = wire === "pydevd" ? await it.client("orders.py") : undefined;
-    const service = it.start(python, [fixture("wrapper.py")]);
-    const client = dial ?? (await attachWhenItListens(it));
-    t.equal(await service.exit, 0);
-    t.match(service.text(), /^total 42 \d+\ndone 42\nwrapper 5\n$/);
-    t.match(client.hits(), [{ function: "<module>", locals: { price: "3", total: "42" } }], client.text());
-    t.same(it.states().map(({ state, argv }) => [state, argv.includes("main")]).sort(), [
-      ["loaded", false],
-      ["started", true],
-    ]);
-  });
+  t.test(
+    `${wire}: from the first import of a module on, in the program that a wrapper starts by a shell`,
+    async (t) => {
+      const it = await hooked(t, wire, { argv: "-m main", module: "orders", wait: 30 });
+      const dial = wire === "pydevd" ? await it.client("orders.py") : undefined;
+      const service = it.start(python, [fixture("wrapper.py")]);
+      const client = dial ?? (await attachWhenItListens(it));
+      t.equal(await service.exit, 0);
+      t.match(service.text(), /^total 42 \d+\ndone 42\nwrapper 5\n$/);
+      t.match(client.hits(), [{ function: "<module>", locals: { price: "3", total: "42" } }], client.text());
+      t.same(
+        it
+          .states()
+          .map(({ state, argv }) => [state, argv.includes("main")])
+          .sort(),
+        [
+          ["loaded", false],
+          ["started", true],
+        ],
+      );
+    },
+  );
 
   for (const order of ["first", "last"]) {
     t.test(`${wire}: eventlet patches ${order}`, async (t) => {
@@ -98,7 +113,11 @@ for (const wire of wires) {
       const client = dial ?? (await attachWhenItListens(it));
       t.equal(await service.exit, 0, apt);
       t.equal(service.text(), "0\n2\n4\n");
-      t.same(client.hits().map(({ locals }) => locals["result"]), ["0", "2", "4"], client.text());
+      t.same(
+        client.hits().map(({ locals }) => locals["result"]),
+        ["0", "2", "4"],
+        client.text(),
+      );
     });
   }
 
@@ -116,7 +135,10 @@ for (const wire of wires) {
       states.find(({ pid }) => pid === service.child.pid),
       { state: "failed", error: wire === "dap" ? /Address already in use/ : /Connection refused/ },
     );
-    t.same(states.filter(({ state }) => state === "started"), []);
+    t.same(
+      states.filter(({ state }) => state === "started"),
+      [],
+    );
     t.match(service.text(), /^serves on \d+\.\n$/);
   });
 
@@ -189,36 +211,43 @@ t.test("a guarded thread goes on while the others stand still", async (t) => {
   await dials.prints("read word");
 });
 
-t.test("the sitecustomize that it hides is run, and is what is imported; nothing is printed whatever is unreadable", async (t) => {
-  const it = await hooked(t, "pydevd");
-  const own = join(it.dir, "own");
-  mkdirSync(own);
-  for (const each of ["", "own", "hook"]) chmodSync(join(it.dir, each), 0o755);
-  const ask = "import sys; print(vars(sys.modules.get('sitecustomize', sys)).get('word'), hasattr(sys, 'mine'))";
-  const user = process.getuid?.() === 0 ? ["--reuid=debugtap-vm", "--regid=debugtap-vm", "--clear-groups"] : [];
-  const run = (hook: boolean, env: Record<string, string> = {}) => {
-    const path = [...(hook ? [join(it.dir, "hook")] : []), own].join(":");
-    const { status, stdout, stderr } = spawnSync("setpriv", [...user, python, "-c", ask], {
-      encoding: "utf8",
-      env: { ...env, PYTHONPATH: path },
-    });
-    return { status, stdout, stderr };
-  };
-  const file = join(own, "sitecustomize.py");
-  for (const text of ["word = 'mine'\n", "import sys\nsys.mine = 1\nraise ValueError('mine')\n", "raise ImportError('mine')\n"]) {
-    writeFileSync(file, text);
-    t.match(Object.values(run(false)).join(), "mine");
-    t.same(run(true), run(false), "without DEBUGTAP_HOOK");
-  }
-  writeFileSync(file, "word = 'mine'\n");
-  const plain = run(false);
-  const { DEBUGTAP_HOOK = "" } = it.env;
-  for (const mode of [0o000, 0o500]) {
-    chmodSync(join(it.dir, "services"), mode);
-    t.same(run(true, { DEBUGTAP_HOOK }), plain, "a configuration that cannot be read");
-  }
-  chmodSync(join(it.dir, "services"), 0o755);
-  chmodSync(join(it.dir, "state/api"), 0o555);
-  t.same(run(true, { DEBUGTAP_HOOK }), plain, "a state directory that cannot be written, and a port that refuses");
-  t.same(it.states(), []);
-});
+t.test(
+  "the sitecustomize that it hides is run, and is what is imported; nothing is printed whatever is unreadable",
+  async (t) => {
+    const it = await hooked(t, "pydevd");
+    const own = join(it.dir, "own");
+    mkdirSync(own);
+    for (const each of ["", "own", "hook"]) chmodSync(join(it.dir, each), 0o755);
+    const ask = "import sys; print(vars(sys.modules.get('sitecustomize', sys)).get('word'), hasattr(sys, 'mine'))";
+    const user = process.getuid?.() === 0 ? ["--reuid=debugtap-vm", "--regid=debugtap-vm", "--clear-groups"] : [];
+    const run = (hook: boolean, env: Record<string, string> = {}) => {
+      const path = [...(hook ? [join(it.dir, "hook")] : []), own].join(":");
+      const { status, stdout, stderr } = spawnSync("setpriv", [...user, python, "-c", ask], {
+        encoding: "utf8",
+        env: { ...env, PYTHONPATH: path },
+      });
+      return { status, stdout, stderr };
+    };
+    const file = join(own, "sitecustomize.py");
+    for (const text of [
+      "word = 'mine'\n",
+      "import sys\nsys.mine = 1\nraise ValueError('mine')\n",
+      "raise ImportError('mine')\n",
+    ]) {
+      writeFileSync(file, text);
+      t.match(Object.values(run(false)).join(), "mine");
+      t.same(run(true), run(false), "without DEBUGTAP_HOOK");
+    }
+    writeFileSync(file, "word = 'mine'\n");
+    const plain = run(false);
+    const { DEBUGTAP_HOOK = "" } = it.env;
+    for (const mode of [0o000, 0o500]) {
+      chmodSync(join(it.dir, "services"), mode);
+      t.same(run(true, { DEBUGTAP_HOOK }), plain, "a configuration that cannot be read");
+    }
+    chmodSync(join(it.dir, "services"), 0o755);
+    chmodSync(join(it.dir, "state/api"), 0o555);
+    t.same(run(true, { DEBUGTAP_HOOK }), plain, "a state directory that cannot be written, and a port that refuses");
+    t.same(it.states(), []);
+  },
+);

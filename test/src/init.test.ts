@@ -216,7 +216,9 @@ t.test(
         ["web", "dap"],
       ],
     );
-    t.match(proposed[1]?.byHand.join("\n"), /debugpy\.__path__\[0\] \+ "\/_vendored\/pydevd"\); import pydevd/);
+    const plain = services.map(({ run: _, ...service }) => service);
+    const byHand = proposeServices(plain, { ...options, pycharm: true }).services[1]?.byHand.join("\n");
+    t.match(byHand, /debugpy\.__path__\[0\] \+ "\/_vendored\/pydevd"\); import pydevd/);
     t.end();
   },
 );
