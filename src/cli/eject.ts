@@ -7,8 +7,9 @@
 import { Command } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { loadConfig, type HostConfig } from "../config.ts";
-import { apply, eject, ejectedOf, planEject, type Ejected } from "../inject/inject.ts";
+import { eject, ejectedOf, planEject, type Ejected } from "../inject/eject.ts";
 import { debugtapId } from "../inject/folder.ts";
+import { apply } from "../inject/inject.ts";
 import { readInjected } from "../inject/record.ts";
 import { ejectedLines } from "./inject-lines.ts";
 import { onHost } from "./on-host.ts";

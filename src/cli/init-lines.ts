@@ -30,7 +30,8 @@ export function byHandLines({ services }: Proposal): string[] {
     ...(others.length === 0 ? [] : ["", "To be done on the host:"]),
     ...others.flatMap(({ name, byHand }) => [`  ${name}`, ...byHand.map((line) => `    ${line}`)]),
     ...(runnable === "" ? [] : ["", "Without an edit there:", `  debugtap inject ${runnable}`]),
-    ...["then:", "  debugtap up"],
+    "then:",
+    "  debugtap up",
     ...(runnable === "" ? [] : [`  debugtap restart ${runnable}      in another terminal`]),
   ].map(printable);
 }

@@ -2,7 +2,7 @@
 import type { HostConfig } from "../config.ts";
 import { differenceLines } from "../init/files.ts";
 import type { Planned } from "../inject/change.ts";
-import type { Ejected } from "../inject/inject.ts";
+import type { Ejected } from "../inject/eject.ts";
 
 export function plannedLines({ name }: HostConfig, { change, files, notes }: Planned): string[] {
   const { folder, shared, services } = change.manifest;

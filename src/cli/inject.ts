@@ -141,7 +141,11 @@ function described(host: HostConfig, { change, files, notes, isNeeded }: Planned
     shared,
     services: Object.entries(services).map(([name, { kind, where, root, wire, python, lent, carry }]) => ({
       name,
-      ...{ kind, where, root, wire, lent },
+      kind,
+      where,
+      root,
+      wire,
+      lent,
       ...(python === undefined ? {} : { python }),
       file: carry?.path ?? null,
     })),

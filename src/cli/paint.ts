@@ -23,10 +23,7 @@ export function clean(text: string): string {
 
 /** A line of a log: its indentation stays, colours and other sequences of a terminal go. */
 export function cleanLine(line: string): string {
-  // eslint-disable-next-line no-control-regex
-  return line
-    .replace(/\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\^_])/g, "")
-    .replace(/(?!\t)\p{Cc}/gu, "");
+  return line.replace(/(?!\t)\p{Cc}(?:\[[0-?]*[ -/]*[@-~]|\]\P{Cc}*|[()][0-9AB])/gu, "").replace(/(?!\t)\p{Cc}/gu, "");
 }
 
 /** At most `width` characters; what was cut is shown as `…`. */

@@ -2,7 +2,7 @@
 //
 // Rules
 // - Only Python goes along: what is compiled is for one Python on one kind of machine, and pydevd does without.
-// - Debian's debugpy has its pydevd in a package of its own, beside it; elsewhere it is inside.
+// - Debian's debugpy has its pydevd by links to a package of its own, and that needs `bytecode`; elsewhere both are inside.
 import { readFile, readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { DebugtapError } from "../../protocol/errors.ts";
@@ -16,7 +16,8 @@ export interface Lent {
 }
 
 const systemPackages = "/usr/lib/python3/dist-packages";
-const besides = /^(?:debugpy|_?pydev.*|setup_pydevd_cython\.py)$/;
+const besides = /^(?:debugpy|bytecode|_?pydev.*|setup_pydevd_cython\.py)$/;
+const inside = "debugpy/_vendored/pydevd/";
 const compiled = /\.(?:so|pyd|dll|dylib|pyc|c|cpp|pyx|pxd|h|exe|pdb)$/;
 const unwanted = /(?:^|\/)(?:__pycache__|tests?|[^/]+\.dist-info|[^/]+\.egg-info)\//;
 
@@ -35,7 +36,10 @@ export async function lend(path: string | undefined): Promise<Lent | undefined> 
 }
 
 function checked(from: string, all: ReadonlyMap<string, Buffer>): Lent {
-  const files = new Map([...all].filter(([name]) => !compiled.test(name) && !unwanted.test(name)).sort());
+  const isWhole = all.has(`${inside}pydevd.py`);
+  const isWanted = (name: string): boolean =>
+    !compiled.test(name) && !unwanted.test(name) && (!isWhole || /^(?:debugpy|bytecode)\//.test(name));
+  const files = new Map([...all].filter(([name]) => isWanted(name)).sort(([a], [b]) => (a < b ? -1 : 1)));
   const hasPydevd = [...files.keys()].some((name) => /(?:^|\/)pydevd\.py$/.test(name));
   if (files.has("debugpy/__init__.py") && hasPydevd) return { from, files };
   throw new DebugtapError("DT_FILE_UNREADABLE", `${from} has no debugpy`, {

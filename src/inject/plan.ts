@@ -7,7 +7,7 @@
 import { DebugtapError } from "../../protocol/errors.ts";
 import { shellQuote } from "../../protocol/shell.ts";
 import { parseHold } from "../config.ts";
-import type { Interpreter, Survey } from "../transport/survey.ts";
+import type { Interpreter, Survey, SurveyProcess } from "../transport/survey.ts";
 import type { Entry } from "./archive.ts";
 import {
   carrier,
@@ -98,11 +98,10 @@ function planService(
   const { facts, survey, id } = given;
   const unit = given.unitOf(service);
   const processes = processesOf(service, survey);
-  const own: UnitView = { shared: false, dynamic: false, notes: [] };
   const view =
     run.kind === "unit" && unit !== undefined
       ? viewOfUnit(run.unit, run.user, unit, { user: facts.user, ...folders })
-      : own;
+      : viewOfProcesses(name, processes, facts.owner, folders.shared);
   notes.push(...view.notes);
   const root = view.shared ? folders.shared : folders.folder;
   const seen =
@@ -158,6 +157,15 @@ function planService(
     ...(run.kind === "screen" ? shellFiles(name, environment, pythonPath) : []),
   ]);
   return { carried, view, files, ...(lent === undefined ? {} : { lent }) };
+}
+
+/** The user's folder is for that user, and for root; one who is neither reads root's. */
+function viewOfProcesses(name: string, processes: readonly SurveyProcess[], owner: string, shared: string): UnitView {
+  const uid = processes[0]?.uid;
+  if (uid === undefined || uid === 0 || owner.startsWith(`${uid}:`))
+    return { shared: false, dynamic: false, notes: [] };
+  const note = `${name} runs as another user (${uid}): its files are root's, in ${shared}`;
+  return { shared: true, owner: `${uid}`, dynamic: false, notes: [note] };
 }
 
 function lentTo({ lend, facts }: Given, { name, wire }: Runnable, python: Interpreter): Lent | undefined {

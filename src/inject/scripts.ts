@@ -150,7 +150,8 @@ ${files.map((file) => undoLines(file)).join("\n")}
 ${reload.map((which) => `reload_${which}`).join("\n")}
 [ -z "$conflicts" ] || { told left "$folder"; exit 4; }
 [ -z "$shared" ] || as sudo rm -rf "$shared" </dev/null || fail undo "$shared"
-rm -rf "$folder" || fail undo "$folder"
+# A service that runs as root has left its own files there.
+rm -rf "$folder" 2>/dev/null || sudo -n rm -rf "$folder" </dev/null || fail undo "$folder"
 trap - EXIT; leave; told done "$folder"
 }
 # Processes of a service that have loaded the hook.
@@ -168,16 +169,4 @@ function undoLines({ path, sudo, before, after }: Touched): string {
   if (before === null) return `${words} absent - - </dev/null`;
   const text = before.text.replace(/.{1,100}/g, "$&\n");
   return `${words} ${before.sha256} ${before.mode} ${before.owner} <<'END'\n${text}END`;
-}
-
-/** Where the manifest is lost: our lines are taken out of the files that are known to have had them. */
-export function lostManifest(
-  known: Pick<Manifest, "id" | "by" | "folder" | "shared" | "made" | "reload"> & {
-    readonly files: readonly { readonly path: string; readonly sudo: boolean }[];
-  },
-): Manifest {
-  const unknown = "0".repeat(64);
-  const before = { sha256: unknown, text: "", mode: "600", owner: "0:0" };
-  const files = known.files.map(({ path, sudo }) => ({ path, sudo, services: [], before, after: { sha256: unknown } }));
-  return { ...known, version: 1, services: {}, files };
 }

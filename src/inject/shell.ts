@@ -108,10 +108,12 @@ strip() {
   as "$1" cat "$2" </dev/null >"$tmp/now"
   begins=$(grep -c "^# debugtap $id begin" "$tmp/now"); ends=$(grep -c "^# debugtap $id end$" "$tmp/now")
   if [ "$begins$ends" = 11 ] && [ "$(grep "^# debugtap $id " "$tmp/now" | tail -n 1)" = "# debugtap $id end" ]; then
-    # Its last line may have had no end: what is left then has none either.
-    awk -v b="# debugtap $id begin" -v e="# debugtap $id end" \
-      'index($0, b) == 1 { skip = 1 } !skip { printf "%s%s", sep, $0; sep = "\n" } $0 == e { skip = 0 }' "$tmp/now" >"$tmp/left"
-    if [ -s "$tmp/left" ] && [ -z "$(tail -c 1 "$tmp/now" | tr -d '\n')" ]; then echo >>"$tmp/left"; fi
+    # Its last line may have no end: that of what is left has none either.
+    awk -v b="# debugtap $id begin" -v e="# debugtap $id end" -v last="$(tail -c 1 "$tmp/now")" '
+      index($0, b) == 1 { skip = 1 }
+      !skip { printf "%s%s", sep, $0; sep = "\n" }
+      $0 == e { skip = 0 }
+      END { if (last == "") printf "%s", sep }' "$tmp/now" >"$tmp/left"
     if [ ! -s "$tmp/left" ] && grep -q "^# debugtap $id begin, new file$" "$tmp/now"; then as "$1" rm -f "$2" </dev/null || fail undo "$2"
     else put "$1" "$2" "$tmp/left" "$(as "$1" stat -c %a "$2" </dev/null)" "$(as "$1" stat -c %u:%g "$2" </dev/null)" || fail undo "$2"
     fi

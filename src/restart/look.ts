@@ -199,7 +199,7 @@ function tabOf(one: (key: string) => string): LookedTab | undefined {
 /** Of a shell that reads commands from its terminal. */
 export function isShell([program = "", ...rest]: readonly string[]): boolean {
   const isNamed = /^-?(?:.*\/)?(?:ba|z|da|k|mk|fi|tc|c)?sh$/.test(program);
-  return isNamed && rest.every((word) => /^-/.test(word) && !/^-[a-z]*c/.test(word));
+  return isNamed && rest.every((word) => word.startsWith("-") && !/^-[a-z]*c/.test(word));
 }
 
 /** Of /proc/PID/stat, what follows the program's name: `S 1 …`; the 20th is the start. */

@@ -207,7 +207,6 @@ class SshTunnel implements SupervisedTunnel {
               else lost(reason);
             });
           });
-          ended.catch(ignore);
           resolve({ stdout: channel, stderr: channel.stderr, ended, end: () => channel.end() });
         }),
       );

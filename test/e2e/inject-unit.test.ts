@@ -30,7 +30,7 @@ ExecStart=/lib/systemd/systemd --user --unit=users.target
 }
 
 const tops = ["/home", "/etc/systemd/system", "/var/lib/debugtap", "/var/tmp/debugtap*"];
-const tree = ({ run }: SystemdVm): string => run(["sh", "-c", treeScript(...tops)]).stdout;
+const tree = (vm: SystemdVm): string => vm.run(["sh", "-c", treeScript(...tops)]).stdout;
 
 /** A fresh /var/tmp: that of this machine is everybody's. */
 async function startVm(...args: Parameters<typeof startSystemdVm>): Promise<SystemdVm> {
@@ -40,8 +40,8 @@ async function startVm(...args: Parameters<typeof startSystemdVm>): Promise<Syst
 }
 
 /** Of the unit's process: a map of its environment. */
-function environmentOf({ run }: SystemdVm, name: string): Map<string, string> {
-  const { stdout } = run(["sh", "-c", `tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value ${name})/environ`]);
+function environmentOf(vm: SystemdVm, name: string): Map<string, string> {
+  const { stdout } = vm.run(["sh", "-c", `tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value ${name})/environ`]);
   return new Map(stdout.split("\n").map((line) => [line.split("=", 1)[0] ?? "", line.slice(line.indexOf("=") + 1)]));
 }
 
@@ -191,6 +191,6 @@ t.test("no sudo, a home that is read-only, nothing to write to, a unit that cann
   );
 });
 
-function uidOf({ run, user }: SystemdVm): string {
-  return run(["id", "-u", user]).stdout.trim();
+function uidOf(vm: SystemdVm): string {
+  return vm.run(["id", "-u", vm.user]).stdout.trim();
 }

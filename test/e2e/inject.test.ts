@@ -32,7 +32,7 @@ interface Vm {
 }
 
 const asRoot = process.getuid?.() === 0;
-const become = asRoot ? ["setpriv", "--reuid=debugtap-vm", "--regid=debugtap-vm", "--clear-groups"] : ["env"];
+const become = asRoot ? ["--reuid=debugtap-vm", "--regid=debugtap-vm", "--clear-groups"] : [];
 
 async function startVm(t: Test): Promise<Vm> {
   const dir = mkdtempSync(join(tmpdir(), "dtv-"));
@@ -44,8 +44,7 @@ async function startVm(t: Test): Promise<Vm> {
   spawnSync("chown", ["-R", sshd.user, dir]);
   spawnSync("chmod", ["755", dir, home, app, bin]);
   const sh = (script: string) => {
-    const [program = "", ...words] = [...become, "sh", "-c", script];
-    const { status, stdout } = spawnSync(program, words, {
+    const { status, stdout } = spawnSync("setpriv", [...become, "sh", "-c", script], {
       encoding: "utf8",
       env: { HOME: home, PATH: "/usr/bin:/bin" },
       cwd: "/",

@@ -36,8 +36,11 @@ t.test("npm pack, unpacked elsewhere, runs", async (t) => {
     "debugtap.schema.json",
     "examples/ide-dap.mjs",
     "dist/src/trace/worker.js",
+    ...["sitecustomize", "debugtap_hook", "debugtap_debugger", "debugtap_forks"].map(
+      (name) => `src/inject/hook/${name}.py`,
+    ),
   ]) {
     t.match(files, `package/${wanted}`);
   }
-  t.notMatch(files, /package\/(?:test|src|dist\/test|node_modules)\//);
+  t.notMatch(files, /package\/(?:test|src\/(?!inject\/hook\/\w+\.py)|dist\/test|node_modules)\//);
 });

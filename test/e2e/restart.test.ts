@@ -1,5 +1,5 @@
 // `debugtap restart` and `debugtap logs` by the real program over a real sshd: units of a real systemd, tabs of a real screen, own commands.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,6 +12,8 @@ import { debugtapId } from "../../src/inject/folder.ts";
 import { program, startRelay } from "../helpers/relay-process.ts";
 import { freePort } from "../helpers/sockets.ts";
 import { startSystemdVm, type SystemdVm } from "../helpers/systemd-vm.ts";
+
+t.jobs = 2;
 
 /** Waits for a client, then runs its first line of its own. */
 const listens = `import os, sys, time
@@ -72,19 +74,20 @@ async function stage(t: Test, units: (there: string) => Record<string, string>, 
           services: Object.fromEntries(Object.entries(services).map(([name, each]) => [name, { host: "vm", ...each }])),
         }),
       ),
-    debugtap: async (...words) => {
-      const child = spawn(process.execPath, [program, ...words], {
-        cwd: here,
-        env: { ...process.env, ...env },
-        stdio: ["ignore", "pipe", "pipe"],
-      });
-      const ended = once(child, "close");
-      let [stdout, stderr] = ["", ""];
-      child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
-      child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
-      const [code] = await ended;
-      return { code: code as number | null, stdout, stderr };
-    },
+    debugtap: debugtapIn(here, env),
+  };
+}
+
+function debugtapIn(cwd: string, more: NodeJS.ProcessEnv): Stage["debugtap"] {
+  return async (...words) => {
+    const env = { ...process.env, ...more };
+    const child = spawn(process.execPath, [program, ...words], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    const ended = once(child, "close");
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
+    child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
+    const [code] = await ended;
+    return { code: code as number | null, stdout, stderr };
   };
 }
 
@@ -185,7 +188,7 @@ t.test(
     t.match(shown.stdout, /^broken \| .*its database is away$/m);
     t.match(shown.stdout, /^forks {2}\| .*serves \d+$/m);
 
-    const follow = spawn(process.execPath, [program, "logs", "forks", "--json", "--lines", "0"], {
+    const follow = spawn(process.execPath, [program, "logs", "forks", "--json", "--lines", "100"], {
       cwd: s.here,
       env: { ...process.env, ...s.env },
       stdio: ["ignore", "pipe", "inherit"],
@@ -193,14 +196,12 @@ t.test(
     t.teardown(() => follow.kill("SIGKILL"));
     const over = once(follow, "close");
     const lines = createInterface({ input: follow.stdout })[Symbol.asyncIterator]();
-    const next = lines.next();
-    // It follows when its journalctl is there.
-    await until(() => s.vm.run(["pgrep", "-f", "journalctl.*-f"]).code === 0);
+    await lines.next();
     s.vm.run(["systemctl", "restart", "forks.service"]);
-    const seen: { service: string; line: string }[] = [JSON.parse(String((await next).value)) as never];
-    while (!/serves \d+/.test(seen.at(-1)?.line ?? ""))
-      seen.push(JSON.parse(String((await lines.next()).value)) as never);
-    t.match(seen.at(-1), { service: "forks", line: /serves \d+/ });
+    const main = s.vm.run(["systemctl", "show", "-p", "MainPID", "--value", "forks"]).stdout.trim();
+    let seen = "{}";
+    while (!seen.includes(`serves ${main}`)) seen = String((await lines.next()).value);
+    t.match(JSON.parse(seen), { service: "forks", line: `serves ${main}` }, "what came while it followed");
     follow.kill("SIGINT");
     await over;
     await until(() => s.vm.run(["pgrep", "-f", "journalctl.*-f"]).code === 1);
@@ -357,6 +358,8 @@ t.test("no sudo; a tab of screen, its shell and its history; an own command; wha
 
   const left = (): string[] => readdirSync("/tmp").filter((name) => name.startsWith("debugtap-log."));
   const there = left();
+  const nowhere = await s.debugtap("logs", "nowhere", "--no-follow");
+  t.match([nowhere.code, nowhere.stderr], [4, /DT_LOGS_FAILED: [^]*screen stack has no tab nowhere/]);
   const follow = spawn(process.execPath, [program, "logs", "dash", "own"], {
     cwd: s.here,
     env: { ...process.env, ...s.env },
@@ -371,6 +374,13 @@ t.test("no sudo; a tab of screen, its shell and its history; an own command; wha
   screen("-S", "stack", "-p", "1", "-X", "stuff", "echo a last $((40 + 2)) \r");
   await until(() => /^dash \| a last 42$/m.test(text));
   t.equal(text.match(/^dash \| serves \d+$/gm)?.length, 2, "each line once");
+  // More than the tab keeps: what is there moves up.
+  for (const first of [1001, 2001, 3001]) {
+    screen("-S", "stack", "-p", "1", "-X", "stuff", `seq ${first} ${first + 60}\r`);
+    await until(() => text.includes(`dash | ${first + 60}\n`));
+  }
+  const numbers = text.match(/^dash \| \d{4}$/gm) ?? [];
+  t.same([numbers.length, new Set(numbers).size], [183, 183], "no line twice, none left out");
   follow.kill("SIGKILL");
   await over;
   await until(() => s.vm.run(["pgrep", "-f", "tail -n 5 -f"]).code === 1);
@@ -391,6 +401,7 @@ t.test(
           "KillSignal=SIGQUIT\n",
         ),
         "deaf.service": unit(`/usr/bin/python3 -I ${there}/plain.py`),
+        "dial.service": unit(`/usr/bin/python3 ${there}/plain.py`),
         "stuck.service": unit(`/usr/bin/python3 ${there}/plain.py`),
       }),
       true,
@@ -401,6 +412,7 @@ t.test(
     s.configure({
       api: { wire: "dap", listens: port, ide, reattach: true, run: { unit: "api" } },
       web: { wire: "dap", listens: webPort, ide: await freePort(), run: { unit: "web" } },
+      dial: { wire: "pydevd", dials: await freePort(), ide: await freePort(), run: { unit: "dial" } },
       deaf: { wire: "dap", listens: await freePort(), ide: await freePort(), run: { unit: "deaf" } },
       stuck: {
         wire: "dap",
@@ -417,12 +429,13 @@ t.test(
       await relay.exit;
     });
     await relay.listening(["api"]);
-    const all = await s.debugtap("restart", "api", "web", "deaf", "stuck", "--json");
+    const all = await s.debugtap("restart", "api", "web", "dial", "deaf", "stuck", "--json");
     t.equal(all.code, 4);
-    const [api, web, deaf, stuck] = (JSON.parse(all.stdout) as Restarted).services;
+    const [api, web, dial, deaf, stuck] = (JSON.parse(all.stdout) as Restarted).services;
     t.match(api, { ok: true, before: 1, processes: [{ state: "started", forked: false }] }, all.stderr);
     t.match(web, { ok: true, before: 3 });
     t.equal(web?.processes.filter(({ state }) => state === "started").length, 3, all.stdout);
+    t.match(dial, { ok: true, session: "dial#1" }, "it has dialled the relay");
     t.match(deaf?.error, { code: "DT_INJECT_IGNORED", why: /-I/ });
     t.match(stuck?.error, { code: "DT_RESTART_UNDEBUGGED", why: /in use/ });
 
@@ -443,5 +456,72 @@ t.test(
     const stack = await client.stackTraceRequest({ threadId: body.threads[0]?.id ?? 1 });
     t.match(stack.body.stackFrames[0], { line: 1, source: { path: join(s.there, "plain.py") } });
     t.equal(readFileSync(`${s.vm.root}${folder}`, "utf8"), config, "the hook's own wait is as it was");
+  },
+);
+
+/** `docker`, as far as it is asked: one service, which is a process of this machine; what it was told is in `told`. */
+const dockerStandIn = (dir: string, port: number) => `#!/bin/sh
+echo "$*" >>${dir}/told
+case "$*" in
+*"ps -q "*) cat ${dir}/id;;
+"inspect -f {{.State.Pid}} "*) cat ${dir}/pid;;
+"inspect "*) p=$(cat ${dir}/pid); if [ -d /proc/$p ]; then s=running; else s=exited; p=0; fi; echo "$(cat ${dir}/id) $s 7 $(cat ${dir}/started) $p";;
+*" up -d "*) [ -s ${dir}/pid ] && kill $(cat ${dir}/pid); [ -e ${dir}/broken ] && exit
+  setsid /usr/bin/python3 ${dir}/serves.py ${port} 0 >${dir}/log 2>&1 </dev/null & echo $! >${dir}/pid; date +%s%N >${dir}/started; echo c0ffee >${dir}/id;;
+*" logs "*) cat ${dir}/log;;
+esac
+`;
+
+t.test(
+  "a compose service, with inject's override; a container that does not stay (`docker` is a stand-in)",
+  async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), "dt-"));
+    t.teardown(() => {
+      spawnSync("sh", ["-c", `kill $(cat ${dir}/pid)`]);
+      rmSync(dir, { recursive: true, force: true });
+    });
+    const port = await freePort();
+    mkdirSync(join(dir, "bin"));
+    writeFileSync(join(dir, "bin/docker"), dockerStandIn(dir, port), { mode: 0o755 });
+    writeFileSync(join(dir, "serves.py"), serves);
+    for (const name of ["compose.yml", "compose.override.yml"]) writeFileSync(join(dir, name), "");
+    const run = { compose: "api", dir };
+    writeFileSync(
+      join(dir, "debugtap.yml"),
+      JSON.stringify({ services: { api: { wire: "dap", listens: port, ide: await freePort(), run } } }),
+    );
+    const env = { PATH: `${dir}/bin:${process.env["PATH"]}`, XDG_RUNTIME_DIR: dir, NO_COLOR: "1", NODE_OPTIONS: "" };
+    const debugtap = debugtapIn(dir, env);
+    const ups = (): string[] =>
+      readFileSync(join(dir, "told"), "utf8")
+        .split("\n")
+        .filter((line) => line.includes(" up "));
+    const first = await debugtap("restart", "api");
+    t.match([first.code, first.stdout], [0, /^api: back in .*\n {2}pid \d+ .*serves\.py/], first.stderr);
+    const pid = readFileSync(join(dir, "pid"), "utf8").trim();
+    t.match(first.stdout, `pid ${pid} `);
+
+    writeFileSync(join(dir, "compose.debugtap.yml"), "");
+    const second = await debugtap("restart", "api", "--json");
+    const [api] = (JSON.parse(second.stdout) as Restarted).services;
+    t.match(
+      api,
+      { ok: true, before: 1, processes: [{ pid: Number(readFileSync(join(dir, "pid"), "utf8")) }] },
+      second.stderr,
+    );
+    t.not(api?.processes[0]?.pid, Number(pid));
+    t.same(ups(), [
+      "compose up -d --force-recreate api",
+      "compose -f compose.yml -f compose.override.yml -f compose.debugtap.yml up -d --force-recreate api",
+    ]);
+    const logs = await debugtap("logs", "api", "--no-follow");
+    t.match([logs.code, logs.stdout], [0, /^serves \d+\n$/], logs.stderr);
+
+    writeFileSync(join(dir, "broken"), "");
+    const broken = await debugtap("restart", "api");
+    t.match(
+      [broken.code, broken.stderr],
+      [4, /DT_RESTART_FAILED: api \(api\) did not come back\n {2}why: its container is exited, exit code 7/],
+    );
   },
 );

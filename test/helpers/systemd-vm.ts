@@ -31,12 +31,10 @@ export interface SystemdVm {
   /** The user's home: `/home/debugtap-vm` there, this folder here. */
   readonly home: string;
   /** A command in the VM as root, or as another user. */
-  run(
+  readonly run: (
     command: readonly string[],
     as?: string,
-  ): { readonly code: number | null; readonly stdout: string; readonly stderr: string };
-  /** Its process id here, of one of the VM's. */
-  pidHere(pid: number): number | undefined;
+  ) => { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 }
 
 /** As root only. It ends with the test. Resolves when the units are started and sshd listens. */
@@ -102,7 +100,6 @@ export async function startSystemdVm(t: Test, { units = {}, sudo = false }: Syst
       });
       return { code: status, stdout, stderr };
     },
-    pidHere: (pid) => pidHere(first, pid),
   };
 }
 
@@ -160,24 +157,5 @@ function childrenOf(pid: number): number[] {
     return (readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").match(/\d+/g) ?? []).map(Number);
   } catch {
     return []; // it has ended
-  }
-}
-
-/** `NSpid` of each process has its id in each namespace, the innermost last. */
-function pidHere(root: number, wanted: number): number | undefined {
-  const queue = [root];
-  for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
-    const ids = /^NSpid:\s*(.*)$/m.exec(statusOf(pid))?.[1]?.split(/\s+/) ?? [];
-    if (ids.length > 1 && Number(ids.at(-1)) === wanted) return pid;
-    queue.push(...childrenOf(pid));
-  }
-  return undefined;
-}
-
-function statusOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/status`, "utf8");
-  } catch {
-    return "";
   }
 }

@@ -189,7 +189,8 @@ t.test("a proposal takes no port that is in use, and says what is left to do", (
       { kind: "compose", service: "web", dir: "/srv/shop" },
     ],
   );
-  const others = services.map(({ run: _, ...service }) => service);
+  const others = structuredClone(services);
+  for (const each of others) Reflect.deleteProperty(each, "run");
   const { services: unrun } = proposeServices(others, options);
   const text = (name: string): string => unrun.find((service) => service.name === name)?.byHand.join("\n") ?? "";
   t.match(text("charge"), 'pydevd.settrace("127.0.0.1", port=5679, suspend=False, patch_multiprocessing=True)');

@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -134,7 +135,18 @@ def listen(config):
     if path:
         env["PYTHONPATH"] = os.pathsep.join(path)
     debugpy.configure({"pythonEnv": env, "python": interpreter()})
-    debugpy.listen((host, port))
+    begin = subprocess.Popen
+
+    def apart(args, *more, **how):
+        if "--for-server" in args:  # the adapter: it outlives the service, and would hold its streams
+            how.update(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return begin(args, *more, **how)
+
+    subprocess.Popen = apart
+    try:
+        debugpy.listen((host, port))
+    finally:
+        subprocess.Popen = begin
 
 
 def wait_for_port(host, port):

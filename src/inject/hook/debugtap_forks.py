@@ -74,6 +74,22 @@ def follow(state, connected):
         on_forked_process()
 
     sys.meta_path.insert(0, OnImport(perhaps_forked))
+    trace_foreign_threads()
+
+
+def trace_foreign_threads():
+    """uWSGI's own threads: each asks for its threading.current_thread() first, to name it."""
+    from _pydevd_bundle.pydevd_constants import get_global_debugger
+
+    begin = threading._DummyThread.__init__
+
+    def __init__(self, *args, **kwargs):
+        begin(self, *args, **kwargs)
+        debugger = get_global_debugger()
+        if debugger is not None:
+            debugger.enable_tracing()
+
+    threading._DummyThread.__init__ = __init__
 
 
 def tell_core():

@@ -1,0 +1,144 @@
+// The hook in servers that fork: a hit in each worker, whoever forks it and whether before or after the application was loaded.
+import t, { type Test } from "tap";
+import type { Running } from "../helpers/processes.ts";
+import { fixture, hooked, type Client, type Hooked } from "../helpers/hooked.ts";
+import { freePort } from "../helpers/sockets.ts";
+
+const wires = ["dap", "pydevd"] as const;
+const wanted = 2;
+
+interface Server {
+  readonly program: string;
+  readonly args: (http: number) => string[];
+  /** What it prints when its workers are there. */
+  readonly ready: readonly string[];
+  /** Processes that are debugged. */
+  readonly processes: number;
+  /** Threads that serve, of all of them. */
+  readonly answerers: number;
+  readonly apt: string;
+}
+
+function uwsgi(...options: string[]): Server {
+  const master = options.includes("--master");
+  return {
+    program: "uwsgi",
+    args: (http) => [
+      ...["--plugins", "python3", "--http-socket", `127.0.0.1:${http}`, "--processes", `${wanted}`],
+      ...["--module", "web", "--need-app", ...options],
+    ],
+    ready: [1, 2].map((n) => `spawned uWSGI worker ${n} (`),
+    processes: wanted + Number(master),
+    answerers: wanted * (options.includes("--threads") ? 2 : 1),
+    apt: "apt-get install uwsgi-core uwsgi-plugin-python3",
+  };
+}
+
+const gunicorn: Server = {
+  program: "/usr/bin/gunicorn",
+  args: (http) => ["--bind", `127.0.0.1:${http}`, "--workers", `${wanted}`, "web:application"],
+  ready: ["Booting worker", "Booting worker"],
+  processes: wanted + 1,
+  answerers: wanted,
+  apt: "apt-get install gunicorn",
+};
+
+/** Asks until so many have answered, each a process and a thread; all the answers. */
+async function askAll(http: number, count: number): Promise<string[]> {
+  const answers: string[] = [];
+  const ask = async (): Promise<void> => {
+    answers.push(await (await fetch(`http://127.0.0.1:${http}/`)).text());
+  };
+  while (new Set(answers).size < count) await Promise.all([ask(), ask(), ask()]);
+  return answers.sort();
+}
+
+/** Who came to the breakpoint, once a request. */
+function whoHit(client: Client): string[] {
+  return client
+    .hits()
+    .map(({ locals }) => locals["who"]?.replaceAll("'", "") ?? "")
+    .sort();
+}
+
+async function connected(client: Client, count: number): Promise<void> {
+  await client.prints(`session ${count}: `);
+  while (client.sessions() < count) await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function begin(t: Test, it: Hooked, { program, args, ready, processes, apt }: Server) {
+  const http = await freePort();
+  const dials = it.config.wire === "pydevd" ? await it.client("web.py") : undefined;
+  const server = it.start(program, args(http));
+  server.child.once("error", () => t.fail(apt));
+  for (const text of ready) await server.prints(text);
+  const client = dials ?? (await attach(it, server));
+  await connected(client, processes);
+  return { http, server, client };
+}
+
+async function attach(it: Hooked, server: Running): Promise<Client> {
+  while (it.states().filter(({ state }) => state === "started").length < wanted) {
+    if (server.child.exitCode !== null) throw new Error(server.text());
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return await it.client("web.py");
+}
+
+const servers: Readonly<Record<string, Server>> = {
+  "uWSGI, the application loaded before it forks": uwsgi("--master"),
+  "uWSGI, lazy-apps": uwsgi("--master", "--lazy-apps"),
+  "uWSGI without a master": uwsgi(),
+  "uWSGI with threads of its own": uwsgi("--master", "--threads", "2"),
+  gunicorn,
+};
+
+for (const [name, server] of Object.entries(servers)) {
+  for (const wire of wires) {
+    t.test(`${wire}: ${name}`, async (t) => {
+      const it = await hooked(t, wire);
+      const { http, client, server: running } = await begin(t, it, server);
+      const answers = await askAll(http, server.answerers);
+      t.same(whoHit(client), answers, `each request is a hit\n${running.text()}`);
+      t.equal(client.sessions(), server.processes);
+      const states = it.states();
+      t.same(new Set(states.map(({ state }) => state)), new Set(["started"]));
+      t.equal(states.filter(({ forked }) => forked).length, server.processes - 1);
+      t.match(states[0]?.seen, [server === gunicorn ? "gunicorn" : "uwsgi"]);
+    });
+  }
+}
+
+t.test("uWSGI that reloads itself, under a module's name, with a hook of the application's own", async (t) => {
+  const it = await hooked(t, "dap", { module: "web_hooks", wait: 0 });
+  const { http, client, server } = await begin(t, it, {
+    ...uwsgi("--master"),
+    args: (http) =>
+      uwsgi("--master")
+        .args(http)
+        .map((word) => (word === "web" ? "web_hooks" : word)),
+  });
+  const before = await askAll(http, wanted);
+  for (const who of before) t.match(server.text(), `own hook in ${who.split(" ")[0]}.`, "it gets its turn");
+  t.same(whoHit(client), before);
+  if (server.child.pid !== undefined) process.kill(server.child.pid, "SIGHUP");
+  await server.prints("...gracefully killing workers...");
+  await client.exit;
+  await server.prints("chdir() to");
+  const begun = (): number => server.text().split("spawned uWSGI worker 2").length - 1;
+  while (begun() < 2) await new Promise((resolve) => setImmediate(resolve));
+  const again = await attach(it, server);
+  await connected(again, wanted + 1);
+  const after = await askAll(http, wanted);
+  t.same(whoHit(again), after);
+  t.notOk(after.some((who) => before.includes(who)));
+});
+
+t.test("uWSGI: where nobody answers, the workers serve", async (t) => {
+  const it = await hooked(t, "pydevd");
+  const http = await freePort();
+  const server = it.start("uwsgi", uwsgi("--master").args(http));
+  for (const text of uwsgi().ready) await server.prints(text);
+  t.ok(await askAll(http, wanted));
+  t.match(it.states(), [{ state: "failed", error: /Connection refused/, seen: ["uwsgi"] }], fixture("web.py"));
+});
