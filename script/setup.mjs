@@ -87,6 +87,8 @@ function system() {
     ["systemd", () => existsSync("/lib/systemd/systemd")],
     ["dbus", () => onPath("dbus-daemon")],
     ["sudo", () => onPath("sudo")],
+    ["docker-compose", () => onPath("docker-compose")],
+    ["python3-venv", () => imports("ensurepip")],
     ["sqlite3", () => onPath("sqlite3")],
     ["chromium", () => existsSync("/usr/bin/chromium")],
     ["fonts-dejavu-core", () => existsSync("/usr/share/fonts/truetype/dejavu")],

@@ -1,12 +1,10 @@
-// `debugtap inject` and `eject` by the real program over a real sshd: a file of variables, a screen tab, compose; cut off at every point, changed
-// meanwhile, two debugtaps, a VM that was set up anew, a home that cannot be written. Units of systemd are in inject-unit.test.ts.
+// `debugtap inject` and `eject` by the real program over a real sshd: a file of variables, a screen tab, compose; changed meanwhile, two
+// debugtaps, a VM that was set up anew. Units of systemd are in inject-unit.test.ts, what is cut off is in inject-cut.test.ts.
 import { spawnSync } from "node:child_process";
 import {
-  chmodSync,
-  chownSync,
   existsSync,
+  linkSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   readdirSync,
   rmSync,
@@ -14,61 +12,20 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import t, { type Test } from "tap";
-import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
-import { laptop, treeScript } from "../helpers/laptop.ts";
-
-interface Vm {
-  readonly sshd: ThrowawaySshd;
-  /** Has home, app, bin. */
-  readonly dir: string;
-  readonly home: string;
-  readonly app: string;
-  readonly tree: () => string;
-  /** Whoever logs in. */
-  readonly sh: (script: string) => { readonly code: number | null; readonly stdout: string };
-}
-
-const asRoot = process.getuid?.() === 0;
-const become = asRoot ? ["--reuid=debugtap-vm", "--regid=debugtap-vm", "--clear-groups"] : [];
-
-async function startVm(t: Test): Promise<Vm> {
-  const dir = mkdtempSync(join(tmpdir(), "dtv-"));
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
-  const [home, app, bin] = ["home", "app", "bin"].map((name) => join(dir, name)) as [string, string, string];
-  for (const each of [home, app, bin]) mkdirSync(each);
-  const sshd = await ThrowawaySshd.start({ settings: { SetEnv: `HOME=${home} PATH=${bin}:/usr/bin:/bin:/usr/sbin` } });
-  t.teardown(() => sshd.stop());
-  spawnSync("chown", ["-R", sshd.user, dir]);
-  spawnSync("chmod", ["755", dir, home, app, bin]);
-  const sh = (script: string) => {
-    const { status, stdout } = spawnSync("setpriv", [...become, "sh", "-c", script], {
-      encoding: "utf8",
-      env: { HOME: home, PATH: "/usr/bin:/bin" },
-      cwd: "/",
-    });
-    return { code: status, stdout };
-  };
-  return { sshd, dir, home, app, sh, tree: () => sh(treeScript(home, app)).stdout };
-}
-
-/** A file of the VM's user. */
-function put(path: string, text: string, mode = 0o644): void {
-  writeFileSync(path, text);
-  chmodSync(path, mode);
-  if (!asRoot) return;
-  const [uid, gid] = ["-u", "-g"].map((what) => Number(spawnSync("id", [what, "debugtap-vm"]).stdout.toString()));
-  chownSync(path, uid ?? 0, gid ?? 0);
-}
+import t from "tap";
+import { laptop } from "../helpers/laptop.ts";
+import { put, startInjectVm } from "../helpers/inject-vm.ts";
 
 const command = (file: string) => `run: { restart: "true", env_file: ${file} }`;
 
 t.test("variables, a tab and compose: in, again, and all as it was", async (t) => {
-  const vm = await startVm(t);
+  const vm = await startInjectVm(t);
   const variables = join(vm.app, "env");
   put(variables, "# mine\nPYTHONPATH=/opt/mine\nSECRET='a b'", 0o640);
+  symlinkSync("env", join(vm.app, "link"));
+  put(join(vm.app, "named"), "N=1\n");
+  linkSync(join(vm.app, "named"), join(vm.app, "named-too"));
   const repo = join(vm.dir, "repo");
   mkdirSync(repo);
   const told = "import json, os, sys; print(json.dumps([os.environ['DEBUGTAP_HOOK'], sys.path]))\n";
@@ -80,13 +37,15 @@ t.test("variables, a tab and compose: in, again, and all as it was", async (t) =
   git("commit", "-qm", "t");
   put(
     join(vm.app, "compose.yml"),
-    "services:\n  web:\n    image: python\n    ports: ['80:80']\n    environment: [A=1]\n",
+    "services:\n  web:\n    image: python\n    ports: ['80:80']\n    environment: [A=1]\n  jobs: { image: python }\n",
   );
   const { id, debugtap, dir } = laptop(t, vm.sshd, {
-    api: command(variables),
+    api: command(`${vm.app}/link`),
     new: command(`${vm.app}/sub/new.env`),
     tab: "run: { screen: stack, tab: api }",
     web: `run: { compose: web, dir: ${vm.app} }`,
+    jobs: `run: { compose: jobs, dir: ${vm.app} }`,
+    named: command(`${vm.app}/named`),
   });
   const before = vm.tree();
 
@@ -111,6 +70,8 @@ t.test("variables, a tab and compose: in, again, and all as it was", async (t) =
           { name: "new" },
           { name: "tab", kind: "screen", file: null },
           { name: "web", kind: "compose" },
+          { name: "jobs", kind: "compose" },
+          { name: "named" },
         ],
         eject: `sh ${folder}/eject.sh`,
       },
@@ -152,11 +113,24 @@ t.test("variables, a tab and compose: in, again, and all as it was", async (t) =
   t.equal(vm.tree(), injected, "a second time changes nothing");
   t.equal(statSync(join(dir, "state/debugtap/injected.json")).mode & 0o777, 0o600);
 
+  t.equal(statSync(join(vm.app, "named")).nlink, 2, "a file of two names keeps both");
+  await debugtap("eject", "web");
+  const override = readFileSync(join(vm.app, "compose.debugtap.yml"), "utf8");
+  t.match(
+    [override.includes('"jobs":'), override.includes('"web":')],
+    [true, false],
+    "what several need has the others' lines",
+  );
   const one = await debugtap("eject", "api", "--json");
   t.match(JSON.parse(one.stdout), { hosts: [{ files: [{ path: variables, state: "restored" }] }] });
   t.equal(readFileSync(variables, "utf8"), "# mine\nPYTHONPATH=/opt/mine\nSECRET='a b'");
   t.ok(existsSync(join(folder, "services/new.json")), "the others stay");
   t.notOk(existsSync(join(folder, "services/api.json")));
+  // Run in another way now: the file that it needed before is as it was.
+  const config = readFileSync(join(dir, "debugtap.yml"), "utf8");
+  writeFileSync(join(dir, "debugtap.yml"), config.replace(`${vm.app}/named`, `${vm.app}/other`));
+  t.match((await debugtap("inject", "named", "--yes")).stdout, `${vm.app}/named: as it was before`);
+  t.equal(readFileSync(join(vm.app, "named-too"), "utf8"), "N=1\n");
   const all = await debugtap("eject", "--all");
   t.equal(all.code, 0, all.stderr);
   t.equal(vm.tree(), before, "all is as it was");
@@ -164,67 +138,8 @@ t.test("variables, a tab and compose: in, again, and all as it was", async (t) =
   t.match([nothing.code, nothing.stdout], [0, "vm: nothing to eject"]);
 });
 
-t.test("cut off at any point, then ejected: all is as it was", async (t) => {
-  const vm = await startVm(t);
-  put(join(vm.app, "env"), "A=1\n", 0o600);
-  put(join(vm.app, "compose.yml"), "services: { web: { image: python } }\n");
-  const { id, debugtap } = laptop(t, vm.sshd, {
-    api: command(`${vm.app}/env`),
-    new: command(`${vm.app}/sub/new.env`),
-    web: `run: { compose: web, dir: ${vm.app} }`,
-  });
-  const before = vm.tree();
-  // Stand-ins that count their calls; at the one that is named in `at` they end everything that the login runs.
-  const count = join(vm.dir, "count");
-  const at = join(vm.dir, "at");
-  const tools = ["mv", "mkdir", "chmod", "chown", "rm", "rmdir", "sync", "ln", "cat", "tar"];
-  for (const tool of tools) {
-    const real = spawnSync("sh", ["-c", `command -v ${tool}`])
-      .stdout.toString()
-      .trim();
-    const script = `#!/bin/sh\necho x >>${count}\n[ "$(/usr/bin/wc -l <${count})" = "$(/bin/cat ${at})" ] && kill -9 "-$(/usr/bin/ps -o pgid= $$ | /usr/bin/tr -d ' ')"\nexec ${real} "$@"\n`;
-    put(join(vm.dir, "bin", tool), script, 0o755);
-  }
-  const arm = (call: number): void => {
-    put(count, "", 0o666);
-    put(at, `${call}\n`);
-  };
-  arm(0);
-  t.equal((await debugtap("inject", "--yes")).code, 0);
-  const calls = readFileSync(count, "utf8").length / 2;
-  arm(0);
-  t.equal((await debugtap("eject")).code, 0);
-  const callsOfEject = readFileSync(count, "utf8").length / 2;
-  t.equal(vm.tree(), before);
-
-  const points = 8;
-  for (let point = 1; point <= points; point++) {
-    const call = Math.max(1, Math.round((point / points) * (calls - 1)));
-    arm(call);
-    const cut = await debugtap("inject", "--yes");
-    t.not(cut.code, 0, `inject is cut off at call ${call} of ${calls}`);
-    if (point % 2 === 0) {
-      arm(Math.round((point / points) * callsOfEject) - 1);
-      await debugtap("eject");
-    }
-    arm(0);
-    const script = join(vm.home, ".cache/debugtap", id, "eject.sh");
-    const byHand = point % 4 === 1 && existsSync(script);
-    if (byHand) t.equal(vm.sh(`sh ${script}`).code, 0, "by hand");
-    const { code, stderr } = await debugtap("eject");
-    t.equal(code, 0, stderr);
-    t.equal(vm.tree(), before, `after call ${call}: as it was${byHand ? ", by hand" : ""}`);
-  }
-  arm(Math.round(calls / 2));
-  await debugtap("inject", "--yes");
-  arm(0);
-  t.equal((await debugtap("inject", "--yes")).code, 0, "it can be injected again too");
-  await debugtap("eject");
-  t.equal(vm.tree(), before);
-});
-
 t.test("files that somebody changed meanwhile", async (t) => {
-  const vm = await startVm(t);
+  const vm = await startInjectVm(t);
   const [one, two, three] = ["one", "two", "three"].map((name) => join(vm.app, name)) as [string, string, string];
   for (const file of [one, two, three]) put(file, "A=1\n");
   const { id, debugtap } = laptop(t, vm.sshd, { one: command(one), two: command(two), three: command(three) });
@@ -261,7 +176,7 @@ t.test("files that somebody changed meanwhile", async (t) => {
 });
 
 t.test("two debugtaps on one VM; the manifest is lost; the VM was set up anew; the lock of a dead one", async (t) => {
-  const vm = await startVm(t);
+  const vm = await startInjectVm(t);
   const shared = join(vm.app, "env");
   const made = join(vm.app, "made");
   put(shared, "A=1");
@@ -317,14 +232,18 @@ t.test("two debugtaps on one VM; the manifest is lost; the VM was set up anew; t
 });
 
 t.test("what cannot be: too old, no debugger, no run, no such service", async (t) => {
-  const vm = await startVm(t);
+  const vm = await startInjectVm(t);
   put(join(vm.app, "env"), "");
+  put(join(vm.app, "compose.debugtap.yml"), "services: {}\n");
   // The one that is found there answers as an old one does.
   put(join(vm.dir, "bin/python3"), `#!/bin/sh\necho '{"version": "3.5.3", "roots": [], "has": []}'\n`, 0o755);
   const before = vm.tree();
   const { debugtap, dir } = laptop(t, vm.sshd, {
     old: command(`${vm.app}/env`),
     bare: "run: { restart: make restart }",
+    twin: command(`${vm.app}/twins`),
+    other: command(`${vm.app}/twins`),
+    web: `run: { compose: web, dir: ${vm.app} }`,
     none: "attach: {}",
   });
   const tooOld = await debugtap("inject", "old", "--yes");
@@ -335,6 +254,14 @@ t.test("what cannot be: too old, no debugger, no run, no such service", async (t
   t.match(
     [none.code, JSON.parse(none.stdout)],
     [2, { error: { code: "DT_INJECT_RUN", fix: /^run: \{ unit: none \}/ } }],
+  );
+  rmSync(join(vm.dir, "bin/python3"));
+  const twins = await debugtap("inject", "twin", "other", "--yes");
+  t.match([twins.code, twins.stderr], [4, /DT_INJECT_FILE: other and twin have their variables from one file/]);
+  const foreign = await debugtap("inject", "web", "--yes");
+  t.match(
+    [foreign.code, foreign.stderr],
+    [4, /DT_INJECT_FILE: .*compose\.debugtap\.yml is there, and not of this debugtap/],
   );
   const unknown = await debugtap("inject", "nobody");
   t.match([unknown.code, unknown.stderr], [2, /DT_SERVICE_UNKNOWN/]);
