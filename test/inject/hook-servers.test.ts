@@ -23,10 +23,10 @@ function uwsgi(...options: string[]): Server {
   const master = options.includes("--master");
   return {
     program: "uwsgi",
-    args: (http) => [
-      ...["--plugins", "python3", "--http-socket", `127.0.0.1:${http}`, "--processes", `${wanted}`],
-      ...["--module", "web", "--need-app", ...options],
-    ],
+    args: (http) =>
+      `--plugins python3 --http-socket 127.0.0.1:${http} --processes ${wanted} --module web --need-app`
+        .split(" ")
+        .concat(options),
     ready: [1, 2].map((n) => `spawned uWSGI worker ${n} (`),
     processes: wanted + Number(master),
     answerers: wanted * (options.includes("--threads") ? 2 : 1),

@@ -14,39 +14,37 @@ import importlib
 import json
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
 
 import debugtap_forks
+import debugtap_listen
 from debugtap_hook import MARK
-
-# A restarted service waits so long for the adapter of the one before to leave the port, in seconds.
-PORT_TIME = 5
 
 
 def start(config, state, lent, above):
     """Returns when the debugger runs, or with the reason in the state."""
-    note(above, None)  # before anything is tried: what this process starts shall not try again
+    root = os.getpid() if above is None else above["root"]
+    note(root, None)  # before anything is tried: what this process starts shall not try again
     with quiet():
         try:
             guard(config["guard"])
             pydevd = load(config["wire"], lent, state)
             state.write("waiting")
             tame(pydevd)
-            debugtap_forks.follow(state, lambda: forked(above))
+            debugtap_forks.follow(state, lambda: note(root, connection(pydevd)))
             if above is not None:
                 join(pydevd, above)
             elif config["wire"] == "dap":
-                listen(config)
+                debugtap_listen.listen(config["host"], config["port"])
             else:
                 pydevd.settrace(config["host"], port=config["port"], **plainly)
         except (Exception, SystemExit) as error:
             debugtap_forks.give_up()
             state.write("failed", reason(error))
             return
-        note(above, connection(pydevd))
+        note(root, connection(pydevd))
         state.write("started")
         if above is None and config["wire"] == "dap" and config["wait"]:
             pydevd._wait_for_attach(cancel=Deadline(config["wait"]))
@@ -124,56 +122,6 @@ def tame(pydevd):
     pydevd.ReaderThread._terminate_on_socket_close = run_on
 
 
-def listen(config):
-    import debugpy
-
-    host, port = config["host"], config["port"]
-    wait_for_port(host, port)
-    here = os.path.dirname(os.path.abspath(__file__))
-    env = {name: value for name, value in os.environ.items() if not name.startswith("DEBUGTAP_")}
-    path = [part for part in env.pop("PYTHONPATH", "").split(os.pathsep) if part and os.path.abspath(part) != here]
-    if path:
-        env["PYTHONPATH"] = os.pathsep.join(path)
-    debugpy.configure({"pythonEnv": env, "python": interpreter()})
-    begin = subprocess.Popen
-
-    def apart(args, *more, **how):
-        if "--for-server" in args:  # the adapter: it outlives the service, and would hold its streams
-            how.update(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return begin(args, *more, **how)
-
-    subprocess.Popen = apart
-    try:
-        debugpy.listen((host, port))
-    finally:
-        subprocess.Popen = begin
-
-
-def wait_for_port(host, port):
-    end = time.monotonic() + PORT_TIME
-    while True:
-        with socket.socket() as attempt:
-            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                attempt.bind((host, port))
-                return
-            except OSError:
-                if time.monotonic() > end:
-                    raise
-        time.sleep(0.05)
-
-
-def interpreter():
-    """sys.executable, unless that is the server which has Python built in."""
-    if os.path.basename(sys.executable or "").startswith(("python", "pypy")):
-        return sys.executable
-    for base in (sys.prefix, sys.base_prefix):
-        for name in ("python%d.%d" % sys.version_info[:2], "python3"):
-            if os.path.exists(os.path.join(base, "bin", name)):
-                return os.path.join(base, "bin", name)
-    raise RuntimeError("no python below %s: %s is none" % (sys.prefix, sys.executable))
-
-
 def join(pydevd, above):
     to = above["debugger"]
     token = {"access_token": to["token"], "client_access_token": to["client_token"]}
@@ -190,19 +138,10 @@ def connection(pydevd):
     return dict(tokens, host=setup["client"], port=setup["port"])
 
 
-def note(above, debugger):
-    """For the programs that this process starts."""
-    root = os.getpid() if above is None else above["root"]
+def note(root, debugger):
+    """For the programs that this process starts. The debugger's token is in it, which the command line would have else."""
     told = {"root": root, "pid": os.getpid(), "ppid": os.getppid(), "debugger": debugger}
     os.environ[MARK] = json.dumps(told)
-
-
-def forked(above):
-    """In the child, which pydevd has connected."""
-    import pydevd
-
-    root = json.loads(os.environ[MARK])["root"]
-    note({"root": root} if above is None else above, connection(pydevd))
 
 
 def guard(names):
@@ -227,13 +166,30 @@ def guard(names):
 
 @contextlib.contextmanager
 def quiet():
-    """What the debugger says meanwhile, and later by the streams that it takes now, is lost."""
+    """What the debugger prints meanwhile, and later by the streams that it takes now, is lost; other threads print on."""
     kept = sys.stdout, sys.stderr
-    sys.stdout = sys.stderr = open(os.devnull, "w")
+    muted = [None if stream is None else Muted(stream) for stream in kept]
+    sys.stdout, sys.stderr = muted
     try:
         yield
     finally:
         sys.stdout, sys.stderr = kept
+        for stream in filter(None, muted):
+            stream.over = True
+
+
+class Muted:
+    def __init__(self, stream):
+        self.stream = stream
+        self.thread = threading.get_ident()
+        self.over = False
+
+    def write(self, text):
+        mute = self.over or threading.get_ident() == self.thread
+        return len(text) if mute else self.stream.write(text)
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
 
 
 def reason(error):

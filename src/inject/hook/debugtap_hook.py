@@ -51,7 +51,10 @@ class State:
 
     def replace(self, name, text):
         if not os.path.isdir(self.directory):
-            os.makedirs(self.directory, 0o700, exist_ok=True)
+            os.makedirs(self.directory, 0o755, exist_ok=True)
+            if os.getuid() == 0:  # the folder's owner must be able to remove it
+                owner = os.stat(os.path.dirname(os.path.dirname(self.directory)))
+                os.chown(self.directory, owner.st_uid, owner.st_gid)
         whole = os.path.join(self.directory, name)
         # A name that nobody else uses: the directory may be another user's, and this process root's.
         part = "%s.%d.part" % (whole, time.monotonic() * 1e9)
@@ -60,8 +63,8 @@ class State:
         os.replace(part, whole)
 
     def seen(self):
-        words = " ".join(os.path.basename(word) for word in self.argv[:3])
-        servers = [name for name in ("uwsgi", "gunicorn") if name in words]
+        words = [os.path.basename(word) for word in self.argv[:3]]  # a Python, its -m, the server
+        servers = [name for name in ("uwsgi", "gunicorn") if any(word.startswith(name) for word in words)]
         return servers + [name for name in ("eventlet", "gevent") if name in sys.modules]
 
 
@@ -93,14 +96,12 @@ def command_line():
 
 
 def in_sub_interpreter():
-    for name in ("_interpreters", "_xxsubinterpreters"):
-        if name in sys.builtin_module_names or sys.version_info >= (3, 8):
-            try:
-                interpreters = __import__(name)
-            except ImportError:
-                continue
-            own, main = interpreters.get_current(), interpreters.get_main()
-            return own != main
+    for name in ("_interpreters", "_xxsubinterpreters"):  # from 3.13 and 3.8 on
+        try:
+            interpreters = __import__(name)
+            return interpreters.get_current() != interpreters.get_main()
+        except (ImportError, AttributeError):
+            pass
     return False
 
 
