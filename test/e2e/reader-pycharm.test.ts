@@ -28,7 +28,7 @@ t.test("README: PyCharm, with OpenStack on a VM", async (t) => {
   mkdirSync(project);
   cpSync(source, project, { recursive: true });
   pack(project);
-  const { type } = shell(t, project, dir);
+  const { type } = shell(t, project, dir, { PROJECT: "demo", TOKEN: "demo:demo" });
   const [install = "", init = "", up = "", inject = "", curl = "", ...more] = commands;
   t.same(more, []);
 
