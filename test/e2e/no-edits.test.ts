@@ -20,7 +20,10 @@ t.test("no edits: hits in every process, and nothing is left", async (t) => {
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
   const { vm, source, api, line, status } = await startDevstack(t);
   const service = async (wire: "dap" | "pydevd", unit: string): Promise<object> => ({
-    ...{ host: "vm", wire, ide: await freePort(), run: { unit } },
+    host: "vm",
+    wire,
+    ide: await freePort(),
+    run: { unit },
     ...(wire === "dap" ? { listens: await freePort(), reattach: true } : { dials: await freePort() }),
   });
   const services = {

@@ -17,7 +17,7 @@ const mostCommands = 5;
 export interface Section {
   readonly commands: readonly string[];
   /** Its file of that language. */
-  file(language: string): string;
+  readonly file: (language: string) => string;
 }
 
 /** `differs`: texts of the section, and what they are on this machine. */
@@ -50,7 +50,7 @@ export interface Typed {
 
 export interface Shell {
   /** Resolves when the command has ended, or, when it is left running, at once. */
-  type(command: string): Promise<Typed>;
+  readonly type: (command: string) => Promise<Typed>;
 }
 
 /** In the directory `cwd`; below `home` are npm and what it installs, debugtap's state, and in `bin` programs that hide the machine's. */

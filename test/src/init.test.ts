@@ -217,7 +217,10 @@ t.test(
         ["web", "dap"],
       ],
     );
-    const plain = services.map(({ run: _, ...service }) => service);
+    const plain = services.map((service) => {
+      const { run: _, ...rest } = service;
+      return rest;
+    });
     const byHand = proposeServices(plain, { ...options, pycharm: true }).services[1]?.byHand.join("\n");
     t.match(byHand, /debugpy\.__path__\[0\] \+ "\/_vendored\/pydevd"\); import pydevd/);
     t.end();
