@@ -110,7 +110,8 @@ async function environmentLine(
   shell: "bash" | "zsh" | "dash",
 ): Promise<string | undefined> {
   const line = folder === undefined ? undoLine(env) : await sourceLine(run, `${folder}/env/${service}.sh`);
-  if (line === undefined || shell !== "bash") return line === undefined ? undefined : ` ${line} ${markOfLine}`;
+  // Not in zsh: there a comment is none at the prompt.
+  if (line === undefined || shell !== "bash") return line === undefined ? undefined : ` ${line}`;
   // Whether bash kept the line depends on HISTCONTROL; it is taken out if it did.
   const forget = `case $(HISTTIMEFORMAT= history 1) in *'${markOfLine}'*) history -d "$(HISTTIMEFORMAT= history 1 | sed 's/^ *\\([0-9]*\\).*/\\1/')";; esac`;
   return ` ${line}; ${forget} ${markOfLine}`;

@@ -459,6 +459,36 @@ t.test(
   },
 );
 
+t.test("a unit of the user's own systemd, without sudo", async (t) => {
+  const port = await freePort();
+  const s = await stage(t, () => ({}), false);
+  const [uid = "", gid = ""] = ["-u", "-g"].map((flag) => s.vm.run(["id", flag, s.vm.user]).stdout.trim());
+  const units = join(s.vm.home, ".config/systemd/user");
+  mkdirSync(units, { recursive: true });
+  writeFileSync(join(units, "own.target"), "[Unit]\nDefaultDependencies=no\nWants=api.service\n");
+  writeFileSync(
+    join(units, "api.service"),
+    `[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/usr/bin/python3 ${s.there}/serves.py ${port} 0\n`,
+  );
+  writeFileSync(
+    `${s.vm.root}/etc/systemd/system/manager.service`,
+    `[Service]
+User=${s.vm.user}
+Type=notify
+Delegate=yes
+Environment=XDG_RUNTIME_DIR=/run/user/${uid} SYSTEMD_UNIT_PATH=/home/${s.vm.user}/.config/systemd/user
+ExecStartPre=+/usr/bin/install -d -o ${uid} -g ${gid} -m 700 /run/user/${uid}
+ExecStart=/lib/systemd/systemd --user --unit=own.target
+`,
+  );
+  const started = s.vm.run(["systemctl", "start", "manager"]);
+  t.equal(started.code, 0, started.stderr);
+  s.configure({ api: { wire: "dap", listens: port, ide: await freePort(), run: { unit: "api", user: true } } });
+  const { code, stdout, stderr } = await s.debugtap("restart", "api", "--json");
+  t.equal(code, 0, stderr + stdout);
+  t.match(JSON.parse(stdout), { services: [{ ok: true, before: 1, processes: [{ program: /serves\.py/ }] }] });
+});
+
 /** `docker`, as far as it is asked: one service, which is a process of this machine; what it was told is in `told`. */
 const dockerStandIn = (dir: string, port: number) => `#!/bin/sh
 echo "$*" >>${dir}/told
