@@ -94,7 +94,7 @@ export function containerInterpreter(run: RunConfig, survey: Survey): Interprete
 export function withoutHooks(pythonPath: string | undefined): string | undefined {
   const left = pythonPath
     ?.split(":")
-    .filter((path) => !/\/debugtap(?:-\d+)?\/[0-9a-f]{10}\/hook$/.test(path))
+    .filter((path) => !/\/debugtap(?:-(?:inject-)?\d+)?\/[0-9a-f]{10}\/hook$/.test(path))
     .join(":");
   return left === "" ? undefined : left;
 }

@@ -20,8 +20,8 @@ export function sharedFolder(id: string): string {
   return `/var/lib/debugtap/${id}`;
 }
 
-/** Words of a POSIX shell: the directories that the folder may be in, best first. */
-export const baseWords = `"$HOME/${hookRoot}" "/var/tmp/debugtap-$(id -u)" "/tmp/debugtap-$(id -u)"`;
+/** Words of a POSIX shell: the directories that the folder may be in, best first. (A relay's sockets are in `/tmp/debugtap-UID`.) */
+export const baseWords = `"$HOME/${hookRoot}" "/var/tmp/debugtap-$(id -u)" "/tmp/debugtap-inject-$(id -u)"`;
 
 /** Of a POSIX shell: prints the folder that is there, or nothing. One in a directory of somebody else's is none. */
 export function findFolderScript(id: string): string {

@@ -169,7 +169,7 @@ function word(path: string): string {
 }
 
 const properties =
-  "LoadState User DynamicUser ProtectHome ProtectSystem ReadOnlyPaths PrivateTmp PrivateNetwork RootDirectory RootImage InaccessiblePaths TemporaryFileSystem Environment EnvironmentFiles ExecStart";
+  "LoadState User DynamicUser ProtectHome ProtectSystem ReadOnlyPaths PrivateTmp PrivateNetwork RootDirectory RootImage InaccessiblePaths TemporaryFileSystem Environment EnvironmentFiles UnsetEnvironment ExecStart";
 
 function factsScript({ id, units, files, composed, bytes }: Asked): string {
   const kilobytes = Math.ceil(bytes / 1024) + 500;

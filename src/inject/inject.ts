@@ -76,6 +76,7 @@ export async function lookAndPlan(
 
 /** Resolves to false if the host is not as it was seen any more. Rejects with DT_INJECT_*, DT_SUDO_NEEDED, and as `run`. */
 export async function apply(run: Run, { config, host }: Target, { change, archive }: Planned): Promise<Told | false> {
+  const before = (await readInjected()).find((entry) => isOf(entry, change.manifest.id, host));
   await remember(config, host, change.manifest, change.undo);
   const script = Buffer.from(applyScript(change));
   const result = await run(`exec sh -c 'read -r n; script=$(dd bs=1 count="$n" 2>/dev/null); eval "$script"'`, {
@@ -83,7 +84,9 @@ export async function apply(run: Run, { config, host }: Target, { change, archiv
     timeoutMs: applyTimeoutMs,
   });
   const told = toldBy(result);
-  if (told.some(([word, value]) => word === "fail" && value.startsWith("changed "))) return false;
+  const failed = (why: string): boolean => told.some(([word, value]) => word === "fail" && value.startsWith(`${why} `));
+  if (failed("changed")) return false;
+  if (failed("sudo")) await writeInjected(change.manifest.id, host, before);
   check(told, result, host, change.manifest);
   await remember(config, host, change.manifest, []);
   return told;

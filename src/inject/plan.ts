@@ -110,6 +110,8 @@ function planService(
     containerInterpreter(run, survey);
   if (seen?.version === undefined)
     notes.push(`${name} was not seen running: its Python is taken to be ${facts.python.path || "one with a debugger"}`);
+  if (run.kind === "compose" && containerInterpreter(run, survey) === undefined)
+    notes.push(`${name} was not seen in a container: a PYTHONPATH that its image has is not kept`);
   const python = seen?.version === undefined ? facts.python : seen;
   const lent = lentTo(given, service, python);
   const file = given.fileOf(service);

@@ -45,6 +45,8 @@ export function viewOfUnit(
   const start = /argv\[\]=(.*?) ;/.exec(show.get("ExecStart") ?? "")?.[1] ?? "";
   if (/python[\d.]*\s+(?:-\w+\s+)*-[A-Za-z]*[IE]/.test(start))
     notes.push(`${unit} starts Python with -I or -E: it ignores the environment, and nothing of this will reach it`);
+  if (/\bPYTHONPATH\b/.test(show.get("UnsetEnvironment") ?? ""))
+    notes.push(`${unit} has UnsetEnvironment=PYTHONPATH, which wins: nothing of this will reach it`);
   if (is("PrivateNetwork")) notes.push(`${unit} has a network of its own: its debugger cannot be reached`);
   const user = show.get("User") === "" || show.get("User") === undefined ? "root" : (show.get("User") ?? "root");
   const dynamic = is("DynamicUser") && !isUsers;

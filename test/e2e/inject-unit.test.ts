@@ -1,7 +1,7 @@
 // `debugtap inject` and `eject` of systemd units, by the real program over a real sshd, in a VM with a real systemd: of the user who logs
 // in, of another user, of `systemctl --user`; with directories hidden; without sudo; where nothing can be written.
 import { spawnSync } from "node:child_process";
-import { readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { laptop, treeScript } from "../helpers/laptop.ts";
@@ -138,7 +138,7 @@ t.test("no sudo, a home that is read-only, nothing to write to, a unit that cann
   );
   const variables = join(vm.home, "env");
   writeFileSync(variables, "A=1\n", { mode: 0o644 });
-  const { id, debugtap } = laptop(t, vm.sshd, {
+  const { id, debugtap, dir } = laptop(t, vm.sshd, {
     own: "run: { unit: own }",
     hidden: "run: { unit: hidden }",
     old: "run: { unit: old }",
@@ -154,6 +154,7 @@ t.test("no sudo, a home that is read-only, nothing to write to, a unit that cann
     [4, /DT_SUDO_NEEDED: .*\n  why: nothing was changed.*own\.service\.d.*\n  fix: ssh -t /],
   );
   t.equal(tree(vm), before, "nothing is half done");
+  t.same(JSON.parse(readFileSync(join(dir, "state/debugtap/injected.json"), "utf8")), [], "nor remembered");
   const hidden = await debugtap("inject", "hidden", "--json");
   t.match(
     [hidden.code, JSON.parse(hidden.stdout)],
@@ -183,6 +184,12 @@ t.test("no sudo, a home that is read-only, nothing to write to, a unit that cann
   t.equal(tree(vm), before);
 
   vm.run(["mount", "-o", "remount,ro", "/var/tmp"]);
+  const inTmp = await debugtap("inject", "tab", "--yes", "--json");
+  const { hosts } = JSON.parse(inTmp.stdout) as { hosts: { folder: string }[] };
+  t.equal(hosts[0]?.folder, `/tmp/debugtap-inject-${uidOf(vm)}/${id}`);
+  t.equal((await debugtap("eject")).code, 0);
+  t.notOk(existsSync(`/tmp/debugtap-inject-${uidOf(vm)}/${id}`));
+
   vm.run(["sh", "-c", "mount --bind /tmp /tmp && mount -o remount,ro,bind /tmp"]);
   const nowhere = await debugtap("inject", "tab", "--yes");
   t.match(
