@@ -85,26 +85,34 @@ async function attach(it: Hooked, server: Running): Promise<Client> {
   return await it.client("web.py");
 }
 
-const servers: Readonly<Record<string, Server>> = {
-  "uWSGI, the application loaded before it forks": uwsgi("--master"),
-  "uWSGI, lazy-apps": uwsgi("--master", "--lazy-apps"),
-  "uWSGI without a master": uwsgi(),
-  "uWSGI with threads of its own": uwsgi("--master", "--threads", "2"),
-  gunicorn,
-};
+const loaded = uwsgi("--master");
+const lazy = uwsgi("--master", "--lazy-apps");
 
-for (const [name, server] of Object.entries(servers)) {
-  for (const wire of wires) {
+/** With the module whose import starts the debugger. */
+const cases: readonly (readonly [string, Server, string | null, (typeof wires)[number][]])[] = [
+  ["uWSGI, the application loaded before it forks", loaded, null, [...wires]],
+  ["uWSGI, lazy-apps", lazy, null, [...wires]],
+  ["uWSGI, from the import in the master on", loaded, "web", ["pydevd"]],
+  ["uWSGI, from the import in each worker on", { ...lazy, processes: wanted }, "web", ["pydevd"]],
+  ["uWSGI without a master", uwsgi(), null, [...wires]],
+  ["uWSGI with threads of its own", uwsgi("--master", "--threads", "2"), null, [...wires]],
+  ["gunicorn", gunicorn, null, [...wires]],
+];
+
+for (const [name, server, module, of] of cases) {
+  for (const wire of of) {
     t.test(`${wire}: ${name}`, async (t) => {
-      const it = await hooked(t, wire);
+      const it = await hooked(t, wire, { module });
       const { http, client, server: running } = await begin(t, it, server);
       const answers = await askAll(http, server.answerers);
       t.same(whoHit(client), answers, `each request is a hit\n${running.text()}`);
       t.equal(client.sessions(), server.processes);
-      const states = it.states();
-      t.same(new Set(states.map(({ state }) => state)), new Set(["started"]));
-      t.equal(states.filter(({ forked }) => forked).length, server.processes - 1);
-      t.match(states[0]?.seen, [server === gunicorn ? "gunicorn" : "uwsgi"]);
+      const started = it.states().filter(({ state }) => state === "started");
+      t.equal(started.length, server.processes);
+      for (const { pid, forked, seen } of started) {
+        t.equal(forked, pid !== running.child.pid);
+        t.same(seen, [server === gunicorn ? "gunicorn" : "uwsgi"]);
+      }
     });
   }
 }

@@ -167,6 +167,8 @@ t.test("pydevd: a connection that is lost before the answer lets the service run
   const service = it.start(python, [fixture("service.py")]);
   (await port.next()).destroy();
   t.equal(await get(service, "/12"), "6");
+  t.match(it.states(), [{ state: "failed", error: /was lost before/ }]);
+  t.equal(await get(service, "/fork"), "42", "and what it forks does not try");
 });
 
 t.test("a guarded thread goes on while the others stand still", async (t) => {

@@ -40,6 +40,7 @@ def start(config, state, lent, above):
                 debugtap_listen.listen(config["host"], config["port"])
             else:
                 pydevd.settrace(config["host"], port=config["port"], **plainly)
+            debugtap_forks.check()
         except (Exception, SystemExit) as error:
             debugtap_forks.give_up()
             state.write("failed", reason(error))
@@ -115,7 +116,9 @@ def tame(pydevd):
         network(self, sock, *args, **kwargs)
 
     def run_on(self):
-        self.py_db.ready_to_run = True  # else it waits for ever
+        if not self.py_db.ready_to_run:
+            debugtap_forks.lost = True
+            self.py_db.ready_to_run = True  # else it waits for ever
         closed(self)
 
     pydevd.PyDB.initialize_network = initialize_network

@@ -17,6 +17,13 @@ import threading
 import types
 
 _given_up = False
+lost = False
+
+
+def check():
+    """Raises where the connection was lost before the other end said "run"; the service was let run then."""
+    if lost:
+        raise ConnectionError("the connection was lost before the debugger was told to run")
 
 
 def give_up():
@@ -48,6 +55,7 @@ def follow(state, connected):
         try:
             begin(setup_tracing)
             if setup_tracing:
+                check()
                 connected()
                 state.write("started")
         except (Exception, SystemExit) as error:
@@ -73,7 +81,9 @@ def follow(state, connected):
             tell_core()
         on_forked_process()
 
-    sys.meta_path.insert(0, OnImport(perhaps_forked))
+    sees = OnImport(perhaps_forked)
+    sees.look()
+    sys.meta_path.insert(0, sees)
     trace_foreign_threads()
 
 
@@ -115,12 +125,15 @@ class OnImport:
         self.hooked = False
 
     def find_spec(self, name, path=None, target=None):
+        self.look()
+        return None
+
+    def look(self):
         self.perhaps_forked()
         uwsgi = sys.modules.get("uwsgi")
         if uwsgi is not None and not self.hooked:
             self.hooked = True
             take_turn(uwsgi, self.perhaps_forked)
-        return None
 
 
 def take_turn(uwsgi, before):
