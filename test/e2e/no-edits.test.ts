@@ -85,7 +85,17 @@ t.test("no edits: hits in every process, and nothing is left", async (t) => {
   for (const unit of units) t.equal(vm.run(["systemctl", "restart", unit]).code, 0);
   t.notMatch(vm.run(["sh", "-c", "cat /proc/[0-9]*/environ"]).stdout, "DEBUGTAP_HOOK");
 
-  await debugtap("inject", "--yes");
+  const [injected = "", restarted = ""] = (
+    await debugtap("inject", "cinder-api", "--restart", "--yes", "--json")
+  ).split("\n");
+  t.match(JSON.parse(injected), { written: true, hosts: [{ services: [{ name: "cinder-api" }] }] });
+  t.match(JSON.parse(restarted), {
+    services: [{ service: "cinder-api", ok: true, before: 3, processes: { length: 3 } }],
+  });
+  const pid = (): string => vm.run(["systemctl", "show", "--property=MainPID", "devstack@c-api"]).stdout;
+  const running = pid();
+  await debugtap("inject", "--restart", "--dry-run");
+  t.equal(pid(), running, "a dry run restarts nothing");
   await debugtap("eject");
   t.equal(touched(), before, "and in order");
   t.equal(status(), "");

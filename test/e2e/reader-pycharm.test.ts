@@ -75,6 +75,7 @@ t.test("README: PyCharm, with OpenStack on a VM", async (t) => {
     const { file = "", function: name } = stops[index] ?? {};
     t.match(parseHit(hit), { file: join(project, file), function: name, locals: { context: /demo/ } });
   }
+  t.match(pycharm[0]?.text(), "session 3: connected", "the master of uWSGI and both workers");
   t.equal(status(), "");
   await succeeds("debugtap eject");
 });
