@@ -57,6 +57,9 @@ t.test(
     }
     const served = await type(`${curl.split("#")[0]} --retry 30 --retry-all-errors`);
     t.equal(served.stdout, "6\n", "the service is up, as that of a reader is");
+    writeFileSync(join(shop, "worker.yml"), "services: { worker: { image: api } }\n");
+    const recorder = await type("docker-compose -f worker.yml -f ../debugtap/examples/compose.recorder.yml config");
+    t.match(recorder, { code: 0, stdout: /network_mode: service:worker/ }, "the other example, by the real program");
     const launch = file("json").replaceAll("${workspaceFolder}", shop);
     const [entry] = (JSON.parse(withoutComments(launch)) as Launch).configurations;
     if (entry === undefined) throw new Error(launch);

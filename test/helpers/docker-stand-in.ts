@@ -1,8 +1,8 @@
 // Plays `docker build -t NAME DIR` and `docker compose -f FILE… up -d --wait | exec SERVICE COMMAND… | down` on PATH, where there is no engine.
 //
-// It does: build the Dockerfile of this project by buildah; read the compose files as they are and merge them; run each service by
-// crun with what its image, the files and `${NAME:-default}` say, in the network of its own or of another service; publish ports, at the
-// container's address and not at its loopback, as Docker does; wait until those whose image says what health is are well.
+// It does: build the Dockerfile of this project by buildah; run each service by crun with what its image and the compose files say, which
+// the real `docker-compose config` reads, checks and merges; give it a network of its own, or that of another service; publish ports, at
+// the container's address and not at its loopback, as Docker does; wait until those whose image says what health is are well.
 // It does not: pull (an image that was not built is this machine's /usr, where python3 and debugpy are), resolve names of services,
 // restart, limit. A key that it does not know is an error.
 //
@@ -19,7 +19,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { crun, execIn, idOf, removeContainer, writeBundle, type Settings } from "./container.ts";
 import { buildImage, type ImageConfig } from "./image.ts";
@@ -38,6 +38,8 @@ type Config = Pick<ImageConfig, "Entrypoint" | "Cmd" | "Env" | "User" | "Working
 /** What is the same here anyway, or does not matter to who tries it. */
 const others = ["read_only", "tmpfs", "cap_drop", "security_opt", "restart"];
 const known = new Set(["image", "command", "environment", "volumes", "ports", "network_mode", ...others]);
+/** Of a container's health, which take a part of a second each. */
+const mostTests = 100;
 /** Of a container in its network. */
 const address = "172.30.0.2";
 const home = process.env["DOCKER_STAND_IN"] ?? fail("DOCKER_STAND_IN is not set");
@@ -61,36 +63,26 @@ async function compose(words: readonly string[]): Promise<void> {
   let at = 0;
   for (; words[at] === "-f"; at += 2) files.push(words[at + 1] ?? "");
   const [command, ...rest] = words.slice(at);
-  if (command === "up" && rest.join(" ") === "-d --wait") await up(merged(files), resolve(dirname(files[0] ?? "")));
+  if (command === "up" && rest.join(" ") === "-d --wait") await up(merged(files));
   else if (command === "exec") exec(rest);
   else if (command === "down") down();
   else fail(`no such command: docker compose ${command ?? ""}`);
 }
 
-/** Maps by their keys, lists one after the other, anything else by the last file. */
+/** As the real one reads them. */
 function merged(files: readonly string[]): Services {
-  const all: Record<string, Service> = {};
-  for (const file of files) {
-    const text = readFileSync(file, "utf8");
-    const plain = text.replace(/\$\{(\w+):-([^}]*)\}/g, (_, name: string, or: string) => process.env[name] || or);
-    const { services } = parse(plain) as { services: Services };
-    for (const [name, service] of Object.entries(services)) {
-      const strange = Object.keys(service).find((key) => !known.has(key));
-      if (strange !== undefined) fail(`${file}: ${name}: the stand-in does not know \`${strange}\``);
-      const before = all[name];
-      all[name] = {
-        ...before,
-        ...service,
-        environment: { ...before?.environment, ...service.environment },
-        volumes: [...(before?.volumes ?? []), ...(service.volumes ?? [])],
-        ports: [...(before?.ports ?? []), ...(service.ports ?? [])],
-      };
-    }
+  const words = [...files.flatMap((file) => ["-f", file]), "config"];
+  const { status, stdout, stderr } = spawnSync("docker-compose", words, { encoding: "utf8" });
+  if (status !== 0) fail(`docker-compose config (apt-get install docker-compose): ${stderr}`);
+  const { services } = parse(stdout) as { services: Services };
+  for (const [name, service] of Object.entries(services)) {
+    const strange = Object.keys(service).find((key) => !known.has(key));
+    if (strange !== undefined) fail(`${name}: the stand-in does not know \`${strange}\``);
   }
-  return all;
+  return services;
 }
 
-async function up(services: Services, project: string): Promise<void> {
+async function up(services: Services): Promise<void> {
   const networks = new Map<string, number>();
   for (const [name, { network_mode, ports = [] }] of Object.entries(services)) {
     if (network_mode !== undefined) continue;
@@ -101,12 +93,17 @@ async function up(services: Services, project: string): Promise<void> {
   for (const [name, service] of Object.entries(services)) {
     const beside = networks.get(service.network_mode?.replace(/^service:/, "") ?? name);
     if (beside === undefined) fail(`${name}: no service has the network ${service.network_mode}`);
-    start(name, settingsOf(service, beside, project));
+    start(name, settingsOf(service, beside));
   }
   for (const [name, { image }] of Object.entries(services)) {
     const test = imageOf(image).config.Healthcheck?.Test.slice(1);
-    if (test !== undefined) while (inContainer(name, test).status !== 0);
+    if (test !== undefined) untilWell(name, test);
   }
+}
+
+function untilWell(name: string, test: readonly string[]): void {
+  for (let left = mostTests; left > 0; left--) if (inContainer(name, test).status === 0) return;
+  fail(`${name} is not well:\n${readFileSync(join(folderOf(name), "log"), "utf8")}`);
 }
 
 /** The process that keeps it. */
@@ -122,21 +119,21 @@ async function network(): Promise<number> {
   return remember(child);
 }
 
-/** `127.0.0.1:8080:80` */
+/** `127.0.0.1:8080:80/tcp` */
 function publish(port: string, network: number): void {
-  const [bind = "", here = "", there = ""] = port.split(":");
+  const [bind = "", here = "", there = ""] = port.replace("/tcp", "").split(":");
   const file = join(home, `publish-${here}.sh`);
   writeFileSync(file, `exec nsenter --net=/proc/${network}/ns/net socat STDIO TCP4:${address}:${there}\n`);
   const listens = `TCP4-LISTEN:${here},bind=${bind},reuseaddr,fork`;
   remember(spawn("socat", [listens, `EXEC:sh ${file}`], { detached: true, stdio: "ignore" }));
 }
 
-function settingsOf(service: Service, beside: number, project: string): Settings {
+function settingsOf(service: Service, beside: number): Settings {
   const { config, files } = imageOf(service.image);
   const given = Object.entries(service.environment ?? {}).map(([name, value]) => `${name}=${value}`);
   const mounts = (service.volumes ?? []).map((volume) => {
     const [from = "", there = "", mode = "rw"] = volume.split(":");
-    return { there, here: /^[./]/.test(from) ? resolve(project, from) : named(from), mode: mode as "ro" | "rw" };
+    return { there, here: from.startsWith("/") ? from : named(from), mode: mode as "ro" | "rw" };
   });
   return {
     root: files,
@@ -170,8 +167,12 @@ function imageOf(name: string): { readonly config: Config; readonly files: strin
   };
 }
 
+function folderOf(container: string): string {
+  return join(home, "containers", container);
+}
+
 function start(name: string, settings: Settings): void {
-  const dir = join(home, "containers", `${idOf(home)}-${name}`);
+  const dir = folderOf(name);
   mkdirSync(dir, { recursive: true });
   writeBundle(dir, settings);
   writeFileSync(join(dir, "settings.json"), JSON.stringify(settings));
@@ -189,7 +190,7 @@ function exec([name = "", ...command]: readonly string[]): void {
 }
 
 function inContainer(name: string, command: readonly string[]): ReturnType<typeof execIn> {
-  const dir = join(home, "containers", `${idOf(home)}-${name}`);
+  const dir = folderOf(name);
   return execIn(dir, JSON.parse(readFileSync(join(dir, "settings.json"), "utf8")) as Settings, command);
 }
 
