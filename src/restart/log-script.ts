@@ -45,7 +45,8 @@ function tabScript(
 ): string {
   return String.raw`screen=${shellQuote(screen)}; tab=${shellQuote(tab)}
 dir=$(mktemp -d "${"$"}{TMPDIR:-/tmp}/debugtap-log.XXXXXX") || exit 1
-trap 'rm -rf "$dir"' EXIT; trap 'exit 0' TERM INT HUP PIPE
+trap 'screen -S "$screen" -Q title >/dev/null 2>&1; rm -rf "$dir"' EXIT; # when the screen has answered, it writes no more
+trap 'exit 0' TERM INT HUP PIPE
 look() { screen -S "$screen" -p "$tab" -X hardcopy -h "$dir/now" >"$dir/said" && screen -S "$screen" -p "$tab" -Q title >/dev/null && [ -f "$dir/now" ]; }
 look || { cat "$dir/said" >&2; echo "screen $screen has no tab $tab, or does not run" >&2; exit 1; }
 # Blank lines at its end are the rest of the window.

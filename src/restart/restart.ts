@@ -36,7 +36,9 @@ const lookEvery = 250;
 const restWithin = 5000;
 /** A Python that has run for so long without loading the hook will not, ms. */
 const hookWithin = 15_000;
+/** What a program in a tab may take to end by Ctrl-C, ms; less if it is killed then. */
 const endWithin = 15_000;
+const endWithinForced = 5000;
 /** What a starting service waits for a client that will come, seconds. */
 const clientWithin = 10;
 
@@ -76,7 +78,7 @@ async function begin(
     say(`${service.name}: systemctl restart ${how.unit}`);
     await restartUnit(run, how, host, timeoutMs);
   } else if (how.kind === "screen") {
-    const bound = Math.min(endWithin, timeoutMs);
+    const bound = Math.min(force ? endWithinForced : endWithin, timeoutMs);
     await restartTab(run, {
       service: service.name,
       screen: how,

@@ -78,7 +78,7 @@ async function ended(
   { service, screen, look, force, endWithin, say, signal }: ScreenRestart,
   tab: LookedTab,
 ): Promise<void> {
-  const until = performance.now() + endWithin;
+  let until = performance.now() + endWithin;
   for (let killed = false; !signal.aborted;) {
     const now = tabOf(await look(), screen);
     if (now.isIdle) return;
@@ -96,6 +96,7 @@ async function ended(
       say(`${service}: killed, because it did not end by Ctrl-C`);
       await run(`exec kill -KILL -- -${now.foreground}`, {});
       killed = true;
+      until = performance.now() + endWithin;
     }
     await pause(lookEvery, signal);
   }

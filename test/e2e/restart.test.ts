@@ -33,6 +33,11 @@ print("serves", os.getpid(), flush=True)
 time.sleep(600)
 `;
 
+const stubborn = `import runpy, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+runpy.run_path(__file__.replace("stubborn", "serves"))
+`;
+
 interface Stage {
   readonly vm: SystemdVm;
   /** What the VM's user can read. */
@@ -53,6 +58,7 @@ async function stage(t: Test, units: (there: string) => Record<string, string>, 
   chmodSync(there, 0o777);
   writeFileSync(join(there, "listens.py"), listens);
   writeFileSync(join(there, "serves.py"), serves);
+  writeFileSync(join(there, "stubborn.py"), stubborn);
   writeFileSync(join(there, "plain.py"), "first = 1\nimport time\ntime.sleep(600)\n");
   writeFileSync(
     join(there, "web.py"),
@@ -236,6 +242,11 @@ async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
+function listensOn(port: number): boolean {
+  const row = `:${port.toString(16).toUpperCase().padStart(4, "0")} 00000000:0000 0A`;
+  return readFileSync("/proc/net/tcp", "utf8").includes(row);
+}
+
 /** What of inject's variables the process has that `serves 4711` names. */
 function environment({ root }: SystemdVm, served = ""): string[] {
   const all = readFileSync(`${root}/proc/${served.replace(/\D/g, "")}/environ`, "utf8").split("\0");
@@ -243,7 +254,13 @@ function environment({ root }: SystemdVm, served = ""): string[] {
 }
 
 t.test("no sudo; a tab of screen, its shell and its history; an own command; what is not said", async (t) => {
-  const [port, tabPort, dashPort, ownPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  const [port, tabPort, dashPort, ownPort, stubbornPort] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
   const python = "/usr/bin/python3 -Xfrozen_modules=off";
   const s = await stage(t, (there) => ({ "api.service": unit(`${python} ${there}/serves.py ${port} 0`) }), false);
   const dap = async (listens?: number) => ({
@@ -261,6 +278,7 @@ t.test("no sudo; a tab of screen, its shell and its history; an own command; wha
     tab: { ...(await dap(tabPort)), run: { screen: "stack", tab: "api" } },
     dash: { ...(await dap(dashPort)), run: { screen: "stack", tab: "1" } },
     bare: { ...(await dap()), run: { screen: "stack", tab: "bare" } },
+    stubborn: { ...(await dap(stubbornPort)), run: { screen: "stack", tab: "stubborn" } },
     nowhere: { ...(await dap()), run: { screen: "stack", tab: "nowhere" } },
     own: { ...(await dap(ownPort)), run: { restart: own, logs: `tail -n 5 -f ${s.there}/own.log` } },
     fails: { ...(await dap()), run: { restart: "echo no such thing; exit 7" } },
@@ -351,6 +369,14 @@ t.test("no sudo; a tab of screen, its shell and its history; an own command; wha
   const dash = await s.debugtap("restart", "dash");
   t.match([dash.code, dash.stdout], [0, /^dash: back in/], dash.stderr);
 
+  screen("-S", "stack", "-X", "screen", "-t", "stubborn", "sh");
+  screen("-S", "stack", "-p", "stubborn", "-X", "stuff", `${python} ${s.there}/stubborn.py ${stubbornPort} 0\r`);
+  await until(() => listensOn(stubbornPort));
+  const stuck = await s.debugtap("restart", "stubborn", "--timeout", "1s");
+  t.match([stuck.code, stuck.stderr], [4, /DT_RESTART_STUCK: [^]*fix: debugtap restart stubborn --force/]);
+  const forced = await s.debugtap("restart", "stubborn", "--force");
+  t.match([forced.code, forced.stdout, forced.stderr], [0, /^stubborn: back in/, /killed, because/]);
+
   const owned = await s.debugtap("restart", "own");
   t.match([owned.code, owned.stdout], [0, /^own: back in/], owned.stderr);
   const ownLog = await s.debugtap("logs", "own", "--no-follow");
@@ -371,6 +397,7 @@ t.test("no sudo; a tab of screen, its shell and its history; an own command; wha
   follow.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
   await until(() => /^dash \| serves \d+$/m.test(text) && /^own {2}\| serves \d+$/m.test(text));
   screen("-S", "stack", "-p", "1", "-X", "stuff", "\x03");
+  await until(() => text.match(/^dash \| KeyboardInterrupt$/gm)?.length === 2); // what is typed before that is lost
   screen("-S", "stack", "-p", "1", "-X", "stuff", "echo a last $((40 + 2)) \r");
   await until(() => /^dash \| a last 42$/m.test(text));
   t.equal(text.match(/^dash \| serves \d+$/gm)?.length, 2, "each line once");
@@ -456,6 +483,17 @@ t.test(
     const stack = await client.stackTraceRequest({ threadId: body.threads[0]?.id ?? 1 });
     t.match(stack.body.stackFrames[0], { line: 1, source: { path: join(s.there, "plain.py") } });
     t.equal(readFileSync(`${s.vm.root}${folder}`, "utf8"), config, "the hook's own wait is as it was");
+
+    // Ctrl-C puts it back too.
+    const broken = spawn(process.execPath, [program, "restart", "api"], {
+      cwd: s.here,
+      env: { ...process.env, ...s.env },
+    });
+    const over = once(broken, "close");
+    await until(() => readFileSync(`${s.vm.root}${folder}`, "utf8") !== config);
+    broken.kill("SIGINT");
+    await over;
+    t.equal(readFileSync(`${s.vm.root}${folder}`, "utf8"), config);
   },
 );
 
