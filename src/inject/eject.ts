@@ -76,7 +76,13 @@ export async function eject(run: Run, target: Pick<Target, "host"> & { readonly 
   const script = ejectScript(dirname(folder), manifest);
   const result = await run(`exec sh -c 'eval "$(cat)"'`, { input: Buffer.from(script), timeoutMs: 120_000 });
   const told = toldBy(result);
-  check(told, result, host, manifest);
+  check(
+    told,
+    result,
+    host,
+    manifest,
+    found.manifest === undefined ? undefined : `sh ${shellQuote(`${folder}/eject.sh`)}`,
+  );
   await writeInjected(id, host, undefined);
   return { ...(found.folder === undefined ? {} : { folder }), ...ejectedOf(told) };
 }

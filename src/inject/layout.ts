@@ -2,7 +2,7 @@
 //
 //   ~/.cache/debugtap/ID/            ID is this debugtap's own (of the directory of debugtap.yml), so that two do not meet; mode 0700
 //     hook/sitecustomize.py          found by PYTHONPATH; chains to the one that it hides, then imports the next
-//     hook/debugtap_hook.py          starts the debugger in the right process at the right time
+//     hook/debugtap_*.py             start the debugger in the right process at the right time; all of hook/*.py are needed
 //     lent/                          debugpy, where the host has none
 //     services/NAME.json             HookConfig; DEBUGTAP_HOOK names it
 //     env/NAME.env                   the variables, one `NAME=value` a line (systemd's EnvironmentFile, compose's env_file)
@@ -12,7 +12,8 @@
 //
 // Rules
 // - A service never fails because of the hook: what goes wrong is written to its state, and the service runs without a debugger.
-// - A process is debugged once: the first that loads the hook, and what it forks; programs that it starts are its debugger's matter.
+// - A process is debugged once: the first that loads the hook, and what it forks. Python programs that it starts join its debugger by
+//   their own hook (DEBUGTAP_DEBUGGED, which the first sets, says where), and start none of their own.
 
 /** Below the home directory there. */
 export const hookRoot = ".cache/debugtap";
@@ -45,8 +46,9 @@ export interface HookState {
   /** Seconds since 1970. */
   readonly at: number;
   /**
-   * `loaded`: nothing was started, and nothing will be (another program). `waiting`: for the import of `module`. `started`: the
-   * debugger listens, or has dialled. `failed`: see `error`; the service runs without.
+   * `loaded`: nothing was started, and nothing will be (another program). `waiting`: for the import of `module`, or, where that has
+   * come, for the other end to answer. `started`: the debugger listens, or has dialled and was told to run. `failed`: see `error`; the
+   * service runs without.
    */
   readonly state: "loaded" | "waiting" | "started" | "failed";
   /** `debugpy 1.6.6`, `pydevd 2.9.5`, with ` (lent)` where it is ours. */

@@ -20,7 +20,13 @@ export function toldBy({ stdout }: ExecResult): Told {
 }
 
 /** Throws DT_EJECT_CHANGED, DT_INJECT_BUSY, DT_INJECT_FAILED, DT_INJECT_PLACE and DT_SUDO_NEEDED. */
-export function check(told: Told, { code, stderr }: ExecResult, host: HostConfig, manifest: Manifest): void {
+export function check(
+  told: Told,
+  { code, stderr }: ExecResult,
+  host: HostConfig,
+  manifest: Manifest,
+  byHand?: string,
+): void {
   const kept = told.filter(([word]) => word === "kept").map(([, path]) => path);
   if (kept.length > 0) {
     const [first = ""] = kept;
@@ -38,7 +44,7 @@ export function check(told: Told, { code, stderr }: ExecResult, host: HostConfig
       fix: onHost(host, `ps -fp ${why.replace(/\D/g, "")}`),
     });
   }
-  if (failure === "sudo") throw noSudo(host, why, manifest.folder);
+  if (failure === "sudo") throw noSudo(host, why, manifest, byHand);
   if (failure === "place") throw noPlace(host, why);
   throw new DebugtapError("DT_INJECT_FAILED", `a step failed on ${host.name}${why === "" ? "" : `: ${why}`}`, {
     why: stderr.trim().slice(-500) || `the script ended with ${code ?? "a signal"}`,
@@ -58,11 +64,12 @@ export function noPlace(host: HostConfig, why: string): DebugtapError {
   });
 }
 
-function noSudo(host: HostConfig, files: string, folder: string): DebugtapError {
+/** `byHand`: a script there that asks for the password itself. */
+function noSudo(host: HostConfig, files: string, { shared }: Manifest, byHand: string | undefined): DebugtapError {
   const rule = `echo "$(id -un) ALL=(root) NOPASSWD: ALL" | sudo tee /etc/sudoers.d/debugtap-inject`;
-  const ssh = onHost(host, rule).replace(/^ssh /, "ssh -t ");
+  const needed = [files, shared ?? "", "systemctl daemon-reload"].filter((each) => each !== "");
   return new DebugtapError("DT_SUDO_NEEDED", `root is needed on ${host.name}, and sudo asks for a password there`, {
-    why: `nothing was changed; needed for ${files === "" ? "" : `${files} and `}/var/lib/debugtap/${folder.slice(-10)}, and systemctl daemon-reload`,
-    fix: ssh,
+    why: `nothing was changed; it is needed for ${needed.join(", ")}`,
+    fix: onHost(host, byHand ?? rule).replace(/^ssh /, "ssh -t "),
   });
 }

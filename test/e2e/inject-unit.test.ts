@@ -101,6 +101,12 @@ t.test("units of this user, of another, and hidden; then all as before", async (
   t.match((await debugtap("inject", "--yes")).stdout, "nothing is to be changed there");
   t.equal(tree(vm), injected, "a second time changes nothing");
 
+  vm.run(["mv", "/etc/sudoers.d/vm", "/etc/sudoers.d/vm.off"]);
+  const refused = await debugtap("eject");
+  t.match([refused.code, refused.stderr], [4, /DT_SUDO_NEEDED: .*\n.*\n  fix: ssh -t .* 'sh .*\/eject\.sh'/]);
+  t.equal(tree(vm), injected, "nothing is half undone");
+  vm.run(["mv", "/etc/sudoers.d/vm.off", "/etc/sudoers.d/vm"]);
+
   const ejected = await debugtap("eject", "nobody");
   t.match(ejected.stdout, /zz-debugtap-\w+\.conf: as it was/);
   t.equal(vm.run(["systemctl", "restart", "nobody"]).code, 0);

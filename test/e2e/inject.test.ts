@@ -265,6 +265,14 @@ t.test("what cannot be: too old, no debugger, no run, no such service", async (t
   );
   const unknown = await debugtap("inject", "nobody");
   t.match([unknown.code, unknown.stderr], [2, /DT_SERVICE_UNKNOWN/]);
+  for (const [words, code] of [
+    [["--all", "old"], "DT_USAGE"],
+    [["--host", "nowhere"], "DT_USAGE"],
+    [["nobody"], "DT_SERVICE_UNKNOWN"],
+  ] as const) {
+    const refused = await debugtap("eject", ...words);
+    t.match([refused.code, refused.stderr], [2, `${code}: `]);
+  }
   const notLent = await debugtap("inject", "old", "--lend", dir);
   t.match([notLent.code, notLent.stderr], [4, /DT_FILE_UNREADABLE: .* has no debugpy/]);
   t.equal(vm.tree(), before);

@@ -38,6 +38,7 @@ for (const wire of wires) {
     const { service, client } = await both(it, "service.py", "child.py");
     t.equal(await get(service, "/12"), "6");
     t.equal(await get(service, "/fork"), "42");
+    t.equal(await get(service, "/fork-in-c"), "42", "whose breakpoint nobody hears of: it does not stand there");
     t.equal(await get(service, "/program"), "SEVEN\n", "the debugger prints nothing into it");
     t.match(
       client.hits(),

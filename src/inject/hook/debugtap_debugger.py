@@ -109,11 +109,19 @@ def tame(pydevd):
     pydev_monkey.send_process_about_to_be_replaced = lambda: None
     network = pydevd.PyDB.initialize_network
     closed = pydevd.ReaderThread._terminate_on_socket_close
+    stand = pydevd.PyDB.do_wait_suspend
 
     def initialize_network(self, sock, *args, **kwargs):
         # It writes a message as two segments; without this the second waits 40 ms for the acknowledgement of the first.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connected_in = os.getpid()
         network(self, sock, *args, **kwargs)
+
+    def do_wait_suspend(self, *args, **kwargs):
+        if self.connected_in == os.getpid():
+            return stand(self, *args, **kwargs)
+        # Forked by C code, and nobody told: it would stand at an inherited breakpoint for ever.
+        return debugtap_forks.untrace()
 
     def run_on(self):
         if not self.py_db.ready_to_run:
@@ -122,6 +130,7 @@ def tame(pydevd):
         closed(self)
 
     pydevd.PyDB.initialize_network = initialize_network
+    pydevd.PyDB.do_wait_suspend = do_wait_suspend
     pydevd.ReaderThread._terminate_on_socket_close = run_on
 
 

@@ -33,8 +33,14 @@ def give_up():
     forget()
 
 
+def untrace():
+    tracing = sys.modules.get("pydevd_tracing")
+    if tracing is not None:
+        tracing.SetTrace(None)  # sys.settrace complains where pydevd is
+
+
 def forget():
-    sys.settrace(None)
+    untrace()
     threading.settrace(None)
     constants = sys.modules.get("_pydevd_bundle.pydevd_constants")
     if constants is not None:
