@@ -25,9 +25,13 @@ def listen(host, port):
     begin = subprocess.Popen
 
     def apart(args, *more, **how):
-        if "--for-server" in args:
-            how.update(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return begin(args, *more, **how)
+        if "--for-server" not in args:
+            return begin(args, *more, **how)
+        how.update(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        adapter = begin(args, *more, **how)
+        if adapter.wait() != 0:  # it leaves the ground by a fork; debugpy would wait 30 s for one that has failed
+            raise RuntimeError("debugpy's adapter ended at once, with %d: too new for this Python?" % adapter.returncode)
+        return adapter
 
     subprocess.Popen = apart
     try:
