@@ -8,6 +8,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { loadConfig } from "../../src/config.ts";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
+import { holdDefaultPorts } from "../helpers/default-ports.ts";
 import { pythonOnVm } from "../helpers/processes.ts";
 import { program, startRelay } from "../helpers/relay-process.ts";
 import { startSystemdVm } from "../helpers/systemd-vm.ts";
@@ -38,6 +39,7 @@ interface Stage {
 }
 
 async function stage(t: Test): Promise<Stage> {
+  await holdDefaultPorts(t);
   const sshd = await ThrowawaySshd.start();
   t.teardown(() => sshd.stop());
   const dir = mkdtempSync(join(tmpdir(), "dt-"));

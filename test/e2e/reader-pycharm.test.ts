@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { parseHit } from "../../src/demo/hits.ts";
+import { holdDefaultPorts } from "../helpers/default-ports.ts";
 import { startDevstack } from "../helpers/devstack.ts";
 import { ide, type Running } from "../helpers/processes.ts";
 import { pack, sectionOf, shell } from "../helpers/readme.ts";
@@ -19,6 +20,7 @@ const stops = [
 t.test("README: PyCharm, with OpenStack on a VM", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "debugtap-reader-"));
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  await holdDefaultPorts(t);
   const { vm, source, api, line, status } = await startDevstack(t);
   const { commands } = sectionOf("PyCharm, with OpenStack on a VM", {
     "stack@192.168.56.101": `${vm.sshd.alias} -F ${vm.sshd.sshConfig}`,
