@@ -20,7 +20,6 @@ const stops = [
 t.test("README: PyCharm, with OpenStack on a VM", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "debugtap-reader-"));
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
-  await holdDefaultPorts(t);
   const { vm, source, api, line, status } = await startDevstack(t);
   const { commands } = sectionOf("PyCharm, with OpenStack on a VM", {
     "stack@192.168.56.101": `${vm.sshd.alias} -F ${vm.sshd.sshConfig}`,
@@ -40,6 +39,7 @@ t.test("README: PyCharm, with OpenStack on a VM", async (t) => {
     return stdout;
   };
   await succeeds(install);
+  await holdDefaultPorts(t);
   await succeeds(init);
   const relay = await type(up);
   const configurations = readdirSync(join(project, ".idea/runConfigurations")).sort();
