@@ -89,7 +89,6 @@ function system() {
     ["dbus", () => onPath("dbus-daemon")],
     ["sudo", () => onPath("sudo")],
     ["docker-compose", () => onPath("docker-compose")],
-    ["python3-venv", () => imports("ensurepip")],
     ["sqlite3", () => onPath("sqlite3")],
     ["chromium", () => existsSync("/usr/bin/chromium")],
     ["fonts-dejavu-core", () => existsSync("/usr/share/fonts/truetype/dejavu")],

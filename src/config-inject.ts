@@ -81,11 +81,12 @@ export interface InjectConfig {
   readonly guard: readonly string[];
 }
 
+const kindNames = ["unit", "screen", "compose", "restart"] as const;
 const kinds = { unit: ["user"], screen: ["tab"], compose: ["dir"], restart: ["logs", "env_file"] } as const;
 
 /** What does not go together in `run`; `path` is its place. */
 export function checkRun(run: RunInput, path: Path, at: { offsetOfKey(path: Path): number }): Problem[] {
-  const named = (["unit", "screen", "compose", "restart"] as const).filter((key) => key in run);
+  const named = kindNames.filter((key) => key in run);
   const [kind, other] = named;
   if (kind === undefined || other !== undefined) {
     const what =

@@ -3,6 +3,7 @@
 // Rules
 // - Before anything outside of the folder is touched, all is looked at that can go wrong: everything has arrived, what is there is what was
 //   shown, root can be had.
+// - systemd is told before a file goes that a unit was to read; the manifest has what is to be taken away until it is.
 // - eject.sh needs nothing of ours: it stands in the folder, has the texts of the files in it, and runs from any shell.
 import { shellQuote } from "../../protocol/shell.ts";
 import type { Manifest, Touched } from "./manifest.ts";
@@ -51,6 +52,7 @@ const who = (sudo: boolean): string => (sudo ? "sudo" : "-");
 export function applyScript(change: Change): string {
   const { base, manifest, writes, undo } = change;
   const { id, shared, made } = manifest;
+  const reload = change.reload.map((which) => `reload_${which}`).join("\n");
   const needsRoot = shared !== null || change.dropShared || [...writes, ...undo].some(({ sudo }) => sudo);
   return `${prelude({ id, base, shared: shared ?? (change.dropShared ? `/var/lib/debugtap/${id}` : null), made })}
 main() {
@@ -71,6 +73,8 @@ why=$(gzip -dc | tar -x -f - -C "$fresh" 2>&1) || fail place "$why"
 ${writes.map(({ path, sudo, seen }) => `[ "$(sum ${who(sudo)} ${q(path)})" = ${seen ?? "absent"} ] || fail changed ${q(path)}`).join("\n")}
 ${undo.map((file) => undoLines(file)).join("\n")}
 [ -z "$conflicts" ] || fail kept "$folder"
+${undo.length > 0 ? reload : ""}
+${change.dropShared ? `as sudo rm -rf "$shared" </dev/null || fail undo "$shared"` : ""}
 mv -f "$fresh/eject.sh" "$folder/eject.sh" && mv -f "$fresh/manifest.json" "$folder/manifest.json" || fail place "$folder"
 sync "$folder/manifest.json" "$folder/eject.sh" "$folder" 2>/dev/null || sync
 for top in hook lent; do
@@ -86,7 +90,6 @@ mkdir -p "$folder/lent"; chmod -R a+rX "$folder/hook" "$folder/lent" "$folder/se
 mkdir -p "$folder/state"; chmod 711 "$folder/state"
 ${change.gone.map((name) => goneLines(name, shared !== null)).join("\n")}
 ${shared === null ? "" : sharedLines}
-${change.dropShared ? `as sudo rm -rf "$shared" </dev/null` : ""}
 ${change.state.map((dir) => stateLines(dir)).join("\n")}
 ${writes
   .map(
@@ -94,7 +97,7 @@ ${writes
       `make ${who(sudo)} "$(dirname ${q(path)})" && put ${who(sudo)} ${q(path)} "$fresh/files/${index}" ${mode} ${owner} || fail write ${q(path)}`,
   )
   .join("\n")}
-${change.reload.map((which) => `reload_${which}`).join("\n")}
+${writes.length > 0 ? reload : ""}
 trap - EXIT; leave; told done "$folder"
 }
 main
