@@ -3,11 +3,11 @@
 // Rules
 // - Process ids, mounts, host name and cgroups are its own; the network, /tmp and the programs are this machine's.
 // - /run, /etc/systemd/system, /etc/sudoers.d and /var/log/journal are empty and its own; /home is {@link SystemdVm.home}.
-// - Everything in it ends with its first process, also when the test is killed. What is left then: empty folders of cgroups.
+// - Everything in it ends with its first process, also when the test is killed; a broom that waits outside then removes its folders.
 // - Of this machine's units it knows journald and D-Bus alone: its sysinit.target would change the machine, its tmpfiles empty /tmp.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Test } from "tap";
@@ -65,6 +65,8 @@ export async function startSystemdVm(t: Test, { units = {}, sudo = false }: Syst
   // setpriv: the kernel ends it when this process ends; --kill-child: and all of the VM with it.
   const words = ["--pdeathsig", "KILL", "sh", join(dir, "enter.sh")];
   writeFileSync(join(dir, "enter.sh"), enter(dir));
+  const broom = spawn("sh", ["-c", sweep(dir)], { detached: true, stdio: ["pipe", "ignore", "inherit"] });
+  const swept = once(broom, "close");
   const child = spawn("setpriv", words, { stdio: ["ignore", "pipe", "pipe"] });
   const ended = once(child, "close");
   const told = spawn("cat", [join(dir, "ready")], { stdio: ["ignore", "pipe", "inherit"] });
@@ -77,9 +79,8 @@ export async function startSystemdVm(t: Test, { units = {}, sudo = false }: Syst
     // Its first process: the kernel ends all others before it, and unshare waits for that.
     for (const pid of childrenOf(child.pid ?? 0)) process.kill(pid, "SIGKILL");
     await ended;
-    const cgroup = readFileSync(join(dir, "cgroup"), "utf8").trim();
-    spawnSync("find", [cgroup, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]);
-    rmSync(dir, { recursive: true, force: true });
+    broom.stdin.end();
+    await swept;
   });
   const isReady = await Promise.race([once(told.stdout, "data").then(() => true), ended.then(() => false)]);
   const [first] = childrenOf(child.pid ?? 0);
@@ -87,6 +88,7 @@ export async function startSystemdVm(t: Test, { units = {}, sudo = false }: Syst
   const inside = ["nsenter", "-t", `${first}`, "-m", "-p", "-u", "-C", "--wd=/"];
   const become = (name: string) => ["setpriv", `--reuid=${name}`, `--regid=${name}`, "--clear-groups"];
   sshd = await ThrowawaySshd.start({ through: [...inside, ...become(user)] });
+  writeFileSync(join(dir, "sshd"), sshd.dir);
   return {
     sshd,
     user,
@@ -103,13 +105,19 @@ export async function startSystemdVm(t: Test, { units = {}, sudo = false }: Syst
   };
 }
 
+/** Its input ends with the test. The last processes may need a moment to leave the cgroup. */
+function sweep(dir: string): string {
+  return `cat >/dev/null; cgroup=$(cat ${dir}/cgroup); sshd=$(cat ${dir}/sshd 2>/dev/null)
+for try in 1 2 3 4 5 6 7 8 9; do
+  [ ! -d "$cgroup" ] || find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null && break; sleep 0.3
+done
+rm -rf ${dir} "$sshd"`;
+}
+
 /** Its cgroup of the one hierarchy that has no version 1 in it; systemd there sees no other. */
 function enter(dir: string): string {
   return `set -e
 cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-for old in "$cgroups"/debugtap-vm-*; do
-  [ -d "$old" ] && [ ! -d "/proc/\${old##*-}" ] && find "$old" -depth -type d -exec rmdir {} ';' || :
-done
 mkdir "$cgroups/debugtap-vm-$$"; echo "$cgroups/debugtap-vm-$$" >${dir}/cgroup
 echo $$ >"$cgroups/debugtap-vm-$$/cgroup.procs"
 exec unshare --fork --pid --mount --uts --cgroup --kill-child sh ${dir}/boot.sh
