@@ -32,6 +32,7 @@ const verbs: readonly Verb[] = [
   ["restart", running, async () => (await import("./restart.ts")).restartCommand()],
   ["logs", running, async () => (await import("./logs.ts")).logsCommand()],
   ["paths", running, async () => (await import("./paths.ts")).pathsCommand()],
+  ["doctor", running, async () => (await import("./doctor.ts")).doctorCommand()],
   ["retry", running, async () => (await import("./retry.ts")).retryCommand()],
   ["down", running, async () => (await import("./down.ts")).downCommand()],
   ["open", reading, async () => (await import("./open.ts")).openCommand()],

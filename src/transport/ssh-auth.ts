@@ -52,11 +52,17 @@ export class SshAuth {
   #locked: string | undefined;
   #accepts: readonly string[] = [];
   #partial = false;
+  #last = "nothing";
 
   constructor(target: SshTarget, prompt: Prompt | undefined) {
     this.#target = target;
     this.#prompt = prompt;
     this.#methods = this.#attempts();
+  }
+
+  /** What was offered last: when we are in, that was it. */
+  get last(): string {
+    return this.#last;
   }
 
   /** ssh2's authHandler. */
@@ -92,12 +98,14 @@ export class SshAuth {
     const offered = await this.#agentKeys();
     if (offered !== undefined) {
       for (const key of offered.keys) this.#tried.push(`agent key ${describe(key)}: refused`);
+      this.#last = `the agent (${offered.keys.map(describe).join(", ")})`;
       yield { type: "agent", username, agent: new ListedAgent(offered.agent, offered.keys) };
     }
     for (const file of this.#target.identityFiles) {
       const key = await this.#openKey(file, offered?.keys ?? []);
       if (key === undefined) continue;
       this.#tried.push(`${file}: refused`);
+      this.#last = file;
       yield { type: "publickey", username, key };
     }
     // Without a key to offer, this still has the server say what it would accept.

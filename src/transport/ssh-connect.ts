@@ -39,6 +39,8 @@ export interface SshConnectOptions {
   readonly prompt?: Prompt;
   /** For connecting and authenticating together; else ConnectTimeout, else 8 s. */
   readonly timeoutMs?: number;
+  /** Told by what the server let us in: a key file, or the agent. */
+  readonly authenticated?: (by: string) => void;
 }
 
 /** Rejects with DT_SSH_*, DT_HOSTKEY_*. */
@@ -72,6 +74,7 @@ export async function connectSsh(target: SshTarget, options: SshConnectOptions =
     const onClose = (): void => fail(attempt.explain(undefined));
     const onReady = (): void => {
       settle();
+      options.authenticated?.(auth.last);
       resolve({ client, socket });
     };
     const settle = (): void => {

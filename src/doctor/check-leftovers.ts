@@ -1,0 +1,105 @@
+// What earlier runs have left: records here of relays that are gone, their sshd there, debugpy's adapters without a program,
+// folders of inject that nobody here knows of.
+import { basename } from "node:path";
+import { shellQuote } from "../../protocol/shell.ts";
+import type { SurveyProcess } from "../transport/survey.ts";
+import type { Details, FactsHere, FactsThere } from "./facts.ts";
+import { Findings, type Finding } from "./finding.ts";
+import { killLine, onHost } from "./fix.ts";
+import { isAdapter } from "./running.ts";
+
+export function checkLeftovers(there: FactsThere, here: FactsHere): Finding[] {
+  const found = new Findings(there.host.name);
+  const { details, survey } = there;
+  if (details === undefined || survey === undefined) return found.list;
+  if (there.host.ssh !== undefined) checkRecords(there, details, found);
+  const adapters = survey.processes.filter(isAdapter);
+  const orphans = adapters.filter((adapter) => isOrphan(adapter, details));
+  for (const { pid, uid, argv } of orphans) {
+    const port = /--port[= ](\d+)/.exec(argv.join(" "))?.[1];
+    found.wrong(
+      "DT_DOCTOR_LEFT_ADAPTER",
+      `debugpy's adapter ${pid}${port === undefined ? "" : ` on port ${port}`} has no program to debug`,
+      {
+        why: "the program that started it has ended and left it; it holds the port, and an IDE that attaches waits for ever",
+        fix: killLine(there.ssh, pid, uid === details.uid),
+      },
+    );
+  }
+  if (adapters.length > 0 && orphans.length === 0)
+    found.ok("DT_DOCTOR_LEFT_ADAPTER", `${adapters.length} of debugpy's adapters, each with a program`);
+  checkFolders(there, details, here, found);
+  return found.list;
+}
+
+function checkFolders(
+  { ssh, host }: FactsThere,
+  { folders, processes }: Details,
+  { injected, ownId }: FactsHere,
+  found: Findings,
+): void {
+  const idOf = (path: string): string => basename(path);
+  // Root's folder goes with that of the user, which has the manifest.
+  const own = folders.filter(
+    ({ path, hasManifest }) =>
+      hasManifest || !folders.some((other) => other.hasManifest && idOf(other.path) === idOf(path)),
+  );
+  for (const { path, hasManifest } of own) {
+    const id = idOf(path);
+    const used = [...processes.values()].filter(({ env }) =>
+      env?.["DEBUGTAP_HOOK"]?.includes(`/${id}/services/`),
+    ).length;
+    if (id === ownId || injected.some((entry) => entry.id === id))
+      found.ok("DT_DOCTOR_LEFT_INJECT", `${path} is this debugtap's`);
+    else if (used > 0) {
+      found.note("DT_DOCTOR_LEFT_INJECT", `${path} is another debugtap's`, { why: `${used} processes use it` });
+    } else {
+      const remove = hasManifest
+        ? `sh ${shellQuote(`${path}/eject.sh`)}`
+        : `${path.startsWith("/var/lib/") ? "sudo " : ""}rm -rf ${shellQuote(path)}`;
+      found.wrong("DT_DOCTOR_LEFT_INJECT", `${path} was left by a debugtap that is not known here`, {
+        why: `no process uses it${hasManifest ? "; what it changed can be put back" : ", and nothing outside is known to be changed"}`,
+        fix: onHost(ssh, remove),
+      });
+    }
+  }
+  for (const entry of injected) {
+    const isHere = entry.host.name === host.name && entry.host.ssh === host.ssh;
+    if (!isHere || folders.some(({ path }) => idOf(path) === entry.id)) continue;
+    found.note("DT_DOCTOR_LEFT_INJECT", `what was injected into ${host.name} (${entry.id}) is not there any more`, {
+      why: "the host was made anew, or somebody else ejected it",
+      fix: `debugtap eject --host ${shellQuote(host.name)}`,
+    });
+  }
+}
+
+function checkRecords({ left, ssh, host }: FactsThere, { leftSshd }: Details, found: Findings): void {
+  for (const { file, sshdPid, relayPid } of left) {
+    const forget = `rm ${shellQuote(file)}`;
+    if (leftSshd.includes(sshdPid)) {
+      found.wrong("DT_DOCTOR_LEFT_SSHD", `sshd ${sshdPid} there serves debugtap ${relayPid}, which is gone`, {
+        why: "it may hold ports that services dial; the next `debugtap up` ends it as well",
+        fix: `${onHost(ssh, `kill ${sshdPid}`)} && ${forget}`,
+      });
+    } else {
+      found.wrong("DT_DOCTOR_LEFT_STATE", `${file} is of debugtap ${relayPid}, which is gone`, {
+        why: `it did not end in order; nothing of it is left on ${host.name}`,
+        fix: forget,
+      });
+    }
+  }
+  if (left.length === 0) found.ok("DT_DOCTOR_LEFT_STATE", "no relay has left a connection");
+}
+
+/** An adapter that was started for a program, and is connected with none. What others hide is no sign. */
+function isOrphan({ pid, argv }: SurveyProcess, { sockets, processes }: Details): boolean {
+  if (!argv.includes("--for-server")) return false;
+  const own = sockets.filter((socket) => socket.pid === pid);
+  if (own.length === 0) return false;
+  const peers = own
+    .filter(({ state }) => state === "established")
+    .map((socket) => sockets.find((other) => other.local === socket.remote && other.remote === socket.local));
+  return !peers.some(
+    (peer) => peer !== undefined && (peer.pid === undefined || (peer.pid !== pid && processes.has(peer.pid))),
+  );
+}

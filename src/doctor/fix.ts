@@ -1,0 +1,89 @@
+// Lines that mend something, to be pasted into a shell on this machine.
+//
+// Rules
+// - What is to be done on the host goes through the same ssh as debugtap; on this machine it is the command itself.
+// - sudo only where the file or the process is not the user's.
+import { shellQuote } from "../../protocol/shell.ts";
+import type { ServiceConfig } from "../config.ts";
+import type { SettingsFile } from "./facts.ts";
+
+/** `ssh -F FILE vm 'COMMAND'`; `ssh` is "" for this machine. */
+export function onHost(ssh: string, command: string): string {
+  return ssh === "" ? command : `${ssh} ${shellQuote(command)}`;
+}
+
+/** A command on the host that restarts the service, where the configuration says how. */
+function restartCommand({ run }: ServiceConfig): string | undefined {
+  if (run?.kind === "command") return run.restart;
+  if (run?.kind === "unit")
+    return run.user
+      ? `systemctl --user restart ${shellQuote(run.unit)}`
+      : `sudo systemctl restart ${shellQuote(run.unit)}`;
+  return undefined;
+}
+
+/** `before` is a command on the host that goes first. */
+export function restartLine(ssh: string, service: ServiceConfig, before?: string): string {
+  const restart = restartCommand(service);
+  if (restart !== undefined) return onHost(ssh, before === undefined ? restart : `${before} && ${restart}`);
+  const own = `debugtap restart ${shellQuote(service.name)}`;
+  return before === undefined ? own : `${onHost(ssh, before)} && ${own}`;
+}
+
+/** Puts a variable into the environment that the service is started with. */
+export function environmentLine(ssh: string, service: ServiceConfig, name: string, value: string): string {
+  const { run } = service;
+  const pair = shellQuote(`${name}=${value}`);
+  if (run?.kind === "command" && run.envFile !== undefined) {
+    const file = shellQuote(run.envFile);
+    return restartLine(ssh, service, `{ grep -qxF ${pair} ${file} || echo ${pair} >>${file}; }`);
+  }
+  if (run?.kind === "unit") {
+    return restartLine(
+      ssh,
+      service,
+      dropIn(run, name.toLowerCase().replaceAll("_", "-"), `Environment=${name}=${value}`),
+    );
+  }
+  return `debugtap inject ${shellQuote(service.name)} && debugtap restart ${shellQuote(service.name)}`;
+}
+
+/** Adds `setting` to [Service] of a unit. */
+export function dropIn(
+  { unit, user }: { readonly unit: string; readonly user: boolean },
+  name: string,
+  setting: string,
+): string {
+  const dir = user ? `~/.config/systemd/user/${shellQuote(unit)}.d` : `/etc/systemd/system/${shellQuote(unit)}.d`;
+  const [sudo, systemctl] = user ? ["", "systemctl --user"] : ["sudo ", "sudo systemctl"];
+  const file = `${dir}/${name}.conf`;
+  return `${sudo}mkdir -p ${dir} && printf '[Service]\\n%s\\n' ${shellQuote(setting)} | ${sudo}tee ${file} >/dev/null && ${systemctl} daemon-reload`;
+}
+
+/** For a file of `key = value` lines with sections: changes the lines that set it (`isSet`), or adds one. */
+export function settingCommand(
+  { path, writable, settings }: SettingsFile,
+  {
+    section,
+    key,
+    value,
+    isSet,
+  }: { readonly section: string; readonly key: string; readonly value: string; readonly isSet: boolean },
+): string {
+  const [sudo, file] = [writable ? "" : "sudo ", shellQuote(path)];
+  const head = `/^\\[${section}\\]/`;
+  // By name and not by line: what was pasted before has moved the lines.
+  if (isSet) {
+    const within = section === "" ? "" : `${head},/^\\[/`;
+    return `${sudo}sed -i ${shellQuote(`${within}s|^[[:space:]]*${key}[[:space:]]*=.*|${key} = ${value}|`)} ${file}`;
+  }
+  const hasSection = settings.some((each) => each.key === "[" && each.section === section);
+  if (hasSection) return `${sudo}sed -i ${shellQuote(`${head}a ${key} = ${value}`)} ${file}`;
+  const text = shellQuote(`[${section}]\\n${key} = ${value}\\n`);
+  return `printf ${text} | ${sudo}tee -a ${file} >/dev/null`;
+}
+
+/** Ends a process on the host. */
+export function killLine(ssh: string, pid: number, own: boolean): string {
+  return onHost(ssh, `${own ? "" : "sudo "}kill ${pid}`);
+}
