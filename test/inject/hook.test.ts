@@ -218,7 +218,7 @@ t.test(
     for (const each of ["", "own", "hook"]) chmodSync(join(it.dir, each), 0o755);
     const ask = "import sys; print(vars(sys.modules.get('sitecustomize', sys)).get('word'), hasattr(sys, 'mine'))";
     const user = ["setpriv", "--reuid=debugtap-vm", "--regid=debugtap-vm", "--clear-groups"];
-    const [program = "", ...words] = [...(process.getuid?.() === 0 ? user : []), python, "-c", ask];
+    const [program, ...words] = [...(process.getuid?.() === 0 ? user : []), python, "-c", ask];
     const run = (hook: boolean, env: Record<string, string> = {}) => {
       const path = [...(hook ? [join(it.dir, "hook")] : []), own].join(":");
       const { status, stdout, stderr } = spawnSync(program, words, {
