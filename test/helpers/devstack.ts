@@ -41,7 +41,8 @@ export async function startDevstack(t: Test): Promise<Devstack> {
   git(source, "-c", "user.name=stack", "-c", "user.email=stack@vm", "commit", "--quiet", "-m", "Cinder");
 
   const [bus, api] = [await freePort(), await freePort()];
-  const queue = spawn("/usr/bin/python3", [join(source, "bus.py")], {
+  // The kernel ends it when this process is ended.
+  const queue = spawn("setpriv", ["--pdeathsig", "KILL", "/usr/bin/python3", join(source, "bus.py")], {
     env: { PATH: "/usr/bin:/bin", BUS_PORT: `${bus}`, PYTHONDONTWRITEBYTECODE: "1" },
     stdio: ["ignore", "ignore", "pipe"],
   });
