@@ -9,6 +9,7 @@ import t, { type Test } from "tap";
 import { loadConfig } from "../../src/config.ts";
 import { freePorts } from "../../src/demo/ports.ts";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
+import { holdDefaultPorts } from "../helpers/default-ports.ts";
 import { pythonOnVm } from "../helpers/processes.ts";
 import { program, startRelay } from "../helpers/relay-process.ts";
 import { startSystemdVm } from "../helpers/systemd-vm.ts";
@@ -39,6 +40,7 @@ interface Stage {
 }
 
 async function stage(t: Test): Promise<Stage> {
+  await holdDefaultPorts(t);
   const sshd = await ThrowawaySshd.start();
   t.teardown(() => sshd.stop());
   const dir = mkdtempSync(join(tmpdir(), "dt-"));

@@ -217,11 +217,11 @@ t.test(
     mkdirSync(own);
     for (const each of ["", "own", "hook"]) chmodSync(join(it.dir, each), 0o755);
     const ask = "import sys; print(vars(sys.modules.get('sitecustomize', sys)).get('word'), hasattr(sys, 'mine'))";
-    const user = ["setpriv", "--reuid=debugtap-vm", "--regid=debugtap-vm", "--clear-groups"];
-    const [program = "", ...words] = [...(process.getuid?.() === 0 ? user : []), python, "-c", ask];
+    const user =
+      process.getuid?.() === 0 ? ["setpriv", "--reuid=debugtap-vm", "--regid=debugtap-vm", "--clear-groups"] : [];
     const run = (hook: boolean, env: Record<string, string> = {}) => {
       const path = [...(hook ? [join(it.dir, "hook")] : []), own].join(":");
-      const { status, stdout, stderr } = spawnSync(program, words, {
+      const { status, stdout, stderr } = spawnSync("env", [...user, python, "-c", ask], {
         encoding: "utf8",
         env: { ...env, PYTHONPATH: path },
       });

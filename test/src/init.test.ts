@@ -119,6 +119,7 @@ const options: ProposalOptions = {
   portsThere: [5678],
   portsHere: [5712],
   onePort: false,
+  pycharm: false,
   user: "stack",
 };
 
@@ -201,6 +202,30 @@ t.test("a proposal takes no port that is in use, and says what is left to do", (
   t.match(text("web"), "127.0.0.1:5682:5682");
   t.end();
 });
+
+t.test(
+  "for PyCharm a service dials where there is a pydevd, also the one in debugpy, but not out of a container",
+  (t) => {
+    const { services } = findServices(parseSurvey(output(devstack, [...around, ...compose]), mark));
+    const { services: proposed } = proposeServices(services, { ...options, pycharm: true });
+    t.same(
+      proposed.map(({ name, wire }) => [name, wire]),
+      [
+        ["charge", "pydevd"],
+        ["cinder-api", "pydevd"],
+        ["nova-api", "pydevd"],
+        ["web", "dap"],
+      ],
+    );
+    const plain = services.map((service) => {
+      const { run: _, ...rest } = service;
+      return rest;
+    });
+    const byHand = proposeServices(plain, { ...options, pycharm: true }).services[1]?.byHand.join("\n");
+    t.match(byHand, /debugpy\.__path__\[0\] \+ "\/_vendored\/pydevd"\); import pydevd/);
+    t.end();
+  },
+);
 
 t.test("how a service is run: a user's unit, doubled and untitled tabs; not what a supervisor runs", (t) => {
   const python = "/usr/bin/python3";
