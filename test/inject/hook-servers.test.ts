@@ -188,21 +188,28 @@ for (const wire of wires) {
   });
 }
 
-t.test("uWSGI killed: what listens for it ends, and the port is free", async (t) => {
-  const it = await hooked(t, "dap");
-  const { server, client } = await begin(t, it, loaded);
-  if (server.child.pid !== undefined) process.kill(-server.child.pid, "SIGKILL");
-  await server.exit;
-  await client.exit;
-  const port = createServer();
-  for (let free = false; !free; await new Promise((resolve) => setImmediate(resolve)))
-    free = await once(port.listen(it.config.port, "127.0.0.1"), "listening").then(
-      () => true,
-      () => false,
-    );
-  port.close();
-  t.pass("it could be listened at");
-});
+t.test(
+  "uWSGI waits for a client before its application; killed, what listens for it ends, and the port is free",
+  async (t) => {
+    const it = await hooked(t, "dap", { wait: 60 });
+    const server = it.start("uwsgi", loaded.args(await freePort()));
+    while (!it.states().some(({ state }) => state === "started")) await new Promise((resolve) => setImmediate(resolve));
+    t.notMatch(server.text(), "WSGI app 0");
+    const client = await it.client("web.py");
+    await connected(client, wanted + 1);
+    if (server.child.pid !== undefined) process.kill(-server.child.pid, "SIGKILL");
+    await server.exit;
+    await client.exit;
+    const port = createServer();
+    for (let free = false; !free; await new Promise((resolve) => setImmediate(resolve)))
+      free = await once(port.listen(it.config.port, "127.0.0.1"), "listening").then(
+        () => true,
+        () => false,
+      );
+    port.close();
+    t.pass("it could be listened at");
+  },
+);
 
 t.test("uWSGI: where nobody answers, the workers serve", async (t) => {
   const it = await hooked(t, "pydevd");

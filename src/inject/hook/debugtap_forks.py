@@ -2,7 +2,7 @@
 
 Rules
 - os.fork: pydevd's patched one calls `_on_forked_process`; here it is kept from failing, and the child's state is written.
-- uWSGI forks in C: see debugtap_uwsgi.
+- What C code forks is not seen here; uWSGI's workers start a debugger of their own (debugtap_uwsgi).
 """
 
 import sys

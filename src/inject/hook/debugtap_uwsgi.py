@@ -30,8 +30,8 @@ def begin(config, state, root, above):
     if above is not None:
         state.write("loaded")
     elif config["wire"] == "dap":
+        state.write("waiting")
         above = stand_in(state)
-        state.write("started")
     else:
         to = {"host": config["host"], "port": config["port"], "token": None, "client_token": None}
         above = debugtap_debugger.note(os.getpid(), to)
@@ -63,6 +63,7 @@ def stand_in(state):
             child.stdin.close()
             raise RuntimeError(told["error"])
         state.debugger = told["name"]
+        state.write("started")
         child.stdout.read()  # until a client is there, or `wait` is over
     lifeline = child.stdin
     return debugtap_debugger.note(os.getpid(), told["debugger"], told["pid"])
