@@ -3,6 +3,8 @@
 Rules
 - One line of JSON on stdout: {name, pid, debugger} when it listens, or {error}. Then it closes stdout: at once, or, with `wait`, when a
   client is there or the time is over.
+- It says that it listens when the adapter knows it: a worker that came to the adapter first would be taken for the parent, and wait for
+  a client before its first line.
 - It does nothing else, and ends when nobody holds its standard input any more. The adapter ends with the last that it debugs.
 """
 
@@ -10,6 +12,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import types
 
 import debugtap_debugger
@@ -30,7 +33,9 @@ def main(path):
         try:
             pydevd = debugtap_debugger.load("dap", os.path.join(root, "lent"), state)
             debugtap_debugger.tame(pydevd)
+            known = when_known()
             debugtap_listen.listen(config["host"], config["port"])
+            known.wait(10)
         except (Exception, SystemExit) as error:
             out.write(json.dumps({"error": debugtap_debugger.reason(error)}) + "\n")
             return
@@ -41,6 +46,21 @@ def main(path):
         if config["wait"]:
             pydevd._wait_for_attach(cancel=debugtap_debugger.Deadline(config["wait"]))
     os._exit(len(os.read(0, 1)))  # one line: nobody can stop it in between
+
+
+def when_known():
+    """Set when the adapter has asked for pid and parent, which is the last before it takes a process in."""
+    from _pydevd_bundle.pydevd_process_net_command_json import PyDevJsonCommandProcessor
+
+    known = threading.Event()
+    answer = PyDevJsonCommandProcessor.on_pydevdsysteminfo_request
+
+    def on_pydevdsysteminfo_request(self, *args):
+        known.set()
+        return answer(self, *args)
+
+    PyDevJsonCommandProcessor.on_pydevdsysteminfo_request = on_pydevdsysteminfo_request
+    return known
 
 
 if __name__ == "__main__":
