@@ -73,6 +73,7 @@ function system() {
     ["uwsgi-plugin-python3", () => existsSync("/usr/bin/uwsgi_python3")],
     ["gunicorn", () => existsSync("/usr/bin/gunicorn")],
     ["curl", () => onPath("curl")],
+    ["git", () => onPath("git")],
     ["tshark", () => onPath("tshark")],
     ["delve", () => onPath("dlv")],
     ["golang-go", () => onPath("go")],

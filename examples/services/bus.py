@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import queue
+import select
 import socket
 import socketserver
 
@@ -24,9 +25,17 @@ class Conversation(socketserver.StreamRequestHandler):
                 self.deliver(request["consume"])
 
     def deliver(self, name):
+        topic = self.topic(name)
         while True:
-            message = self.topic(name).get()
+            message = topic.get()
+            if self.has_left():  # a service that was restarted: the message is for the one that came after it
+                topic.put(message)
+                return
             self.wfile.write(json.dumps(message).encode() + b"\n")
+
+    def has_left(self):
+        """A consumer says nothing more, so all that there can be to read is its end."""
+        return select.select([self.connection], [], [], 0)[0] != []
 
     def topic(self, name):
         return self.server.topics.setdefault(name, queue.Queue())

@@ -24,8 +24,10 @@ export function fileLines(files: readonly PlannedFile[]): string[] {
 
 export function byHandLines({ services }: Proposal): string[] {
   if (services.length === 0) return [];
-  const runnable = services.flatMap(({ name, run }) => (run === undefined ? [] : [name])).join(" ");
-  const others = services.filter(({ run }) => run === undefined);
+  const runnable = services
+    .flatMap(({ name, run, debugged }) => (run === undefined || debugged ? [] : [name]))
+    .join(" ");
+  const others = services.filter(({ run, debugged }) => run === undefined && debugged !== true);
   return [
     ...(others.length === 0 ? [] : ["", "To be done on the host:"]),
     ...others.flatMap(({ name, byHand }) => [`  ${name}`, ...byHand.map((line) => `    ${line}`)]),

@@ -32,6 +32,7 @@ Examples:
   $ debugtap init devstack --yes                     # a host of debugtap.yml, or an alias of ~/.ssh/config
   $ debugtap init devstack --dry-run --json          # what was found and is proposed, as one line of JSON
   $ debugtap init devstack --local ~/src/openstack   # look there for the sources
+  $ debugtap init devstack --pycharm                 # services that dial PyCharm, and its run configurations
   $ debugtap init devstack --only cinder-api cinder-volume
   $ debugtap init local                              # this machine, without SSH
 
@@ -63,7 +64,10 @@ export function initCommand(): Command {
     .option("-c, --config <file>", "configuration file; default: the nearest debugtap.yml, or a new one here")
     .option("-F, --ssh-config <file>", "another SSH configuration file")
     .option("-l, --local <dir...>", "directories here that may hold the sources; default: that of debugtap.yml")
-    .option("--pycharm", "run configurations for PyCharm where there is no .idea yet, too")
+    .option(
+      "--pycharm",
+      "services dial, by pydevd, and PyCharm gets run configurations where there is no .idea yet, too",
+    )
     .option("--one-port", "services that dial share one port on the host, told apart by `match`")
     .option("--only <name...>", "only services of these names")
     .option("--json", "one line of JSON; written only with --yes")
@@ -93,6 +97,7 @@ async function init(destination: string, options: Options): Promise<void> {
       portsThere: survey.ports,
       portsHere: await portsHere(),
       onePort: options.onePort === true,
+      pycharm: options.pycharm === true,
       user: survey.user,
     });
     const proposal = { ...proposed, passedOver: [...passedOver, ...proposed.passedOver] };

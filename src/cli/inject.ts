@@ -18,6 +18,7 @@ import { injectedLines, plannedLines } from "./inject-lines.ts";
 import { onHost } from "./on-host.ts";
 import { printJson, printLine } from "./output.ts";
 import { clean } from "./paint.ts";
+import { defaultTimeout, restart } from "./restart.ts";
 import { promptOnTerminal } from "./prompt.ts";
 
 const examples = `
@@ -27,15 +28,18 @@ Examples:
   $ debugtap inject --dry-run             # write nothing
   $ debugtap inject --lend debugpy-1.8.0-py2.py3-none-any.whl   # for hosts whose Python has no debugpy
   $ debugtap restart cinder-api           # then: the debugger comes into it
+  $ debugtap inject --restart --yes       # both, with \`debugtap up\` running in another terminal
   $ debugtap eject                        # all as it was
 
 Nothing is fetched from the network: a Python without a debugger is lent one of this machine's (a wheel, a directory with debugpy/ in it, or
-/usr/lib/python3/dist-packages). --json prints one line: {hosts: [{host, folder, services, files: [{file, state, diff}], notes, changed, eject}], written}.`;
+/usr/lib/python3/dist-packages). --json prints one line: {hosts: [{host, folder, services, files: [{file, state, diff}], notes, changed, eject}], written},
+with --restart a second one, that of \`debugtap restart\`.`;
 
 interface Options {
   readonly yes?: true;
   readonly json?: true;
   readonly dryRun?: true;
+  readonly restart?: true;
   readonly config?: string;
   readonly lend?: string;
 }
@@ -52,6 +56,7 @@ export function injectCommand(): Command {
     )
     .argument("[service...]", "services of debugtap.yml; default: all that have a `run`")
     .option("-y, --yes", "write without asking")
+    .option("--restart", "then restart them, as `debugtap restart` does, and wait until they are debugged")
     .option("--dry-run", "write nothing, ask nothing")
     .option("-c, --config <file>", "configuration file; default: the nearest debugtap.yml")
     .option("--lend <path>", "a wheel of debugpy, or a directory that has `debugpy/`, for Pythons that have none")
@@ -65,13 +70,22 @@ async function inject(names: readonly string[], options: Options): Promise<void>
   const lent = await lend(options.lend);
   const groups = grouped(chosen(config, names), config);
   const results: object[] = [];
+  const ready: string[] = [];
   let isWritten = false;
   for (const { host, services } of groups) {
     const result = await onHost(host, async (run) => await injectOn(run, host, services, config, lent, options));
     results.push(result);
     isWritten ||= result.written;
+    if (result.written || !result.changed) ready.push(...services.map(({ name }) => name));
   }
   if (options.json === true) printJson({ hosts: results, written: isWritten });
+  if (options.restart !== true || options.dryRun === true || ready.length === 0) return;
+  await restart(ready, {
+    timeout: defaultTimeout,
+    wait: true,
+    ...(options.config === undefined ? {} : { config: options.config }),
+    ...(options.json === true ? { json: true } : {}),
+  });
 }
 
 async function injectOn(
@@ -81,7 +95,7 @@ async function injectOn(
   config: Config,
   lent: Lent | undefined,
   options: Options,
-): Promise<{ readonly written: boolean }> {
+): Promise<{ readonly written: boolean; readonly changed: boolean }> {
   const target = {
     config: config.file ?? resolve("debugtap.yml"),
     host,

@@ -28,13 +28,16 @@ How it is restarted is \`run:\` of the service in debugtap.yml: a systemd unit, 
 --json prints one line: {services: [{service, ok, took, processes: [{pid, program, state?, debugger?, forked?, error?}], before,
 session?, error?}]}; \`before\` is how many processes there were, \`took\` is in milliseconds.`;
 
-interface Options {
+export interface RestartOptions {
   readonly config?: string;
   readonly timeout: string;
   readonly wait: boolean;
   readonly force?: true;
   readonly json?: true;
 }
+
+/** That one may take. */
+export const defaultTimeout = "60s";
 
 interface Outcome {
   readonly service: RunService;
@@ -51,15 +54,16 @@ export function restartCommand(): Command {
     )
     .argument("<service...>", "services of debugtap.yml")
     .option("-c, --config <file>", "configuration file; default: the nearest debugtap.yml")
-    .option("--timeout <time>", "how long one may take", "60s")
+    .option("--timeout <time>", "how long one may take", defaultTimeout)
     .option("--no-wait", "do not wait until it is back")
     .option("--force", "kill what does not end by Ctrl-C in a screen tab")
     .option("--json", "one line of JSON")
     .addHelpText("after", examples)
-    .action(async (services: string[], options: Options) => await restart(services, options));
+    .action(async (services: string[], options: RestartOptions) => await restart(services, options));
 }
 
-async function restart(names: readonly string[], options: Options): Promise<void> {
+/** Says what came of it, and sets the exit code. Throws DT_USAGE, and as loadConfig. */
+export async function restart(names: readonly string[], options: RestartOptions): Promise<void> {
   const timeoutMs = time("--timeout", options.timeout);
   const { hosts, file } = await runServices(names, options.config);
   const signal = stopSignal();
@@ -77,7 +81,7 @@ async function restart(names: readonly string[], options: Options): Promise<void
 
 async function ofHost(
   { host, services }: RunHost,
-  { wait, force }: Options,
+  { wait, force }: RestartOptions,
   timeoutMs: number,
   id: string,
   signal: AbortSignal,

@@ -34,8 +34,20 @@ function checkConfig({ config, configError }: FactsHere, found: Findings): void 
       fix: "debugtap init user@host",
     });
   }
-  if (configError !== undefined) return found.error(configError);
+  if (configError !== undefined) {
+    // What follows its first line shows the place in the file.
+    const [what = ""] = configError.message.split("\n");
+    return found.wrong(configError.code, what, {
+      why: configError.why ?? "no service was looked at",
+      fix: configError.fix ?? (/`services` is missing/.test(what) ? "debugtap init user@host" : "mend it there"),
+    });
+  }
   if (config === undefined) return;
+  if (config.services.length === 0)
+    return found.note("DT_DOCTOR_CONFIG", `${config.file ?? "configuration"} has no service`, {
+      why: "nothing but hosts was looked at",
+      fix: "debugtap init user@host",
+    });
   const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? "" : "s"}`;
   found.ok(
     "DT_DOCTOR_CONFIG",
@@ -74,10 +86,12 @@ function checkPort(at: PortHere, { relays }: FactsHere, found: Findings): void {
   const { port, bind, of, opens, owner, listening } = at;
   const address = `${bind}:${port}`;
   const relay = relays.find((each) => owner?.pid === each.pid);
+  const isOurs = relay?.services.some((each) => each.name === of && each.ide.endsWith(`:${port}`)) === true;
   const holder = owner === undefined ? "a process that this user cannot see" : `${owner.name} (pid ${owner.pid})`;
   if (opens === "debugtap") {
     if (!listening) return found.ok("DT_PORT_IN_USE", `${address} is free for ${of}`);
-    if (relay !== undefined) return found.ok("DT_PORT_IN_USE", `${address} of ${of} is held by debugtap ${relay.pid}`);
+    if (relay !== undefined && (isOurs || relay.triggers?.some((each) => each.name === of) === true))
+      return found.ok("DT_PORT_IN_USE", `${address} of ${of} is held by debugtap ${relay.pid}`);
     return found.wrong("DT_PORT_IN_USE", `${address} of ${of} is held by ${holder}`, {
       why: "debugtap opens this port, and an IDE attaches to it",
       fix:
@@ -93,6 +107,12 @@ function checkPort(at: PortHere, { relays }: FactsHere, found: Findings): void {
     });
   }
   if (listening) return found.ok("DT_DOCTOR_IDE", `${holder} listens on ${address} for ${of}`);
+  if (at.elsewhere !== undefined) {
+    return found.wrong("DT_DOCTOR_IDE", `no IDE listens on ${address} for ${of}`, {
+      why: `somebody does on ${at.elsewhere}, port ${port}, which is not what debugtap dials`,
+      fix: `set \`bind: "${at.elsewhere}"\` at ${of} in debugtap.yml, or the IDE's address to ${bind}`,
+    });
+  }
   const more = { fix: `start the IDE's debug server on port ${port} (PyCharm: Run, Debug 'debugtap: ${of}')` };
   if (at.hold > 0) {
     return found.note("DT_DOCTOR_IDE", `no IDE listens on ${address} for ${of}`, {

@@ -22,12 +22,17 @@ export function checkLeftovers(there: FactsThere, here: FactsHere): Finding[] {
       `debugpy's adapter ${pid}${port === undefined ? "" : ` on port ${port}`} has no program to debug`,
       {
         why: "the program that started it has ended and left it; it holds the port, and an IDE that attaches waits for ever",
-        fix: killLine(there.ssh, pid, uid === details.uid),
+        fix: killLine(there.ssh, pid, uid === details.uid || details.uid === 0),
       },
     );
   }
-  if (adapters.length > 0 && orphans.length === 0)
-    found.ok("DT_DOCTOR_LEFT_ADAPTER", `${adapters.length} of debugpy's adapters, each with a program`);
+  const seen = adapters.filter(({ pid }) => details.sockets.some((socket) => socket.pid === pid)).length;
+  if (seen > 0 && orphans.length === 0)
+    found.ok("DT_DOCTOR_LEFT_ADAPTER", `${seen} of debugpy's adapters, each with a program`);
+  if (seen < adapters.length) {
+    const what = `${adapters.length - seen} of debugpy's adapters`;
+    found.unseen("DT_DOCTOR_LEFT_ADAPTER", what, "their connections are not shown: they are another user's");
+  }
   checkFolders(there, details, here, found);
   return found.list;
 }
@@ -46,9 +51,12 @@ function checkFolders(
   );
   for (const { path, hasManifest } of own) {
     const id = idOf(path);
-    const used = [...processes.values()].filter(({ env }) =>
-      env?.["DEBUGTAP_HOOK"]?.includes(`/${id}/services/`),
-    ).length;
+    const users = [...processes].flatMap(([pid, { env }]) =>
+      env?.["DEBUGTAP_HOOK"]?.includes(`/${id}/services/`) === true ? pid : [],
+    );
+    // Others' environments are hidden, but not the states that their hooks have written.
+    const states = folders.filter((folder) => idOf(folder.path) === id).flatMap((folder) => folder.states);
+    const used = new Set([...users, ...states.map(({ pid }) => pid)]).size;
     if (id === ownId || injected.some((entry) => entry.id === id))
       found.ok("DT_DOCTOR_LEFT_INJECT", `${path} is this debugtap's`);
     else if (used > 0) {
@@ -58,7 +66,7 @@ function checkFolders(
         ? `sh ${shellQuote(`${path}/eject.sh`)}`
         : `${path.startsWith("/var/lib/") ? "sudo " : ""}rm -rf ${shellQuote(path)}`;
       found.wrong("DT_DOCTOR_LEFT_INJECT", `${path} was left by a debugtap that is not known here`, {
-        why: `no process uses it${hasManifest ? "; what it changed can be put back" : ", and nothing outside is known to be changed"}`,
+        why: `no process uses it, unless another machine's debugtap has just put it there${hasManifest ? "; what it changed can be put back" : ", and nothing outside is known to be changed"}`,
         fix: onHost(ssh, remove),
       });
     }
@@ -91,15 +99,13 @@ function checkRecords({ left, ssh, host }: FactsThere, { leftSshd }: Details, fo
   if (left.length === 0) found.ok("DT_DOCTOR_LEFT_STATE", "no relay has left a connection");
 }
 
-/** An adapter that was started for a program, and is connected with none. What others hide is no sign. */
-function isOrphan({ pid, argv }: SurveyProcess, { sockets, processes }: Details): boolean {
+/** An adapter that was started for a program, and is connected with nobody. What others hide, or was not seen, is no sign. */
+function isOrphan({ pid, argv }: SurveyProcess, { sockets }: Details): boolean {
   if (!argv.includes("--for-server")) return false;
   const own = sockets.filter((socket) => socket.pid === pid);
-  if (own.length === 0) return false;
-  const peers = own
-    .filter(({ state }) => state === "established")
-    .map((socket) => sockets.find((other) => other.local === socket.remote && other.remote === socket.local));
-  return !peers.some(
-    (peer) => peer !== undefined && (peer.pid === undefined || (peer.pid !== pid && processes.has(peer.pid))),
+  const connected = own.filter(({ state }) => state === "established");
+  const isWithItself = connected.every(({ local, remote }) =>
+    own.some((other) => other.local === remote && other.remote === local),
   );
+  return own.length > 0 && isWithItself;
 }

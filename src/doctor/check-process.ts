@@ -2,20 +2,34 @@
 import { member, parseJson } from "../../protocol/json.ts";
 import { programAt } from "../init/services.ts";
 import { pidIn } from "../transport/source-walk.ts";
-import type { FactsHere, FactsThere, SettingsFile } from "./facts.ts";
+import type { SurveyProcess } from "../transport/survey.ts";
+import type { Details, FactsHere, FactsThere, SettingsFile } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
-import { environmentLine, restartLine, settingCommand } from "./fix.ts";
-import { filesOf, settingOf, valuesOf, type Running } from "./running.ts";
+import { canAdd, environmentLine, injectLine, onHost, restartLine, settingCommand } from "./fix.ts";
+import { isAdapter, type Running } from "./running.ts";
+import { filesOf, isGunicorn, isUwsgi, numberIn, settingOf, valuesOf, whyUnknown } from "./settings.ts";
 
 export function checkProcess(running: Running, there: FactsThere, here: FactsHere): Finding[] {
-  const { service, master, all } = running;
+  const { service, master, all, container } = running;
   const found = new Findings(service.name);
   if (there.details === undefined || there.survey === undefined) return found.list;
+  if (container !== undefined) {
+    found.ok("DT_DOCTOR_PROCESS", `container ${container.name} runs`);
+    found.unseen("DT_DOCTOR_HIDDEN", "environment, workers and time-outs", "they are in a container");
+    return found.list;
+  }
   if (master === undefined) {
+    const { dockerError } = there.survey;
+    const why =
+      service.run?.kind === "compose" && dockerError !== undefined
+        ? `docker did not answer: ${dockerError.split("\n", 1)[0]}`
+        : there.details.seesAll
+          ? "no process of it was found there"
+          : "other users' processes are not shown there (/proc is mounted with hidepid)";
     found.unseen(
       "DT_DOCTOR_PROCESS",
       "its Python, environment, workers and time-outs",
-      "no process of it was found there",
+      why,
       restartLine(there.ssh, service),
     );
     return found.list;
@@ -23,12 +37,12 @@ export function checkProcess(running: Running, there: FactsThere, here: FactsHer
   found.ok("DT_DOCTOR_PROCESS", `pid ${master.pid} ${programOf(master.argv)}`);
   const env = there.details.processes.get(master.pid)?.env;
   if (env === undefined) {
-    const by = `debugtap doctor root@HOST   # its user is another one`;
+    const look = `sudo cat /proc/${master.pid}/environ | tr '\\0' '\\n' | grep -E '^(GEVENT_SUPPORT|DEBUGTAP_HOOK)='`;
     found.unseen(
       "DT_DOCTOR_HIDDEN",
       "GEVENT_SUPPORT and the hook of inject",
       `the environment of pid ${master.pid} is another user's`,
-      by,
+      onHost(there.ssh, look),
     );
   } else {
     checkGreen(running, env, there, found);
@@ -36,8 +50,9 @@ export function checkProcess(running: Running, there: FactsThere, here: FactsHer
   }
   const files = filesOf(running, there);
   checkWorkers(running, files, env ?? {}, there, found);
-  if (isUwsgi(running)) checkThreads(running, files, env ?? {}, there, found);
-  checkSessions(running, here, found);
+  if (isUwsgi(running)) checkThreads(running, files, env, there, found);
+  if (service.wire === "dap") checkAttached(running, there, found);
+  else checkSessions(running, here, found);
   if (all.length === 0) found.unseen("DT_DOCTOR_PROCESS", "its processes", "they have ended meanwhile");
   return found.list;
 }
@@ -115,30 +130,38 @@ function checkHook({ service, master, all }: Running, env: Env, { ssh, details }
   }
 }
 
-function isUwsgi({ master }: Running): boolean {
-  return /(?:^|\/)uwsgi/.test(master?.argv[0] ?? "");
-}
+/** Programs of oslo.service that fork what one setting says, where it is more than one: program, section, key. */
+const osloWorkers = [
+  ["cinder-api", "DEFAULT", "osapi_volume_workers"],
+  ["glance-api", "DEFAULT", "workers"],
+  ["heat-engine", "DEFAULT", "num_engine_workers"],
+  ["nova-conductor", "conductor", "workers"],
+  ["nova-scheduler", "scheduler", "workers"],
+] as const;
 
 /** What the command line or the settings ask for; undefined: nothing is said. */
 function expectedWorkers(running: Running, files: readonly SettingsFile[], env: Env): number | undefined {
   const argv = running.master?.argv ?? [];
-  const line = argv.join(" ");
   const numbers = (flags: readonly string[]): string | undefined =>
     flags.flatMap((flag) => valuesOf(argv, flag)).at(-1);
   if (isUwsgi(running)) {
+    // Then how many run goes with the load.
+    if (argv.some((word) => word.startsWith("--cheaper")) || settingOf(files, "uwsgi", ["cheaper"]) !== undefined)
+      return undefined;
     const said =
       numbers(["--processes", "--workers", "-p"]) ?? settingOf(files, "uwsgi", ["processes", "workers"])?.setting.value;
-    return numberOf(said ?? env["UWSGI_PROCESSES"] ?? env["UWSGI_WORKERS"]);
+    return numberIn(said ?? env["UWSGI_PROCESSES"] ?? env["UWSGI_WORKERS"]);
   }
-  if (!/\bgunicorn\b/.test(line)) return undefined;
+  const [, section, key] = osloWorkers.find(([name]) => argv.some((word) => word.endsWith(`/${name}`))) ?? [];
+  if (key !== undefined) {
+    const said = numberIn(settingOf(files, section ?? "", [key])?.setting.value) ?? 0;
+    return said > 1 ? said : undefined;
+  }
+  if (!isGunicorn(running)) return undefined;
   const own = /(?:-w|--workers)[= ](\d+)/.exec(env["GUNICORN_CMD_ARGS"] ?? "")?.[1];
-  return numberOf(
+  return numberIn(
     numbers(["-w", "--workers"]) ?? own ?? settingOf(files, "", ["workers"])?.setting.value ?? env["WEB_CONCURRENCY"],
   );
-}
-
-function numberOf(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,4}$/.test(text) ? Number(text) : undefined;
 }
 
 /** A key of uWSGI without a value is on. */
@@ -172,20 +195,27 @@ function checkWorkers(
 }
 
 function checkThreads(
-  { service, master }: Running,
+  running: Running,
   files: readonly SettingsFile[],
-  env: Env,
+  env: Env | undefined,
   { ssh }: FactsThere,
   found: Findings,
 ): void {
+  const { service, master } = running;
   const argv = master?.argv ?? [];
   const inFile = settingOf(files, "uwsgi", ["enable-threads", "threads"]);
   const said =
-    argv.some((word) => /^--(?:enable-threads|threads)(?:=|$)/.test(word)) ||
-    isOn(env["UWSGI_ENABLE_THREADS"]) ||
-    isOn(env["UWSGI_THREADS"]);
+    argv.some((word) => /^(?:--(?:enable-threads|threads)(?:=|$)|-T$)/.test(word)) ||
+    isOn(env?.["UWSGI_ENABLE_THREADS"]) ||
+    isOn(env?.["UWSGI_THREADS"]);
   if (said || isOn(inFile?.setting.value)) return found.ok("DT_DOCTOR_THREADS", "uWSGI runs threads");
-  const file = files.findLast(({ settings }) => settings.some(({ section }) => section === "uwsgi"));
+  const hidden = whyUnknown(running, files, env);
+  if (hidden !== undefined && inFile === undefined)
+    return found.unseen("DT_DOCTOR_THREADS", "whether uWSGI runs threads", hidden);
+  const file = files.findLast(
+    ({ settings, path }) =>
+      (canAdd(path) || inFile !== undefined) && settings.some(({ section }) => section === "uwsgi"),
+  );
   const setting = { section: "uwsgi", key: "enable-threads", value: "true" };
   found.wrong("DT_DOCTOR_THREADS", "uWSGI runs without enable-threads", {
     why: "no thread but the first of each worker runs: those of the debugger answer nothing",
@@ -200,6 +230,38 @@ function checkThreads(
   });
 }
 
+/** debugpy's workers are sessions only while an IDE is attached to each, but each is connected with the adapter. */
+function checkAttached(running: Running, { details, survey }: FactsThere, found: Findings): void {
+  const adapters = new Set(survey?.processes.filter(isAdapter).map(({ pid }) => pid));
+  const sockets = details?.sockets.filter(({ state }) => state === "established") ?? [];
+  const isAttached = ({ pid }: SurveyProcess): boolean =>
+    sockets.some(
+      (own) =>
+        own.pid === pid &&
+        sockets.some((its) => adapters.has(its.pid ?? 0) && its.local === own.remote && its.remote === own.local),
+    );
+  const { service, all, workers } = running;
+  const seen = workers.filter(({ pid }) => details?.processes.get(pid)?.env !== undefined && !isOther(pid, details));
+  if (seen.length === 0 || !all.some(isAttached)) return;
+  const missing = seen.filter((worker) => !isAttached(worker));
+  if (missing.length === 0) return found.ok("DT_DOCTOR_UNDEBUGGED", `debugpy is in each of ${seen.length} workers`);
+  found.wrong(
+    "DT_DOCTOR_UNDEBUGGED",
+    `debugpy is not in ${missing.length} of ${seen.length} workers (pid ${missing.map(({ pid }) => pid).join(", ")})`,
+    {
+      why: "what a worker runs is not stopped at: it was forked past debugpy (uWSGI forks in C)",
+      fix: injectLine(service),
+    },
+  );
+}
+
+/** Another program, which the hook leaves alone. */
+function isOther(pid: number, { folders }: Details): boolean {
+  return folders.some(({ states }) =>
+    states.some((state) => state.pid === pid && /"state": ?"loaded"/.test(state.text)),
+  );
+}
+
 /** Of the running relay: each worker dials, or is attached, by itself. */
 function checkSessions({ service, workers }: Running, { relays }: FactsHere, found: Findings): void {
   const relay = relays.find(({ services }) => services.some(({ name }) => name === service.name));
@@ -207,8 +269,7 @@ function checkSessions({ service, workers }: Running, { relays }: FactsHere, fou
     relay?.sessions.filter((session) => session.service === service.name && session.state !== "closed") ?? [];
   if (relay === undefined || sessions.length === 0 || workers.length === 0) return;
   const debugged = new Set(sessions.map(({ process }) => pidIn(process)));
-  // debugpy's workers are sessions only while an IDE is attached to each.
-  if (service.wire !== "pydevd" || debugged.has(undefined)) return;
+  if (debugged.has(undefined)) return;
   const missing = workers.filter(({ pid }) => !debugged.has(pid));
   if (missing.length === 0)
     return found.ok("DT_DOCTOR_UNDEBUGGED", `each of ${workers.length} workers has a session of debugtap ${relay.pid}`);
@@ -217,7 +278,7 @@ function checkSessions({ service, workers }: Running, { relays }: FactsHere, fou
     `${missing.length} of ${workers.length} workers have no session of debugtap ${relay.pid} (pid ${missing.map(({ pid }) => pid).join(", ")})`,
     {
       why: "what a worker runs is not stopped at: it was forked past pydevd (settrace needs patch_multiprocessing=True; uWSGI forks in C)",
-      fix: `debugtap inject ${service.name} && debugtap restart ${service.name}`,
+      fix: injectLine(service),
     },
   );
 }

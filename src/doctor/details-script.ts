@@ -1,10 +1,11 @@
 // The shell script that looks at what the survey has not: environments, sockets, settings, versions, what inject has left.
 //
-//   MARK me=0 /root                          uid and home
+//   MARK me=0 all                            uid; `hidden`: /proc does not show what others run
 //   MARK pid=4711                            a process; MARK env=NAME=value lines
 //   MARK net=                                state local remote uid inode, in hex as /proc/net/tcp has them
 //   MARK fds=                                inode pid; MARK name=pid command line
-//   MARK file=w PATH                         then line, section, key, value, with tabs; `w` it can be written, `r` read, `-` neither
+//   MARK file=w PATH                         then line, section, key, value, with tabs; `w` it can be written, `r` read, `-` neither.
+//                                            A Match block of sshd is a section. Of authorized_keys the key is `options`
 //   MARK ask=PYTHON PATHS                    then one line of JSON
 //   MARK folder=m PATH                       then `services NAME`; MARK state=NAME PID, then its text
 //   MARK unit=                               `systemctl show` of a unit
@@ -19,10 +20,11 @@ import { baseWords } from "../inject/folder.ts";
 
 const keys =
   "rpc_response_timeout service_down_time heartbeat_timeout_threshold transport_url harakiri enable-threads threads master workers processes " +
-  "timeout allowtcpforwarding permitopen permitlisten disableforwarding maxsessions include";
+  "osapi_volume_workers num_engine_workers cheaper ini yaml xml inherit timeout allowtcpforwarding permitopen permitlisten disableforwarding maxsessions clientaliveinterval include";
 const variables =
   "DEBUGTAP_HOOK|GEVENT_SUPPORT|PYDEVD_DISABLE_FILE_VALIDATION|UWSGI_ENABLE_THREADS|UWSGI_MASTER|UWSGI_THREADS|UWSGI_HARAKIRI|UWSGI_PROCESSES|" +
-  "UWSGI_WORKERS|GUNICORN_CMD_ARGS|WEB_CONCURRENCY";
+  "UWSGI_WORKERS|UWSGI_INI|UWSGI_YAML|UWSGI_XML|UWSGI_JSON|OS_DEFAULT__RPC_RESPONSE_TIMEOUT|OS_DEFAULT__SERVICE_DOWN_TIME|" +
+  "OS_OSLO_MESSAGING_RABBIT__HEARTBEAT_TIMEOUT_THRESHOLD|GUNICORN_CMD_ARGS|WEB_CONCURRENCY";
 
 export const detailsTimeoutMs = 120_000;
 
@@ -32,6 +34,7 @@ export interface DetailsQuestion {
   readonly files: readonly string[];
   /** Interpreter and PYTHONPATH, a tab between. */
   readonly interpreters: readonly string[];
+  /** One of `systemctl --user` is `user:NAME`. */
   readonly units: readonly string[];
   /** `pid start` of sshd processes, `start` as /proc/PID/stat has it. */
   readonly left: readonly string[];
@@ -83,7 +86,8 @@ exec 2>/dev/null; LC_ALL=C; export LC_ALL; PYTHONDONTWRITEBYTECODE=1; export PYT
 mark() { printf '\nMARK %s=' "$1"; }
 if command -v timeout >/dev/null; then limit() { timeout "$@" </dev/null; }; else limit() { shift; "$@" </dev/null; }; fi
 me=$(id -u)
-mark me; echo "$me $HOME"
+sees=all; cat /proc/1/stat >/dev/null || sees=hidden
+mark me; echo "$me $sees"
 tab=$(printf '\t')
 
 hooks=
@@ -96,7 +100,8 @@ for p in 'PIDS'; do
   case "$hooks" in *"|$hook|"*) ;; *) hooks="$hooks|$hook|";; esac
 done
 
-net=$(cat /proc/net/tcp /proc/net/tcp6 | awk '$4 == "0A" || ($4 == "01" && ($2 ~ /^0100007F:/ || $2 ~ /0100007F:/ || $2 ~ /01000000:/)) { print $4, $2, $3, $8, $10 }' | head -n 2000)
+# Twice: while sockets come and go, the kernel may leave out a row of one reading.
+net=$(for again in 1 2; do cat /proc/net/tcp /proc/net/tcp6; done | awk 'seen[$2, $3, $10]++ { next } $4 == "0A" || ($4 == "01" && ($2 ~ /^0100007F:/ || $2 ~ /0100007F:/ || $2 ~ /01000000:/)) { print $4, $2, $3, $8, $10 }' | head -n 2000)
 mark net; printf '%s\n' "$net"
 mark fds
 fds=$(ls -l /proc/[0-9]*/fd | awk -v want="$(printf '%s\n' "$net" | awk '{ print $5 }' | tr '\n' ' ')" '
@@ -117,23 +122,39 @@ while [ "$listener" ] && [ "$listener" -gt 1 ]; do
 done
 
 dropins=; [ "$config" = /etc/ssh/sshd_config ] && dropins='/etc/ssh/sshd_config.d/*.conf'
-# Of sshd the first counts, and it is Include at the top of its own file that names the others.
-for f in 'FILES' $dropins "$config"; do
+settings() {
+  f=$1
+  if [ -d "$f" ] && [ -x "$f" ]; then for g in "$f"/*.conf; do settings "$g"; done; return; fi
   if [ ! -r "$f" ]; then
-    d=$(dirname "$f"); [ -e "$f" ] || { [ -d "$d" ] && [ ! -x "$d" ]; } && { mark file; echo "- $f"; }
-    continue
+    d=${"$"}{f%/*}; [ -e "$f" ] || { [ -d "$d" ] && [ ! -x "$d" ]; } && { mark file; echo "- $f"; }
+    return
   fi
-  [ -f "$f" ] || continue
+  [ -f "$f" ] || return
   mark file; if [ -w "$f" ]; then echo "w $f"; else echo "r $f"; fi
   head -c 500000 "$f" | awk -v keys='${keys}' '
     BEGIN { n = split(keys, list, " "); for (i = 1; i <= n; i++) wanted[list[i]] = 1 }
     { sub(/\r$/, ""); sub(/^[ \t]+/, "") }
-    /^\[.*\]/ { section = $0; sub(/^\[/, "", section); sub(/\].*/, "", section); print NR "\t" section "\t[\t"; next }
+    /^\[.*\]/ { section = $0; sub(/^\[[ \t]*/, "", section); sub(/[ \t]*\].*/, "", section); print NR "\t" section "\t[\t"; next }
+    /^[Mm][Aa][Tt][Cc][Hh][ \t]+[^= \t]/ { section = $0; next }
+    /^[<{]?[ \t]*"?uwsgi"?(:[ \t{]*|[ \t]*>)$/ { section = "uwsgi"; print NR "\t" section "\t[\t"; next }
     /^[#;]/ || /^$/ { next }
-    { key = $0; value = ""; at = match($0, /[ \t]*[= \t][ \t]*/)
+    /^"/ { gsub(/"/, ""); sub(/,$/, "") }
+    /^<[a-z0-9-]+\/?>/ { sub(/^</, ""); sub(/<\/.*/, ""); sub(/\/?>/, "=") }
+    { key = $0; value = ""; at = match($0, /[ \t]*[=: \t][ \t]*/)
       if (at) { key = substr($0, 1, at - 1); value = substr($0, at + RLENGTH) }
       key = tolower(key); if (key == "transport_url") value = ""
       if (key in wanted) print NR "\t" section "\t" key "\t" substr(value, 1, 200) }'
+}
+# Of sshd the first counts, and it is Include at the top of its own file that names the others.
+for f in 'FILES' $dropins "$config"; do settings "$f"; done
+
+# What stands before a key of one's own may forbid as well; the keys themselves are not read.
+names=$(sed -n 's/^[[:space:]]*authorizedkeysfile[[:space:]]*//Ip' $dropins "$config" | head -n 1)
+for f in ${"$"}{names:-.ssh/authorized_keys}; do
+  f=$(printf %s "$f" | sed "s|%h|$HOME|g; s|%u|$(id -un)|g"); case $f in /*) ;; *) f=$HOME/$f;; esac
+  [ -r "$f" ] || continue
+  mark file; if [ -w "$f" ]; then echo "w $f"; else echo "r $f"; fi
+  awk '/^[^#]*(restrict|no-port-forwarding|permitopen=|permitlisten=)/ { sub(/(ssh|ecdsa|sk)-[a-z0-9@.-]+[ \t].*/, ""); if ($0 != "") print NR "\t\toptions\t" substr($0, 1, 500) }' "$f"
 done
 
 cd /
@@ -158,7 +179,11 @@ folder() {
 for base in ${baseWords} /var/lib/debugtap; do for d in "$base"/??????????; do folder "$d"; case "$hooks" in *"|$d|"*) hooks=$(printf %s "$hooks" | sed "s|[|]$d[|]||");; esac; done; done
 printf '%s' "$hooks" | tr '|' '\n' | while read -r d; do [ "$d" ] && folder "$d"; done
 
-for u in 'UNITS'; do mark unit; limit 5 systemctl show --no-pager -p Id -p WatchdogUSec -p ActiveState "$u" | head -c 2000; done
+XDG_RUNTIME_DIR=${"$"}{XDG_RUNTIME_DIR:-/run/user/$me}; export XDG_RUNTIME_DIR
+for u in 'UNITS'; do
+  manager=--system; case $u in user:*) manager=--user; u=${"$"}{u#user:};; esac
+  mark unit; limit 5 systemctl $manager show --no-pager -p Id -p WatchdogUSec -p ActiveState "$u" | head -c 2000
+done
 for l in 'LEFT'; do
   p=${"$"}{l%% *}; [ "$(sed 's/.*) //' /proc/$p/stat | cut -d ' ' -f 20)" = "${"$"}{l#* }" ] || continue
   case $(tr '\000' ' ' </proc/$p/cmdline) in "sshd: "*|"sshd-session: "*) mark left; echo "$p";; esac

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { elements, isObject, member, parseJson } from "../../protocol/json.ts";
+import { addressOf } from "../transport/listeners.ts";
 import type { Run } from "../transport/process-lookup.ts";
 import { detailsScript, detailsTimeoutMs, type DetailsQuestion } from "./details-script.ts";
 import type {
@@ -20,17 +21,18 @@ export async function lookCloser(run: Run, question: DetailsQuestion): Promise<D
   const sent = Date.now() / 1000;
   const clock = await run("exec date +%s.%N", {});
   const came = Date.now() / 1000;
-  const there = Number.parseFloat(clock.stdout.trim().split("\n").at(-1) ?? ""); // a login shell may greet before
+  // A login shell may print more before it.
+  const there = Number(/^(\d{9,}(?:\.\d+)?)\r?$/m.exec(clock.stdout)?.[1]);
   const mark = `dt.${randomBytes(9).toString("hex")}`;
   const input = Buffer.from(detailsScript(question, mark), "utf8");
   const { code, stdout } = await run("exec sh -s", { input, timeoutMs: detailsTimeoutMs });
   if (!stdout.includes(`\n${mark} end=ok`)) {
     throw new DebugtapError("DT_PROGRAM_MISSING", "the host cannot be looked at closer", {
       why: `the script ended with ${code ?? "a signal"} before its end; it needs sh, awk, grep and sed there`,
-      fix: "sudo apt-get install coreutils gawk grep sed",
+      fix: "sudo apt-get install coreutils gawk grep sed   # on the host",
     });
   }
-  const skew = Number.isNaN(there) ? 0 : there - (sent + came) / 2;
+  const skew = there - (sent + came) / 2;
   // `date` without %N says whole seconds.
   return parseDetails(stdout, mark, { skew, skewError: (came - sent) / 2 + (/\.\d/.test(clock.stdout) ? 0 : 1) });
 }
@@ -44,7 +46,7 @@ export function parseDetails(output: string, mark: string, clock: Pick<Details, 
       return { key: part.slice(0, at), text: part.slice(at + 1).replace(/\n$/, "") };
     });
   const all = (key: string): string[] => parts.filter((part) => part.key === key).map(({ text }) => text);
-  const [uid = "", ...home] = (all("me")[0] ?? "").trim().split(" ");
+  const [uid = "", sees] = (all("me")[0] ?? "").trim().split(" ");
   const processes = new Map<number, ProcessDetails>();
   const folders: { -readonly [K in keyof InjectFolder]: InjectFolder[K] }[] = [];
   let pid = 0;
@@ -69,7 +71,7 @@ export function parseDetails(output: string, mark: string, clock: Pick<Details, 
   return {
     ...clock,
     uid: Number(uid),
-    home: home.join(" "),
+    seesAll: sees !== "hidden",
     processes,
     sockets: socketsOf(all("net")[0] ?? "", all("fds")[0] ?? ""),
     names: new Map(all("name").map((text) => [Number.parseInt(text, 10), text.replace(/^\d+ /, "").trim()])),
@@ -101,7 +103,6 @@ function socketsOf(rows: string, holders: string): Socket[] {
   // The oldest of those that share it: a fork has what its parent had.
   for (const [inode = "", pid = ""] of lines(holders).map((line) => line.split(" ")))
     pids.set(inode, Math.min(Number(pid), pids.get(inode) ?? Infinity));
-  const portOf = (address: string): number => Number.parseInt(address.slice(address.lastIndexOf(":") + 1), 16);
   return lines(rows).flatMap((row) => {
     const [state = "", local = "", remote = "", uid = "", inode = ""] = row.split(" ");
     const pid = pids.get(inode);
@@ -109,8 +110,9 @@ function socketsOf(rows: string, holders: string): Socket[] {
     return [
       {
         state: state === "0A" ? ("listen" as const) : ("established" as const),
-        local: portOf(local),
-        remote: portOf(remote),
+        address: addressOf(local).address,
+        local: addressOf(local).port,
+        remote: addressOf(remote).port,
         uid: Number(uid),
         ...(pid === undefined ? {} : { pid }),
       },
@@ -122,7 +124,9 @@ function fileOf(text: string): SettingsFile[] {
   const [head = "", ...rows] = lines(text);
   const settings = rows.flatMap((row) => {
     const [line = "", section = "", key = "", value = ""] = row.split("\t");
-    return key === "" ? [] : [{ line: Number(line), section, key, value: value.trim() }];
+    return key === ""
+      ? []
+      : [{ line: Number(line), section, key, value: value.trim().replace(/^(["'])(.*)\1$/, "$2") }];
   });
   return head.length < 3
     ? []

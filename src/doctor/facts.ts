@@ -16,6 +16,8 @@ export interface PortHere {
   /** How long the service waits for an IDE, ms. */
   readonly hold: number;
   readonly listening: boolean;
+  /** Somebody listens on this address of the same port, and nobody on `bind`. */
+  readonly elsewhere?: string;
   readonly owner?: PortOwner;
 }
 
@@ -46,6 +48,8 @@ export interface ProcessDetails {
 /** Something that listens, or is connected on loopback. */
 export interface Socket {
   readonly state: "listen" | "established";
+  /** `127.0.0.1`; `*` is every address. */
+  readonly address: string;
   readonly local: number;
   readonly remote: number;
   readonly uid: number;
@@ -102,11 +106,12 @@ export interface UnitDetails {
 
 /** Of the second script, details-script.ts. */
 export interface Details {
-  /** Epoch seconds there less those here, and how far that may be off. */
+  /** Epoch seconds there less those here, and how far that may be off; NaN: its `date` said nothing. */
   readonly skew: number;
   readonly skewError: number;
   readonly uid: number;
-  readonly home: string;
+  /** False: processes of others are not shown at all (/proc is mounted with hidepid). */
+  readonly seesAll: boolean;
   readonly processes: ReadonlyMap<number, ProcessDetails>;
   readonly sockets: readonly Socket[];
   readonly names: ReadonlyMap<number, string>;
@@ -124,7 +129,8 @@ export type Trial = "allowed" | DebugtapError;
 
 export interface PortTrial {
   readonly port: number;
-  readonly of: string;
+  /** The service; absent where none is configured and any port was tried. */
+  readonly of?: string;
   readonly direction: "out" | "back";
   readonly outcome: Trial;
 }

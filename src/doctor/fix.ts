@@ -9,7 +9,10 @@ import type { SettingsFile } from "./facts.ts";
 
 /** `ssh -F FILE vm 'COMMAND'`; `ssh` is "" for this machine. */
 export function onHost(ssh: string, command: string): string {
-  return ssh === "" ? command : `${ssh} ${shellQuote(command)}`;
+  if (ssh === "") return command;
+  // sudo that asks for a password needs a terminal there.
+  const start = /\bsudo\b/.test(command) ? ssh.replace(/^ssh /, "ssh -t ") : ssh;
+  return `${start} ${shellQuote(command)}`;
 }
 
 /** A command on the host that restarts the service, where the configuration says how. */
@@ -27,7 +30,17 @@ export function restartLine(ssh: string, service: ServiceConfig, before?: string
   const restart = restartCommand(service);
   if (restart !== undefined) return onHost(ssh, before === undefined ? restart : `${before} && ${restart}`);
   const own = `debugtap restart ${shellQuote(service.name)}`;
-  return before === undefined ? own : `${onHost(ssh, before)} && ${own}`;
+  if (service.run !== undefined) return before === undefined ? own : `${onHost(ssh, before)} && ${own}`;
+  const byHand = `start ${service.name} anew on ${service.host}`;
+  return before === undefined
+    ? `${byHand}; debugtap does it once debugtap.yml has its \`run:\``
+    : `${onHost(ssh, before)}   # then ${byHand}`;
+}
+
+/** Puts the debugger into the service. */
+export function injectLine({ name, run }: ServiceConfig): string {
+  const line = `debugtap inject ${shellQuote(name)} && debugtap restart ${shellQuote(name)}`;
+  return run === undefined ? `give ${name} its \`run:\` in debugtap.yml, then: ${line}` : line;
 }
 
 /** Puts a variable into the environment that the service is started with. */
@@ -36,16 +49,23 @@ export function environmentLine(ssh: string, service: ServiceConfig, name: strin
   const pair = shellQuote(`${name}=${value}`);
   if (run?.kind === "command" && run.envFile !== undefined) {
     const file = shellQuote(run.envFile);
-    return restartLine(ssh, service, `{ grep -qxF ${pair} ${file} || echo ${pair} >>${file}; }`);
+    return restartLine(ssh, service, `grep -qxF ${pair} ${file} || echo ${pair} >>${file}`);
   }
   if (run?.kind === "unit") {
     return restartLine(
       ssh,
       service,
-      dropIn(run, name.toLowerCase().replaceAll("_", "-"), `Environment=${name}=${value}`),
+      dropIn(
+        run,
+        name.toLowerCase().replaceAll("_", "-"),
+        `Environment=${/\s/.test(value) ? `"${name}=${value}"` : `${name}=${value}`}`,
+      ),
     );
   }
-  return `debugtap inject ${shellQuote(service.name)} && debugtap restart ${shellQuote(service.name)}`;
+  // inject carries these two, and no others.
+  return run === undefined || !["GEVENT_SUPPORT", "UWSGI_ENABLE_THREADS"].includes(name)
+    ? `give ${service.name} ${pair} in its environment, and start it anew on ${service.host}`
+    : injectLine(service);
 }
 
 /** Adds `setting` to [Service] of a unit. */
@@ -71,16 +91,30 @@ export function settingCommand(
   }: { readonly section: string; readonly key: string; readonly value: string; readonly isSet: boolean },
 ): string {
   const [sudo, file] = [writable ? "" : "sudo ", shellQuote(path)];
-  const head = `/^\\[${section}\\]/`;
+  const head = `/^\\[ *${section} *\\]/`;
   // By name and not by line: what was pasted before has moved the lines.
   if (isSet) {
+    const form = formOf(path);
+    if (form !== undefined) return `${sudo}sed -i -E ${shellQuote(form(key, value))} ${file}`;
     const within = section === "" ? "" : `${head},/^\\[/`;
-    return `${sudo}sed -i ${shellQuote(`${within}s|^[[:space:]]*${key}[[:space:]]*=.*|${key} = ${value}|`)} ${file}`;
+    return `${sudo}sed -i -E ${shellQuote(`${within}s/^[[:space:]]*${key}[[:space:]]*[=:].*/${key} = ${value}/`)} ${file}`;
   }
   const hasSection = settings.some((each) => each.key === "[" && each.section === section);
   if (hasSection) return `${sudo}sed -i ${shellQuote(`${head}a ${key} = ${value}`)} ${file}`;
   const text = shellQuote(`[${section}]\\n${key} = ${value}\\n`);
   return `printf ${text} | ${sudo}tee -a ${file} >/dev/null`;
+}
+
+/** How a line of a file is changed that is not of `key = value`. */
+function formOf(path: string): ((key: string, value: string) => string) | undefined {
+  if (/\.ya?ml$/.test(path)) return (key, value) => `s/^([[:space:]]*${key}:).*/\\1 ${value}/`;
+  if (path.endsWith(".json")) return (key, value) => `s/("${key}"[[:space:]]*:[[:space:]]*)[^,}]*/\\1${value}/`;
+  return path.endsWith(".xml") ? (key, value) => `s|<${key}>[^<]*<|<${key}>${value}<|` : undefined;
+}
+
+/** Whether a line can be added to it. */
+export function canAdd(path: string): boolean {
+  return formOf(path) === undefined;
 }
 
 /** Ends a process on the host. */

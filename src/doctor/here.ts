@@ -9,7 +9,8 @@ import { debugtapId } from "../inject/folder.ts";
 import { readInjected } from "../inject/record.ts";
 import { defaultParent } from "../trace/files.ts";
 import { portOwner } from "../transport/port-owner.ts";
-import { portsHere } from "../transport/survey.ts";
+import { meets } from "../transport/listeners.ts";
+import { listenersHere } from "../transport/survey.ts";
 import type { FactsHere, PortHere } from "./facts.ts";
 
 export async function lookHere(file: string | undefined): Promise<FactsHere> {
@@ -56,12 +57,19 @@ async function portsOf({ services, triggers }: Config): Promise<PortHere[]> {
       hold: 0,
     })),
   ];
-  const listening = await portsHere();
+  const listening = await listenersHere();
   return await Promise.all(
     wanted.map(async (each) => {
-      const isHeld = listening.includes(each.port);
+      const own = listening.filter(({ port }) => port === each.port);
+      const isHeld = own.some(({ address }) => meets(address, each.bind));
       const owner = isHeld ? await portOwner(each.port) : undefined;
-      return { ...each, listening: isHeld, ...(owner === undefined ? {} : { owner }) };
+      const elsewhere = isHeld ? undefined : own[0]?.address;
+      return {
+        ...each,
+        listening: isHeld,
+        ...(elsewhere === undefined ? {} : { elsewhere }),
+        ...(owner === undefined ? {} : { owner }),
+      };
     }),
   );
 }

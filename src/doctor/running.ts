@@ -1,13 +1,14 @@
-// Which of a host's processes are a service of debugtap.yml: its master and its workers, and the settings they were started with.
+// Which of a host's processes are a service of debugtap.yml: its master and its workers.
 //
 // Rules
 // - The surest sign counts alone: the hook's name in its environment, else its unit or tab, else `match`, else the service's name
 //   in the command line, else who listens on its port.
+// - What runs by compose, or is seen in a container alone, is told as its container, which has processes of its own.
 // - A process belongs with its parent when both are the service's. debugpy's adapter and multiprocessing's helpers are no workers.
 import { parse as parsePath } from "node:path";
 import type { ServiceConfig } from "../config.ts";
-import type { Survey, SurveyProcess } from "../transport/survey.ts";
-import type { Details, FactsThere, Setting, SettingsFile } from "./facts.ts";
+import type { Survey, SurveyContainer, SurveyProcess } from "../transport/survey.ts";
+import type { Details } from "./facts.ts";
 
 export interface Running {
   readonly service: ServiceConfig;
@@ -16,6 +17,8 @@ export interface Running {
   /** Processes below it. */
   readonly workers: readonly SurveyProcess[];
   readonly all: readonly SurveyProcess[];
+  /** It runs in one, and its processes are not looked for. */
+  readonly container?: Pick<SurveyContainer, "name">;
 }
 
 const helpers =
@@ -26,6 +29,13 @@ export function isAdapter({ argv }: SurveyProcess): boolean {
 }
 
 export function runningOf(service: ServiceConfig, survey: Survey, details: Details | undefined): Running {
+  const { run } = service;
+  if (run?.kind === "compose") {
+    const container = survey.containers.find(
+      (each) => each.service === run.service && (each.dir === "" || each.dir === run.dir.replace(/(?<=.)\/$/, "")),
+    );
+    return { service, master: undefined, workers: [], all: [], ...(container === undefined ? {} : { container }) };
+  }
   const candidates = survey.processes.filter(
     ({ argv, container }) => !helpers.test(argv.join(" ")) && container === undefined,
   );
@@ -41,6 +51,14 @@ export function runningOf(service: ServiceConfig, survey: Survey, details: Detai
       ) === true,
   ];
   const all = signs.map((sign) => candidates.filter(sign)).find((found) => found.length > 0) ?? [];
+  const contained = survey.processes.find(
+    ({ argv, container }) =>
+      all.length === 0 && container !== undefined && argv.some((word) => namesIt(word, service.name)),
+  )?.container;
+  if (contained !== undefined) {
+    const container = survey.containers.find(({ id }) => contained.endsWith(id)) ?? { name: contained };
+    return { service, master: undefined, workers: [], all: [], container };
+  }
   const pids = new Set(all.map(({ pid }) => pid));
   const master = all.find(({ ppid }) => !pids.has(ppid));
   // Children with another title are workers as well: uWSGI's, gunicorn's.
@@ -73,50 +91,6 @@ function namesIt(word: string, name: string): boolean {
   );
 }
 
-/** Files that a service takes its settings from, absolute, in the order in which they count. */
-export function settingsFilesOf({ argv, cwd = "/" }: SurveyProcess): string[] {
-  const words = argv.length === 1 ? (argv[0] ?? "").split(" ") : argv;
-  const named = ["--config-file", "--ini", "-c", "--config"].flatMap((flag) => valuesOf(words, flag));
-  const bare = words.filter((word) => /\.(?:ini|conf)$/.test(word) && !word.startsWith("-"));
-  const files = [...new Set([...named, ...bare])].filter((file) => !/[\s"'$`\\]/.test(file));
-  const project = /(?:^|\/)([a-z]+)-[a-z-]+(?:-uwsgi)?(?:\.\w+)?$/.exec(
-    words.find((word) => /(?:^|\/)[a-z]+-[a-z]/.test(word) && !word.startsWith("-")) ?? "",
-  )?.[1];
-  const own = project === undefined || words.includes("--config-file") ? [] : [`/etc/${project}/${project}.conf`];
-  return [
-    ...own,
-    ...files.map((file) =>
-      file.startsWith("/") ? file : `${cwd === "/" ? "" : cwd}/${file.replace(/^python:|^file:|^\.\//, "")}`,
-    ),
-  ];
-}
-
-/** All that stands behind `--flag`, `--flag=value` or `-c value`. */
-export function valuesOf(argv: readonly string[], flag: string): string[] {
-  return argv.flatMap((word, index) => {
-    if (word === flag) return argv[index + 1] ?? [];
-    return flag.startsWith("--") && word.startsWith(`${flag}=`) ? word.slice(flag.length + 1) : [];
-  });
-}
-
 export function interpreterKey({ interpreter, env }: SurveyProcess): string {
   return `${interpreter?.path ?? ""}\t${env["PYTHONPATH"] ?? ""}`;
-}
-
-interface Found {
-  readonly file: SettingsFile;
-  readonly setting: Setting;
-}
-
-/** The last that sets it, as the service reads them. */
-export function settingOf(files: readonly SettingsFile[], section: string, keys: readonly string[]): Found | undefined {
-  return files
-    .flatMap((file) => file.settings.map((setting) => ({ file, setting })))
-    .findLast(({ setting }) => setting.section === section && keys.includes(setting.key));
-}
-
-/** Those of the service's files that could be read. */
-export function filesOf({ master }: Running, there: FactsThere): SettingsFile[] {
-  const wanted = master === undefined ? [] : settingsFilesOf(master);
-  return wanted.flatMap((path) => there.details?.files.find((file) => file.path === path) ?? []);
 }

@@ -16,7 +16,8 @@ import { surveyHost, type Survey } from "../transport/survey.ts";
 import type { Tunnel } from "../transport/tunnel.ts";
 import { lookCloser } from "./details.ts";
 import type { Details, FactsThere, PortTrial, SourceLook } from "./facts.ts";
-import { interpreterKey, settingsFilesOf } from "./running.ts";
+import { interpreterKey } from "./running.ts";
+import { settingsFilesOf } from "./settings.ts";
 import { lookAtSource } from "./sources.ts";
 
 export interface Wanted {
@@ -91,8 +92,8 @@ async function lookInside(
     const survey = await surveyHost(run);
     const { processes } = survey;
     const units = [
-      ...processes.flatMap(({ unit }) => unit ?? []),
-      ...services.flatMap(({ run: how }) => (how?.kind === "unit" ? how.unit : [])),
+      ...processes.flatMap(({ unit, ofUser }) => (unit === undefined ? [] : ofUser ? `user:${unit}` : unit)),
+      ...services.flatMap(({ run: how }) => (how?.kind === "unit" ? (how.user ? `user:${how.unit}` : how.unit) : [])),
     ];
     const details = await lookCloser(run, {
       pids: processes.map(({ pid }) => pid),
@@ -131,7 +132,7 @@ async function tryForwards(
   tunnel: Tunnel,
   ports: readonly number[] | undefined,
 ): Promise<PortTrial[]> {
-  const of = { name: "any service", address: "127.0.0.1" };
+  const of = { name: undefined, address: "127.0.0.1" };
   const wanted =
     services.length === 0
       ? [
@@ -144,15 +145,16 @@ async function tryForwards(
     .then((stream) => void stream.destroy(), asDebugtapError);
   const trials: PortTrial[] = [];
   for (const { name, address, dials, listens } of wanted) {
+    const whose = name === undefined ? {} : { of: name };
     if (listens !== undefined) {
       const outcome = out?.code === "DT_FORWARD_DENIED" ? out : ("allowed" as const);
-      trials.push({ port: listens, of: name, direction: "out", outcome });
+      trials.push({ port: listens, ...whose, direction: "out", outcome });
     } else if (dials !== undefined && ports?.includes(dials) === false) {
       const outcome = await tunnel
         .listen({ host: address, port: dials })((stream) => stream.destroy())
         .then(async (listener) => await listener.close())
         .then(() => "allowed" as const, asDebugtapError);
-      trials.push({ port: dials, of: name, direction: "back", outcome });
+      trials.push({ port: dials, ...whose, direction: "back", outcome });
     }
   }
   return trials;

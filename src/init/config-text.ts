@@ -33,11 +33,12 @@ export function withProposal(text: string, host: HostEntry, proposal: Proposal):
   if (host.ssh !== undefined) addHost(doc, host);
   if (proposal.services.length > 0) {
     const services = mapIn(doc, "services");
-    for (const { name, wire, port, ide, match, run, about } of proposal.services) {
+    for (const { name, wire, port, address, ide, match, run, about } of proposal.services) {
       const entry = {
         ...(host.ssh === undefined ? {} : { host: host.name }),
         wire,
         ...(wire === "dap" ? { listens: port } : { dials: port }),
+        ...(address === undefined ? {} : { address }),
         ide,
         ...(match === undefined ? {} : { match }),
         ...(run === undefined ? {} : { run }),

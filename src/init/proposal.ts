@@ -2,7 +2,7 @@
 //
 // Rules
 // - What is in the configuration stays: a service of the same name and host is left alone, and none of its ports is taken.
-// - debugpy where it can be imported, since each IDE speaks it; pydevd where only that can.
+// - debugpy where it can be imported, since each IDE speaks it; pydevd where only that can, and for PyCharm, which listens for it.
 // - Ports are the first that are free, there from 5678 on and here from 5711 on, in the order of the names: a second run finds the same.
 import type { Config } from "../config.ts";
 import { programAt, type FoundRun, type FoundService } from "./services.ts";
@@ -11,13 +11,19 @@ const firstPort = 5678;
 const firstIdePort = 5711;
 /** The oldest Python that debugpy of today runs on. */
 const oldestPython = [3, 8] as const;
+/** debugpy has a pydevd in it; imported from there by its own means, it would speak DAP. */
+const vendored = `import sys, debugpy; sys.path.append(debugpy.__path__[0] + "/_vendored/pydevd"); `;
 
 export interface ProposedService {
   readonly name: string;
   readonly wire: "dap" | "pydevd";
   /** On the host: `listens` of dap, `dials` of pydevd. */
   readonly port: number;
+  /** Absent: loopback. */
+  readonly address?: string;
   readonly ide: number;
+  /** A debugger runs in it, on this port: there is nothing to inject. */
+  readonly debugged?: true;
   /** Where services dial one port. */
   readonly match?: { readonly unit: string } | { readonly argv: string };
   /** With it nothing is left to be done by hand: `debugtap inject` does it. */
@@ -49,6 +55,8 @@ export interface ProposalOptions {
   readonly portsHere: readonly number[];
   /** Services that dial get one port, told apart by `match`. */
   readonly onePort: boolean;
+  /** pydevd rather than debugpy: where it is there, or debugpy is, which has it in it. Not in a container, which cannot dial out. */
+  readonly pycharm: boolean;
   readonly user: string;
 }
 
@@ -83,22 +91,31 @@ export function proposeServices(found: readonly FoundService[], options: Proposa
       passedOver.push(`${name}: ${refused}`);
       continue;
     }
-    const wire = wireOf(service.interpreter?.has ?? []);
-    const isShared = options.onePort && wire === "pydevd";
-    const port = isShared ? (shared ??= nextPort(firstPort, there)) : nextPort(firstPort, there);
+    const running = service.debugger;
+    const wire = running?.wire ?? wireOf(service, options.pycharm);
+    const isShared = running === undefined && options.onePort && wire === "pydevd";
+    if (running !== undefined) there.add(running.port);
+    const port = running?.port ?? (isShared ? (shared ??= nextPort(firstPort, there)) : nextPort(firstPort, there));
     const ide = nextPort(firstIdePort, here);
     services.push({
       name,
       wire,
       port,
+      ...(running === undefined || isLoopback(running.address) ? {} : { address: running.address }),
       ide,
+      ...(running === undefined ? {} : { debugged: true as const }),
       ...(isShared ? { match: matchOf(service) } : {}),
       ...(service.run === undefined ? {} : { run: service.run }),
       about: aboutOf(service),
-      byHand: service.run === undefined ? byHand(service, wire, port, options.user) : [],
+      byHand: service.run === undefined && running === undefined ? byHand(service, wire, port, options.user) : [],
     });
   }
   return { host, services, kept, passedOver };
+}
+
+/** Also where it listens on every address. */
+function isLoopback(address: string): boolean {
+  return /^(?:127\.\d+\.\d+\.\d+|localhost|0\.0\.0\.0|::|)$/.test(address);
 }
 
 function nextPort(from: number, used: Set<number>): number {
@@ -108,17 +125,20 @@ function nextPort(from: number, used: Set<number>): number {
   return port;
 }
 
-function wireOf(has: readonly string[]): "dap" | "pydevd" {
-  return !has.includes("debugpy") && has.includes("pydevd") ? "pydevd" : "dap";
+function wireOf({ interpreter, where }: FoundService, pycharm: boolean): "dap" | "pydevd" {
+  const has = interpreter?.has ?? [];
+  if (!has.includes("debugpy")) return has.includes("pydevd") ? "pydevd" : "dap";
+  return pycharm && where !== "compose" ? "pydevd" : "dap";
 }
 
-function whyNot({ interpreter, where }: FoundService): string | undefined {
+function whyNot(service: FoundService): string | undefined {
+  const { interpreter, where } = service;
   if (interpreter?.version === undefined) {
     const which = interpreter === undefined || interpreter.path === "" ? "no Python" : interpreter.path;
     return `${which} answered for it in 5 s: what it can import is not known`;
   }
   const { version, has } = interpreter;
-  if (where === "compose" && wireOf(has) === "pydevd") {
+  if (where === "compose" && wireOf(service, false) === "pydevd") {
     return "it has pydevd only, which cannot dial out of a container's network: put debugpy into the image";
   }
   return isTooOld(version) && !has.includes("debugpy") && !has.includes("pydevd")
@@ -136,11 +156,14 @@ function matchOf({ where, place, argv, name }: FoundService): { unit: string } |
   return { argv: argv[programAt(argv)] ?? name };
 }
 
-function aboutOf({ place, interpreter, green, workers, forking, hidden }: FoundService): string {
+function aboutOf({ place, interpreter, green, workers, forking, hidden, debugger: running }: FoundService): string {
   const has = (interpreter?.has ?? []).filter((name) => name === "debugpy" || name === "pydevd");
   const parts = [
     place,
     `Python ${interpreter?.version ?? "?"} ${has.length === 0 ? "without debugger" : `with ${has.join(" and ")}`}`,
+    ...(running === undefined
+      ? []
+      : [running.wire === "dap" ? "debugpy listens in it already" : "pydevd dials in it already"]),
     ...(green === undefined ? [] : [green.sure ? green.name : `${green.name} perhaps`]),
     ...(forking === undefined
       ? []
@@ -159,7 +182,7 @@ function byHand(service: FoundService, wire: "dap" | "pydevd", port: number, use
   const line =
     wire === "dap"
       ? `import debugpy; debugpy.listen(("${isIn ? "0.0.0.0" : "127.0.0.1"}", ${port}))`
-      : `import pydevd; pydevd.settrace("127.0.0.1", port=${port}, suspend=False, patch_multiprocessing=True)`;
+      : `${has.includes("pydevd") ? "" : vendored}import pydevd; pydevd.settrace("127.0.0.1", port=${port}, suspend=False, patch_multiprocessing=True)`;
   return [
     ...(has.includes("debugpy") || has.includes("pydevd") ? [] : [install]),
     `first lines of its program${green === undefined ? "" : `, before ${green.name} patches anything`}:  ${line}`,

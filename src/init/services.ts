@@ -5,6 +5,7 @@
 // - What belongs to the system or to a debugger is no service, and is told as such.
 // - A name is that of the unit, the compose service, the screen's tab or the program, in this order; doubles are numbered.
 import type { Interpreter, Survey, SurveyProcess } from "../transport/survey.ts";
+import type { RunningDebugger } from "../transport/survey-debuggers.ts";
 
 /** As `run:` of debugtap.yml. */
 export type FoundRun =
@@ -30,6 +31,8 @@ export interface FoundService {
   readonly workers: number;
   /** `uwsgi`, `gunicorn`, or a master with workers of the same command line. */
   readonly forking?: string;
+  /** That runs in it already. */
+  readonly debugger?: RunningDebugger;
   /** How it is run; absent where nothing can restart it alone. */
   readonly run?: FoundRun;
 }
@@ -72,9 +75,11 @@ export function findServices(survey: Survey): { services: FoundService[]; passed
   const byPid = new Map(survey.processes.filter(isPython).map((process) => [process.pid, process]));
   const roots = new Map<number, SurveyProcess>();
   const workers = new Map<number, number>();
+  const debuggers = new Map<number, RunningDebugger>();
   for (const process of byPid.values()) {
     const root = rootOf(process, byPid);
     roots.set(root.pid, root);
+    if (process.debugger !== undefined) debuggers.set(root.pid, process.debugger);
     if (root !== process) workers.set(root.pid, (workers.get(root.pid) ?? 0) + 1);
   }
   const found: FoundService[] = [];
@@ -84,7 +89,11 @@ export function findServices(survey: Survey): { services: FoundService[]; passed
     if (ofPython.test(root.argv.join(" "))) continue;
     if (ofSystem.test(program)) passedOver.push(`${program} (pid ${root.pid}) is the system's`);
     else if (program === "") passedOver.push(`pid ${root.pid} is a Python with no program`);
-    else found.push(serviceOf(root, program, workers.get(root.pid) ?? 0, survey));
+    else {
+      const running = debuggers.get(root.pid);
+      const own = serviceOf(root, program, workers.get(root.pid) ?? 0, survey);
+      found.push(running === undefined ? own : { ...own, debugger: running });
+    }
   }
   for (const container of survey.containers) {
     if (container.service === "" && container.interpreter?.version === undefined) continue;

@@ -13,7 +13,7 @@
 //
 // Rules
 // - A service never fails because of the hook: what goes wrong is written to its state, and the service runs without a debugger.
-// - A process is debugged once: the first that loads the hook, and what it forks. Python programs that it starts join its debugger by
+// - A process is debugged once: the first that loads the hook, and what it forks (of uWSGI: what it forks alone). Python programs that it starts join its debugger by
 //   their own hook (DEBUGTAP_DEBUGGED, which the first sets, says where), and start none of their own.
 
 /** Below the home directory there. */
@@ -23,7 +23,7 @@ export const hookRoot = ".cache/debugtap";
 export interface HookConfig {
   readonly version: 1;
   readonly service: string;
-  /** `dap`: debugpy.listen there, in the first process; forked ones follow by its adapter. `pydevd`: each process dials. */
+  /** `dap`: debugpy.listen there, in the first process (of uWSGI: beside it); forked ones follow by its adapter. `pydevd`: each process dials. */
   readonly wire: "dap" | "pydevd";
   readonly host: string;
   readonly port: number;
@@ -47,7 +47,7 @@ export interface HookState {
   /** Seconds since 1970. */
   readonly at: number;
   /**
-   * `loaded`: nothing was started, and nothing will be (another program). `waiting`: for the import of `module`, or, where that has
+   * `loaded`: nothing was started, and nothing will be (another program, a master of uWSGI). `waiting`: for the import of `module`, or, where that has
    * come, for the other end to answer. `started`: the debugger listens, or has dialled and was told to run. `failed`: see `error`; the
    * service runs without.
    */

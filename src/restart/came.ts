@@ -86,14 +86,20 @@ export function verdictOf(
   const processes = processesOf(fresh, states);
   const expected = countOf(before);
   const came = { processes, before: expected, ...(session === undefined ? {} : { session: session.name }) };
-  const seen = now.folder === undefined ? fresh.filter(isPython).length : started.length;
+  const seen = now.folder === undefined ? fresh.filter(isPython).length : settledOf({ states, processes: fresh });
   return { is: "there", came, complete: seen >= expected };
 }
 
-/** How many were debugged, or, before the first inject, how many Pythons it has. */
-function countOf({ states, processes }: Look): number {
-  const started = states.filter(({ state }) => state === "started").length;
-  return started > 0 ? started : processes.filter(isPython).length;
+/** How many were debugged, with a master that is not; or, before the first inject, how many Pythons it has. */
+function countOf(before: Look): number {
+  const isDebugged = before.states.some(({ state }) => state === "started");
+  return isDebugged ? settledOf(before) : before.processes.filter(isPython).length;
+}
+
+/** Processes that are as far as they will come: a master of uWSGI starts no debugger. */
+function settledOf({ states, processes }: Pick<Look, "states" | "processes">): number {
+  const pythons = new Set(processes.filter(isPython).map(({ pid }) => pid));
+  return states.filter(({ state, pid }) => state === "started" || (state === "loaded" && pythons.has(pid))).length;
 }
 
 function processesOf(fresh: readonly LookedProcess[], states: readonly HookState[]): CameProcess[] {

@@ -75,9 +75,17 @@ export class SshAuth {
     );
   };
 
-  /** Why the server did not let us in: DT_SSH_KEY_UNREADABLE if a locked key was left out, else DT_SSH_AUTH. */
-  failure(): DebugtapError {
-    const { user, destination } = this.#target;
+  /** Why the server did not let us in: DT_SSH_KEY_UNREADABLE if a locked key was left out, else DT_SSH_AUTH. `cut`: it hung up before all was tried. */
+  failure({ cut }: { readonly cut: boolean }): DebugtapError {
+    const { user, destination, configFile } = this.#target;
+    if (cut) {
+      const file = configFile === undefined ? "~/.ssh/config" : shellQuote(configFile);
+      return new DebugtapError("DT_SSH_AUTH", `${destination} hung up before the right key was offered`, {
+        why: `it ends a login after some wrong keys (MaxAuthTries); what was to be offered, in this order: ${this.#tried.map((each) => each.replace(/: refused$/, "")).join("; ")}`,
+        // Where IdentityFile names no key, ssh's usual ones are offered.
+        fix: `printf 'Host %s\\n  IdentitiesOnly yes\\n' ${shellQuote(destination.replace(/^.*@/, "").replace(/:\d+$/, ""))} >>${file}`,
+      });
+    }
     const tried = this.#tried.length === 0 ? "there is no key to offer" : this.#tried.join("; ");
     if (this.#locked !== undefined) {
       return new DebugtapError("DT_SSH_KEY_UNREADABLE", `the key ${this.#locked} needs its passphrase`, {

@@ -146,9 +146,8 @@ class Attempt {
     const address = hostPort(hostname, port);
     const cause = error === undefined ? {} : { cause: error };
     const message = error?.message ?? "the connection was closed";
-    if (error?.level === "client-authentication" || message.includes("Too many authentication failures")) {
-      return this.#auth.failure();
-    }
+    const cut = message.includes("Too many authentication failures");
+    if (error?.level === "client-authentication" || cut) return this.#auth.failure({ cut });
     // What OpenSSH says in place of a banner: MaxStartups, and PerSourcePenalties since 9.8.
     if (/^(Exceeded MaxStartups|Not allowed at this time)/.test(this.firstBytes?.toString("latin1") ?? "")) {
       return this.#unreachable(address, undefined, message);

@@ -4,6 +4,8 @@
 //   MARK ports=       rows of /proc/net/tcp and tcp6 that listen
 //   MARK pid=4711     begins a process; what follows is about it
 //   MARK stat= uid= argv= cgroup= cwd= exe= env= green=0|1 python=KEY
+//   MARK sockets=     inodes of its sockets; MARK hook= the file that DEBUGTAP_HOOK names
+//   MARK pairs=       connections on loopback: local remote inode, in hex as /proc/net/tcp has them
 //   MARK ask=KEY      an interpreter and its PYTHONPATH, a tab between; then one line of JSON that it printed itself
 //   MARK contents=ID  the same of a container's
 //   MARK units= down= `systemctl show` of the units, `systemctl list-units devstack@*`
@@ -30,7 +32,7 @@ export function surveyCommand(mark: string): string {
   const coded = Buffer.from(script.replaceAll("MARK", mark).replace("PROGRAM", interpreterProgram), "utf8").toString(
     "base64",
   );
-  return `exec sh -c 'eval "$(echo ${coded} | base64 -d)"'`;
+  return `exec sh -c 'echo ${mark}; eval "$(echo ${coded} | base64 -d)"'`;
 }
 
 // For any Python from 2.7 on. A directory that only has a package's name is no package: it has no loader.
@@ -63,6 +65,7 @@ else limit() { shift; "$@" </dev/null & job=$!; (sleep 5; kill -9 $job) >/dev/nu
 program='PROGRAM'
 mark me; id -un
 mark ports; grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6 | head -c 100000
+mark pairs; awk '$4 == "01" && $2 ~ /0100007F:|01000000:/ { print $2, $3, $10 }' /proc/net/tcp /proc/net/tcp6 | head -n 2000
 
 pids=$( { ls -l /proc/[0-9]*/exe | grep -E ' -> .*(python|pypy|uwsgi|gunicorn)'; grep -lEa 'python|pypy|uwsgi|gunicorn' /proc/[0-9]*/cmdline; } \
   | sed -n 's|.*/proc/\([0-9]*\)/.*|\1|p' | sort -nu | head -n ${maxProcesses})
@@ -77,9 +80,11 @@ for p in $pids; do
   mark cgroup; cgroup=$(head -c 1024 /proc/$p/cgroup); printf '%s\n' "$cgroup"
   mark cwd; printf '%s' "$cwd"; mark exe; printf '%s' "$exe"
   venv=; paths=; sty=
-  env=$(tr '\n\000' ' \n' </proc/$p/environ | grep -E '^(STY|WINDOW|VIRTUAL_ENV|PYTHONPATH|GEVENT_SUPPORT)=' | head -c 1024)
+  env=$(tr '\n\000' ' \n' </proc/$p/environ | grep -E '^(STY|WINDOW|VIRTUAL_ENV|PYTHONPATH|GEVENT_SUPPORT|DEBUGTAP_HOOK)=' | head -c 1024)
   mark env; printf '%s\n' "$env"
-  while read -r v; do case $v in VIRTUAL_ENV=*) venv=${"$"}{v#*=};; PYTHONPATH=*) paths=${"$"}{v#*=};; STY=*) sty=${"$"}{v#*=};; esac; done <<END
+  mark sockets; ls -l /proc/$p/fd | sed -n 's/.*socket:\[\([0-9]*\)\].*/\1/p' | head -n 200
+  while read -r v; do case $v in VIRTUAL_ENV=*) venv=${"$"}{v#*=};; PYTHONPATH=*) paths=${"$"}{v#*=};; STY=*) sty=${"$"}{v#*=};;
+    DEBUGTAP_HOOK=*) mark hook; head -c 4096 "${"$"}{v#*=}"; echo;; esac; done <<END
 $env
 END
   mark green; [ -r /proc/$p/maps ] && grep -c -m1 greenlet /proc/$p/maps
@@ -89,6 +94,10 @@ END
   case " $screens " in *" $sty "*) ;; *) screens="$screens $sty";; esac
   # Its first word tells a virtual environment, which the link of its program does not.
   first=$(tr '\000' '\n' </proc/$p/cmdline | head -n 1)
+  case $first in *uwsgi)
+    home=$(tr '\000' '\n' </proc/$p/cmdline | sed -n '/^\(-H\|--home\|--venv\|--virtualenv\|--pyhome\)$/{n;p;}; s/^--\(home\|venv\|virtualenv\|pyhome\)=//p' | tail -n 1)
+    venv=${"$"}{home:-$venv};;
+  esac
   case $first in /*python*|/*pypy*) python=$first;; */*python*) python=$cwd/$first;; *)
     if [ -x "$venv/bin/python" ]; then python=$venv/bin/python; else case $exe in *python*|*pypy*) python=$exe;; *) python=$(command -v python3);; esac; fi;;
   esac

@@ -6,9 +6,11 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { DebugtapError } from "../../protocol/errors.ts";
-import { elements, member, parseJson } from "../../protocol/json.ts";
+import { elements, member } from "../../protocol/json.ts";
 import { parseCgroup } from "../cgroup.ts";
+import { listenersIn, type Listener } from "./listeners.ts";
 import type { Run } from "./process-lookup.ts";
+import { debuggersIn, jsonIn, type RunningDebugger } from "./survey-debuggers.ts";
 import { surveyCommand, surveyTimeoutMs } from "./survey-script.ts";
 
 export interface Interpreter {
@@ -39,9 +41,11 @@ export interface SurveyProcess {
   /** Whether greenlet is loaded; undefined where that is not shown. */
   readonly green: boolean | undefined;
   readonly interpreter: Interpreter | undefined;
+  /** That runs in it already, where that shows: debugpy's adapter is connected with it, or it has the hook of `inject`. */
+  readonly debugger?: RunningDebugger;
 }
 
-interface SurveyContainer {
+export interface SurveyContainer {
   readonly id: string;
   readonly name: string;
   readonly image: string;
@@ -69,14 +73,20 @@ export interface Survey {
   readonly ports: readonly number[];
 }
 
-/** Rejects with DT_PROGRAM_MISSING where the host runs no such script, and as `run`. */
+/** Rejects with DT_SSH_PROTOCOL where the login runs no commands, DT_PROGRAM_MISSING where the host has no such script's programs, and as `run`. */
 export async function surveyHost(run: Run): Promise<Survey> {
   const mark = `dt.${randomBytes(9).toString("hex")}`;
   const { code, stdout } = await run(surveyCommand(mark), { timeoutMs: surveyTimeoutMs });
+  if (!stdout.includes(mark)) {
+    throw new DebugtapError("DT_SSH_PROTOCOL", "the host does not run commands for this login", {
+      why: "its sshd or the user's shell runs something else in their place (ForceCommand, internal-sftp, nologin)",
+      fix: "sudo sshd -T | grep -i forcecommand; getent passwd USER   # on the host, by another login",
+    });
+  }
   if (!stdout.includes(`\n${mark} end=ok`)) {
     throw new DebugtapError("DT_PROGRAM_MISSING", "what runs on the host cannot be looked at", {
       why: `the script ended with ${code ?? "a signal"} before its end; it needs sh, base64, grep and sed there`,
-      fix: "sudo apt-get install coreutils grep sed",
+      fix: "sudo apt-get install coreutils grep sed   # on the host",
     });
   }
   return parseSurvey(stdout, mark);
@@ -101,7 +111,10 @@ export function parseSurvey(output: string, mark: string): Survey {
   const dockerError = one("dockererror").trim();
   return {
     user: one("me").trim(),
-    processes: processes.flatMap((values) => processOf(values, interpreters) ?? []),
+    processes: withDebuggers(
+      processes.flatMap((values) => processOf(values, interpreters) ?? []),
+      debuggersIn(processes, one("pairs")),
+    ),
     units: unitsOf(one("units")),
     down: downOf(one("down")),
     tabs: all("tabs").flatMap((text) => tabsOf(text)),
@@ -122,6 +135,8 @@ const ofProcess: ReadonlySet<string> = new Set([
   "env",
   "green",
   "python",
+  "sockets",
+  "hook",
 ]);
 
 function processOf(
@@ -152,15 +167,20 @@ function processOf(
   };
 }
 
+function withDebuggers(
+  processes: readonly SurveyProcess[],
+  debuggers: ReadonlyMap<number, RunningDebugger>,
+): SurveyProcess[] {
+  return processes.map((process) => {
+    const own = debuggers.get(process.pid);
+    return own === undefined ? process : { ...process, debugger: own };
+  });
+}
+
 /** `KEY`, and on the next line what it printed. */
 export function interpreterOf(text: string): Interpreter {
   const [path = ""] = firstLine(text).split("\t");
-  let told: unknown;
-  try {
-    told = parseJson(Buffer.from(lines(text).at(-1) ?? ""));
-  } catch {
-    told = undefined;
-  }
+  const told = jsonIn(lines(text).at(-1) ?? "");
   const version = member(told, "version");
   return {
     path,
@@ -209,10 +229,7 @@ function containersOf(text: string, contents: ReadonlyMap<string, Interpreter>):
 
 /** Of rows of /proc/net/tcp: those that listen. */
 export function listeningPorts(rows: string): number[] {
-  const ports = Array.from(rows.matchAll(/^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F:]+ 0A /gm), ([, port = ""]) =>
-    Number.parseInt(port, 16),
-  );
-  return [...new Set(ports)].sort((a, b) => a - b);
+  return [...new Set(listenersIn(rows).map(({ port }) => port))].sort((a, b) => a - b);
 }
 
 function firstLine(text: string): string {
@@ -223,8 +240,13 @@ function lines(text: string): string[] {
   return text.split("\n").filter((line) => line.trim() !== "");
 }
 
-/** TCP ports that somebody listens on, on this machine; none where the system does not tell. */
+/** TCP ports that somebody listens on here; none where the system does not tell. */
 export async function portsHere(): Promise<number[]> {
+  return (await listenersHere()).map(({ port }) => port);
+}
+
+/** As {@link portsHere}, with their addresses. */
+export async function listenersHere(): Promise<Listener[]> {
   const tables = ["/proc/net/tcp", "/proc/net/tcp6"].map((file) => readFile(file, "utf8").catch(() => ""));
-  return listeningPorts((await Promise.all(tables)).join("\n"));
+  return listenersIn((await Promise.all(tables)).join("\n"));
 }

@@ -1,13 +1,18 @@
 // Each check of doctor as a function of facts: what is said for which, and that there is a case for every code.
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import t from "tap";
-import type { ServiceConfig } from "../../src/config.ts";
+import type { Config, ServiceConfig } from "../../src/config.ts";
 import { DebugtapError } from "../../protocol/errors.ts";
 import type { RelayView, SessionView } from "../../protocol/control.ts";
-import { microseconds, parseDetails } from "../../src/doctor/details.ts";
+import { lookCloser, microseconds, parseDetails } from "../../src/doctor/details.ts";
 import { examine } from "../../src/doctor/examine.ts";
 import type { Details, FactsHere, FactsThere } from "../../src/doctor/facts.ts";
 import { doctorTable, exitOf, type Finding } from "../../src/doctor/finding.ts";
+import { settingCommand } from "../../src/doctor/fix.ts";
+import { settingsFilesOf } from "../../src/doctor/settings.ts";
+import { runLocal } from "../../src/transport/local-exec.ts";
 import type { Survey, SurveyProcess } from "../../src/transport/survey.ts";
 
 const service = {
@@ -27,12 +32,21 @@ const service = {
   source: [],
 } as const satisfies ServiceConfig;
 const unit = { ...service, run: { kind: "unit", unit: "api.service", user: false } } as const;
+const tab = { ...service, run: { kind: "screen", screen: "stack", tab: "1" } } as const;
+const tabEnv = { STY: "1.stack", WINDOW: "1" };
 const dials = (more: Partial<ServiceConfig> = {}): ServiceConfig =>
   ({ ...service, wire: "pydevd", listens: undefined, dials: 5678, ...more }) as ServiceConfig;
 
+const config = {
+  file: "/me/debugtap.yml",
+  hosts: [],
+  services: [service],
+  triggers: [],
+  record: { enabled: true },
+} as never as Config;
 const here: FactsHere = {
   node: "20.19.2",
-  config: { file: "/me/debugtap.yml", hosts: [], services: [], triggers: [], record: { enabled: true } } as never,
+  config,
   stateDir: "/me/state",
   traceDir: "/me/traces",
   free: 10e9,
@@ -77,9 +91,9 @@ const details: Details = {
   skew: 0.1,
   skewError: 0.01,
   uid: 1000,
-  home: "/home/me",
+  seesAll: true,
   processes: env({}),
-  sockets: [{ state: "listen", local: 5678, remote: 0, uid: 1000, pid: 70 }],
+  sockets: [{ state: "listen", address: "127.0.0.1", local: 5678, remote: 0, uid: 1000, pid: 70 }],
   names: new Map([[70, "/usr/bin/python3 /srv/api.py"]]),
   files: [],
   interpreters: new Map([
@@ -132,7 +146,37 @@ const oslo = (...pairs: readonly (readonly [string, string])[]) => ({
 const session = (pid: number): SessionView =>
   ({ service: "api", state: "open", process: `pid ${pid} api` }) as SessionView;
 const relay = (sessions: SessionView[]): RelayView =>
-  ({ pid: 9, services: [{ name: "api", vm: "127.0.0.1:5678" }], sessions, hosts: [] }) as unknown as RelayView;
+  ({
+    pid: 9,
+    services: [{ name: "api", vm: "127.0.0.1:5678", ide: "127.0.0.1:5711" }],
+    sessions,
+    hosts: [],
+  }) as unknown as RelayView;
+
+const unreadable = { path: "/etc/api.ini", readable: false, writable: false, settings: [] };
+const loopback = { state: "established", address: "127.0.0.1", uid: 1000 } as const;
+const withEnv = (values: Record<string, string> | undefined, ...files: Details["files"]) => ({
+  details: { ...details, files, processes: values === undefined ? new Map([[70, {}]]) : env(values) },
+});
+const inContainer = (more: Partial<Survey>) => ({
+  services: [{ ...service, run: { kind: "compose", service: "api", dir: "/srv/shop" } } as const],
+  survey: {
+    ...survey(),
+    containers: [
+      {
+        id: "aa",
+        name: "shop-api-1",
+        image: "shop",
+        ports: "",
+        project: "shop",
+        service: "api",
+        dir: "/srv/shop",
+        interpreter: undefined,
+      },
+    ],
+    ...more,
+  },
+});
 
 const denied = new DebugtapError("DT_FORWARD_DENIED", "no");
 
@@ -209,6 +253,38 @@ const cases: readonly Case[] = [
     says: "sudo ss -tlnp",
   },
   {
+    code: "DT_PORT_IN_USE",
+    here: {
+      relays: [{ ...relay([]), services: [] }],
+      ports: [
+        {
+          port: 5711,
+          bind: "127.0.0.1",
+          of: "api",
+          opens: "debugtap",
+          hold: 0,
+          listening: true,
+          owner: { pid: 9, name: "node" },
+        },
+      ],
+    },
+    // Another debugtap's, which has no such service.
+    says: "kill 9",
+  },
+  {
+    code: "DT_DOCTOR_IDE",
+    here: {
+      ports: [{ port: 5711, bind: "127.0.0.1", of: "api", opens: "ide", hold: 0, listening: false, elsewhere: "::1" }],
+    },
+    says: /somebody does on ::1.*\nset `bind: "::1"`/,
+  },
+  { code: "DT_DOCTOR_CONFIG", status: "note", here: { config: { ...config, services: [] } }, says: "has no service" },
+  {
+    code: "DT_CONFIG_INVALID",
+    here: { configError: new DebugtapError("DT_CONFIG_INVALID", "d.yml:1:1: `services` is missing: x\n  1 |\n") },
+    says: /^d.yml:1:1: `services` is missing: x\n.*\ndebugtap init/,
+  },
+  {
     code: "DT_DOCTOR_IDE",
     here: { ports: [{ port: 5711, bind: "127.0.0.1", of: "api", opens: "ide", hold: 0, listening: false }] },
     says: "hold: never",
@@ -231,6 +307,173 @@ const cases: readonly Case[] = [
     code: "DT_PROGRAM_MISSING",
     there: { lookError: new DebugtapError("DT_PROGRAM_MISSING", "no awk") },
     says: "no awk",
+  },
+  {
+    code: "DT_PROGRAM_MISSING",
+    there: {
+      lookError: new DebugtapError("DT_PROGRAM_MISSING", "no awk", { fix: "sudo apt-get install gawk   # there" }),
+    },
+    says: /^ssh -t vm 'sudo apt-get install gawk'$/m,
+  },
+  { code: "DT_DOCTOR_CLOCK", status: "unseen", there: { details: { ...details, skew: NaN } }, says: "said nothing" },
+  {
+    code: "DT_DOCTOR_SESSIONS",
+    status: "unseen",
+    there: { details: { ...details, files: [file("/etc/ssh/sshd_config", "Match User x", ["maxsessions", "1"])] } },
+    says: "`Match User x` has another number",
+  },
+  {
+    code: "DT_DOCTOR_ALIVE",
+    status: "note",
+    there: { services: [dials()], details: { ...details, files: [file("/etc/ssh/sshd_config", "")] } },
+    says: /1i ClientAliveInterval 15/,
+  },
+  {
+    code: "DT_FORWARD_DENIED",
+    there: {
+      trials: [{ port: 5678, of: "api", direction: "back", outcome: denied }],
+      details: { ...details, files: [file("/etc/ssh/sshd_config", "Match User x", ["permitlisten", "none"])] },
+    },
+    says: /:2 has PermitListen none \(Match User x\)\n/,
+  },
+  {
+    code: "DT_FORWARD_DENIED",
+    there: {
+      trials: [{ port: 5678, of: "api", direction: "back", outcome: denied }],
+      details: {
+        ...details,
+        files: [
+          file("/etc/ssh/sshd_config", ""),
+          file("/home/me/.ssh/authorized_keys", "", ["options", 'restrict,permitlisten="9999"']),
+        ],
+      },
+    },
+    says: /authorized_keys:2 begins with restrict.*\n.*2s\/restrict\/restrict,port-forwarding/,
+  },
+  {
+    code: "DT_FORWARD_DENIED",
+    status: "note",
+    there: {
+      trials: [{ port: 0, direction: "back", outcome: denied }],
+      details: { ...details, files: [file("/etc/ssh/sshd_config", "", ["permitlisten", "127.0.0.1:9999"])] },
+    },
+    says: /only some\n.*PermitListen 127.0.0.1:9999/,
+  },
+  {
+    code: "DT_SERVICE_DOWN",
+    there: {
+      details: { ...details, sockets: [{ state: "listen", address: "10.0.0.5", local: 5678, remote: 0, uid: 1000 }] },
+    },
+    says: /nothing listens on 127.0.0.1:5678 there\nsomething does on 10.0.0.5/,
+  },
+  {
+    code: "DT_SERVICE_DOWN",
+    there: {
+      services: [unit],
+      survey: survey(),
+      details: { ...details, sockets: [], units: [{ id: "api.service", activeState: "failed" }] },
+    },
+    says: "its unit is failed",
+  },
+  {
+    code: "DT_SERVICE_DOWN",
+    there: { survey: survey(), details: { ...details, sockets: [], seesAll: false } },
+    says: "whether the service runs cannot be seen",
+  },
+  { code: "DT_DOCTOR_PROCESS", status: "unseen", there: inContainer({ containers: [] }), says: "no process" },
+  {
+    code: "DT_DOCTOR_PROCESS",
+    status: "unseen",
+    there: inContainer({ containers: [], dockerError: "permission denied\nmore" }),
+    says: /docker did not answer: permission denied$/m,
+  },
+  {
+    code: "DT_DOCTOR_PROCESS",
+    status: "ok",
+    there: { survey: survey(python({ container: "podman 4f4f" })) },
+    says: "container podman 4f4f runs",
+  },
+  {
+    code: "DT_DOCTOR_HEARTBEAT",
+    there: {
+      survey: survey(python({ argv: ["uwsgi", "--procname-prefix", "cinder-api", "--ini", "/etc/c.ini"] })),
+      services: [{ ...service, match: { argv: "cinder-api" } }],
+      details: {
+        ...details,
+        files: [file("/etc/cinder/cinder.conf", "DEFAULT", ["transport_url", ""]), file("/etc/c.ini", "uwsgi")],
+      },
+    },
+    says: /sudo tee -a \/etc\/cinder\/cinder.conf/,
+  },
+  { code: "DT_DOCTOR_PROCESS", status: "ok", there: inContainer({}), says: "container shop-api-1 runs" },
+  { code: "DT_DOCTOR_HIDDEN", status: "unseen", there: inContainer({}), says: "they are in a container" },
+  { code: "DT_DOCTOR_THREADS", status: "unseen", there: { ...uwsgi(unreadable) }, says: "may not read /etc/api.ini" },
+  { code: "DT_DOCTOR_HARAKIRI", status: "unseen", there: { ...uwsgi(unreadable) }, says: "may not read /etc/api.ini" },
+  {
+    code: "DT_DOCTOR_HARAKIRI",
+    status: "unseen",
+    there: uwsgi(file("/etc/api.ini", "uwsgi", ["ini", "base.ini"])),
+    says: "/etc/api.ini:2 takes in another file (base.ini)",
+  },
+  {
+    code: "DT_DOCTOR_HARAKIRI",
+    status: "unseen",
+    there: { ...uwsgi(file("/etc/api.ini", "uwsgi")), ...withEnv(undefined, file("/etc/api.ini", "uwsgi")) },
+    says: "another user's",
+  },
+  {
+    code: "DT_DOCTOR_HARAKIRI",
+    status: "unseen",
+    there: {
+      survey: survey(python({ argv: ["uwsgi", "--json", "/etc/api.json"] })),
+      details: { ...details, files: [{ ...unreadable, path: "/etc/api.json", readable: true }] },
+    },
+    says: "not written in lines",
+  },
+  {
+    code: "DT_DOCTOR_GUNICORN",
+    status: "unseen",
+    there: { survey: survey(python({ argv: ["gunicorn: master [api:app]"] })) },
+    says: "title over its command line",
+  },
+  {
+    code: "DT_DOCTOR_GUNICORN",
+    status: "unseen",
+    there: { ...gunicorn(), ...withEnv({}, file("/srv/gunicorn.conf.py", "", ["timeout", "60 * 60"])) },
+    says: "computed: 60 * 60 (/srv/gunicorn.conf.py:2)",
+  },
+  {
+    code: "DT_DOCTOR_GUNICORN",
+    status: "ok",
+    there: { ...gunicorn(), ...withEnv({}, file("/srv/gunicorn.conf.py", "", ["timeout", "3600  # an hour"])) },
+    says: "3600 s",
+  },
+  {
+    code: "DT_DOCTOR_GUNICORN",
+    there: { ...gunicorn(), services: [unit], ...withEnv({ GUNICORN_CMD_ARGS: "-w 4" }) },
+    says: 'Environment="GUNICORN_CMD_ARGS=-w 4 --timeout=3600"',
+  },
+  { code: "DT_DOCTOR_WORKERS", there: { ...gunicorn("-w3") }, says: "0 of 3" },
+  { code: "DT_DOCTOR_RPC_TIMEOUT", status: "unseen", there: oslo(["rpc_response_timeout", "$x"]), says: "it is $x" },
+  {
+    code: "DT_DOCTOR_RPC_TIMEOUT",
+    there: {
+      ...oslo(["rpc_response_timeout", "7200"]),
+      services: [unit],
+      details: {
+        ...oslo(["rpc_response_timeout", "7200"]).details,
+        processes: env({ OS_DEFAULT__RPC_RESPONSE_TIMEOUT: "20" }),
+      },
+    },
+    says: /20 s \(OS_DEFAULT__RPC_RESPONSE_TIMEOUT\).*Environment=OS_DEFAULT__RPC_RESPONSE_TIMEOUT=3600/s,
+  },
+  {
+    code: "DT_DOCTOR_LEFT_ADAPTER",
+    status: "unseen",
+    there: {
+      survey: survey(python(), python({ pid: 80, argv: ["python3", "/x/debugpy/adapter", "--for-server", "1"] })),
+    },
+    says: "another user's",
   },
   {
     code: "DT_DOCTOR_SESSIONS",
@@ -266,7 +509,7 @@ const cases: readonly Case[] = [
     there: {
       details: {
         ...details,
-        sockets: [{ state: "listen", local: 5678, remote: 0, uid: 1001, pid: 8 }],
+        sockets: [{ state: "listen", address: "127.0.0.1", local: 5678, remote: 0, uid: 1001, pid: 8 }],
         names: new Map([[8, "nc -l 5678 --password x"]]),
       },
     },
@@ -275,14 +518,16 @@ const cases: readonly Case[] = [
   {
     code: "DT_DOCTOR_PORT_FOREIGN",
     status: "unseen",
-    there: { details: { ...details, sockets: [{ state: "listen", local: 5678, remote: 0, uid: 0 }] } },
+    there: {
+      details: { ...details, sockets: [{ state: "listen", address: "127.0.0.1", local: 5678, remote: 0, uid: 0 }] },
+    },
     says: "uid 0",
   },
   { code: "DT_SERVICE_DOWN", there: { details: { ...details, sockets: [] } }, says: "debugtap inject api" },
   {
     code: "DT_SERVICE_DOWN",
     there: { services: [unit], survey: survey(), details: { ...details, sockets: [] } },
-    says: "ssh vm 'sudo systemctl restart api.service'",
+    says: "ssh -t vm 'sudo systemctl restart api.service'",
   },
   { code: "DT_REMOTE_PORT", there: { services: [dials()] }, says: "ssh vm 'kill 70'" },
   {
@@ -291,7 +536,7 @@ const cases: readonly Case[] = [
     here: { relays: [relay([])] },
     there: {
       services: [dials()],
-      details: { ...details, sockets: [{ state: "listen", local: 5678, remote: 0, uid: 1000 }] },
+      details: { ...details, sockets: [{ state: "listen", address: "127.0.0.1", local: 5678, remote: 0, uid: 1000 }] },
     },
     says: "pid 9 here",
   },
@@ -313,7 +558,7 @@ const cases: readonly Case[] = [
   {
     code: "DT_INJECT_DEBUGGER",
     there: packages("3.11.2", {}),
-    says: "ssh vm 'sudo apt-get install -y python3-debugpy'",
+    says: "ssh -t vm 'sudo apt-get install -y python3-debugpy'",
   },
   {
     code: "DT_INJECT_DEBUGGER",
@@ -357,7 +602,15 @@ const cases: readonly Case[] = [
   {
     code: "DT_DOCTOR_GEVENT",
     there: { survey: survey(python({ argv: ["python3", "/srv/api.py", "-k", "gevent"] })) },
-    says: "debugtap inject api && debugtap restart api",
+    says: "give api GEVENT_SUPPORT=True in its environment",
+  },
+  {
+    code: "DT_DOCTOR_GEVENT",
+    there: {
+      services: [tab],
+      survey: survey(python({ argv: ["python3", "/srv/api.py", "-k", "gevent"], env: tabEnv })),
+    },
+    says: /^debugtap inject api && debugtap restart api$/m,
   },
   {
     code: "DT_DOCTOR_GEVENT",
@@ -389,10 +642,41 @@ const cases: readonly Case[] = [
     },
     says: "(pid 72)",
   },
+  ...(["wrong", "ok"] as const).map((status) => ({
+    code: "DT_DOCTOR_UNDEBUGGED" as const,
+    status,
+    there: {
+      survey: survey(
+        python(),
+        python({ pid: 71, ppid: 70 }),
+        python({ pid: 80, argv: ["python3", "/x/debugpy/adapter", "--for-server", "1"] }),
+      ),
+      details: {
+        ...details,
+        processes: new Map([70, 71].map((pid) => [pid, { env: {} }])),
+        sockets: [
+          { ...loopback, local: 400, remote: 401, pid: 80 },
+          { ...loopback, local: 401, remote: 400, pid: 70 },
+          { ...loopback, local: 402, remote: status === "ok" ? 403 : 9, pid: 80 },
+          { ...loopback, local: 403, remote: 402, pid: 71 },
+        ],
+      },
+    },
+    says: status === "ok" ? "in each of 1 workers" : "not in 1 of 1 workers (pid 71)",
+  })),
+  {
+    code: "DT_DOCTOR_WORKERS",
+    there: {
+      survey: survey(python({ argv: ["/usr/bin/python3", "/usr/bin/cinder-api"] })),
+      services: [{ ...service, match: { argv: "cinder-api" } }],
+      details: { ...details, files: [file("/etc/cinder/cinder.conf", "DEFAULT", ["osapi_volume_workers", "4"])] },
+    },
+    says: "0 of 4",
+  },
   {
     code: "DT_DOCTOR_THREADS",
     there: uwsgi(file("/etc/api.ini", "uwsgi", ["enable-threads", "false"])),
-    says: /s\|.*enable-threads.*= true/,
+    says: /s\/.*enable-threads.*= true/,
   },
   {
     code: "DT_DOCTOR_THREADS",
@@ -489,7 +773,7 @@ const cases: readonly Case[] = [
         files: [{ path: "/etc/cinder/cinder.conf", readable: false, writable: false, settings: [] }],
       },
     },
-    says: /may not read it\nssh vm 'sudo grep .* \/etc\/cinder\/cinder.conf'/,
+    says: /may not read it\nssh -t vm 'sudo grep .* \/etc\/cinder\/cinder.conf'/,
   },
   { code: "DT_DOCTOR_SESSIONS", status: "unseen", says: "may not read its settings" },
   { code: "DT_DOCTOR_SERVICE_DOWN", there: oslo(), says: "60 s (the default)" },
@@ -546,7 +830,10 @@ const cases: readonly Case[] = [
         python(),
         python({ pid: 80, argv: ["python3", "/x/debugpy/adapter", "--for-server", "1", "--port", "5999"] }),
       ),
-      details: { ...details, sockets: [{ state: "listen", local: 5999, remote: 0, uid: 1000, pid: 80 }] },
+      details: {
+        ...details,
+        sockets: [{ state: "listen", address: "127.0.0.1", local: 5999, remote: 0, uid: 1000, pid: 80 }],
+      },
     },
     says: "port 5999",
   },
@@ -561,8 +848,8 @@ const cases: readonly Case[] = [
       details: {
         ...details,
         sockets: [
-          { state: "established", local: 400, remote: 401, uid: 1000, pid: 80 },
-          { state: "established", local: 401, remote: 400, uid: 1000, pid: 70 },
+          { state: "established", address: "127.0.0.1", local: 400, remote: 401, uid: 1000, pid: 80 },
+          { state: "established", address: "127.0.0.1", local: 401, remote: 400, uid: 1000, pid: 70 },
         ],
       },
     },
@@ -683,6 +970,73 @@ t.test("what a host sends cannot make it throw", async (t) => {
     90e6,
     undefined,
   ]);
+});
+
+t.test("settings as files have them: every form, directories, Match blocks, what stands before keys", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "dt-"));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const texts = {
+    "a.yml": "uwsgi:\n  harakiri: 30\n  enable-threads: true\n",
+    "a.xml": "<uwsgi>\n  <master/>\n  <harakiri>40</harakiri>\n</uwsgi>\n",
+    "a.json": '{"uwsgi": {\n  "harakiri": 50,\n  "threads": 2\n}}\n',
+    "a.ini": "[ uwsgi ]\r\nharakiri=60\r\n; harakiri = 1\nini = other.ini\n",
+    "gunicorn.conf.py": "timeout = 45  # seconds\n",
+    "conf.d/10.conf": '[DEFAULT]\nrpc_response_timeout : "70"\ntransport_url = rabbit://u:secret@h\n',
+    sshd_config: "MaxSessions 9\nMatch User x\n  MaxSessions 1\n",
+  };
+  mkdirSync(join(dir, "conf.d"));
+  for (const [name, text] of Object.entries(texts)) writeFileSync(join(dir, name), text);
+  const files = Object.keys(texts).map((name) => join(dir, name.replace(/\/.*/, "")));
+  const looked = await lookCloser(runLocal, { pids: [], files, interpreters: [], units: [], left: [] });
+  const own = looked.files.filter(({ path }) => path.startsWith(dir));
+  t.same(
+    own.map(({ path, settings }) => [
+      path.slice(dir.length + 1),
+      settings.map(({ section, key, value }) => [section, key, value].join(" ").trim()),
+    ]),
+    [
+      ["a.yml", ["uwsgi [", "uwsgi harakiri 30", "uwsgi enable-threads true"]],
+      ["a.xml", ["uwsgi [", "uwsgi master", "uwsgi harakiri 40"]],
+      ["a.json", ["uwsgi [", "uwsgi harakiri 50", "uwsgi threads 2"]],
+      ["a.ini", ["uwsgi [", "uwsgi harakiri 60", "uwsgi ini other.ini"]],
+      ["gunicorn.conf.py", ["timeout 45  # seconds"]],
+      ["conf.d/10.conf", ["DEFAULT [", "DEFAULT rpc_response_timeout 70", "DEFAULT transport_url"]],
+      ["sshd_config", ["maxsessions 9", "Match User x maxsessions 1"]],
+    ],
+  );
+  t.equal(looked.seesAll, true);
+  t.ok(looked.skew < 2, "its clock is this one's");
+});
+
+t.test("where settings are, and which fix changes them", async (t) => {
+  const of = (argv: string[], cwd = "/srv"): string[] => settingsFilesOf(python({ argv, cwd }));
+  t.same(of(["uwsgi", "--yaml", "a.yml"]), ["/srv/a.yml"]);
+  t.same(of(["python3", "/usr/bin/gunicorn", "api:app"]), ["/srv/gunicorn.conf.py"]);
+  t.same(of(["python3", "/usr/bin/gunicorn", "-c", "g.py", "api:app"]), ["/srv/g.py"]);
+  t.same(of(["/opt/my-venv/bin/python", "/usr/bin/cinder-api", "--config-dir=/etc/x.d"]), [
+    "/etc/cinder/cinder.conf",
+    "/etc/x.d",
+  ]);
+  t.same(of(["uwsgi", "--procname-prefix", "cinder-api", "--ini", "/etc/cinder/cinder-api-uwsgi.ini"]), [
+    "/etc/cinder/cinder.conf",
+    "/etc/cinder/cinder-api-uwsgi.ini",
+    "/etc/cinder/cinder.conf.d",
+    "/etc/cinder/cinder-api.conf.d",
+  ]);
+  const dir = mkdtempSync(join(tmpdir(), "dt-"));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  for (const [name, before, after] of [
+    ["a.yml", "uwsgi:\n  harakiri: 30\n", "uwsgi:\n  harakiri: 0\n"],
+    ["a.xml", "<uwsgi>\n<harakiri>40</harakiri>\n", "<uwsgi>\n<harakiri>0</harakiri>\n"],
+    ["a.json", '{"uwsgi": {"harakiri": 50, "x": 1}}\n', '{"uwsgi": {"harakiri": 0, "x": 1}}\n'],
+    ["a.ini", "[x]\nharakiri=1\n[uwsgi]\nharakiri : 60\n", "[x]\nharakiri=1\n[uwsgi]\nharakiri = 0\n"],
+  ] as const) {
+    const path = join(dir, name);
+    writeFileSync(path, before);
+    const change = { section: "uwsgi", key: "harakiri", value: "0", isSet: true };
+    await runLocal(settingCommand({ path, readable: true, writable: true, settings: [] }, change));
+    t.equal(readFileSync(path, "utf8"), after);
+  }
 });
 
 t.test("docs/doctor.md has every code, with the words of the table", async (t) => {

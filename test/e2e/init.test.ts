@@ -7,7 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { loadConfig } from "../../src/config.ts";
+import { freePorts } from "../../src/demo/ports.ts";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
+import { holdDefaultPorts } from "../helpers/default-ports.ts";
 import { pythonOnVm } from "../helpers/processes.ts";
 import { program, startRelay } from "../helpers/relay-process.ts";
 import { startSystemdVm } from "../helpers/systemd-vm.ts";
@@ -38,6 +40,7 @@ interface Stage {
 }
 
 async function stage(t: Test): Promise<Stage> {
+  await holdDefaultPorts(t);
   const sshd = await ThrowawaySshd.start();
   t.teardown(() => sshd.stop());
   const dir = mkdtempSync(join(tmpdir(), "dt-"));
@@ -275,31 +278,51 @@ t.test("units of systemd: one's own with workers, another user's, one that does 
   const dir = mkdtempSync(join(tmpdir(), "dt-"));
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
   chmodSync(dir, 0o755);
-  for (const [name, text] of Object.entries(sources)) writeFileSync(join(dir, `${name}.py`), text);
+  const [port = 0] = await freePorts(1);
+  const listens = `import debugpy\ndebugpy.listen(("127.0.0.1", ${port}))\n`;
+  for (const [name, text] of Object.entries({ ...sources, listens: listens + (sources["forks"] ?? "") }))
+    writeFileSync(join(dir, `${name}.py`), text);
+  // A Python of which only the version is another.
+  const old = `#!/bin/bash\n[ "$1" = -c ] && { echo '{"version": "3.6.9", "has": [], "roots": []}'; exit; }\n`;
+  writeFileSync(join(dir, "python3.6"), `${old}exec -a "$0" /usr/bin/python3 "$@"\n`, { mode: 0o755 });
   const unit = (user: string, command: string) => `[Service]\nUser=${user}\nExecStart=${command}\n`;
   const vm = await startSystemdVm(t, {
     units: {
       "devstack@c-api.service": unit("debugtap-vm", `/usr/bin/python3 ${dir}/forks.py`),
       "devstack@c-sch.service": unit("debugtap-vm", "/bin/false"),
       "billing.service": unit("root", `/usr/bin/python3 ${dir}/plain.py`),
+      "known.service": unit("debugtap-vm", `/usr/bin/python3 ${dir}/listens.py`),
+      "old.service": unit("debugtap-vm", `${dir}/python3.6 ${dir}/plain.py`),
     },
   });
   const log = (name: string): string => vm.run(["journalctl", "-u", name, "-o", "cat"]).stdout;
-  while (!["devstack@c-api", "billing"].every((name) => log(name).includes("runs")))
+  while (!["devstack@c-api", "billing", "known", "old"].every((name) => log(name).includes("runs")))
     await new Promise((resolve) => setTimeout(resolve, 50));
   const { code, stdout, stderr } = await init(dir, [vm.sshd.alias, "-F", vm.sshd.sshConfig, "--yes"]);
   t.equal(code, 0, stderr);
   t.match(stdout, /cinder-api .*devstack@c-api\.service; Python .*2 workers/);
   t.match(stdout, /billing .*billing\.service; .*another user's/);
   t.match(stdout, "passed over: devstack@c-sch.service does not run");
-  t.match(stdout, "debugtap inject billing cinder-api");
+  t.match(stdout, /passed over: old: Python 3\.6\.9 is too old for the debugpy of today/);
+  t.match(stdout, /known .*listens \d+, .*; debugpy listens in it already; 2 workers/);
+  t.match(stdout, "debugtap inject billing cinder-api\n", "what has a debugger needs none");
   t.notMatch(stdout, "To be done on the host");
   const config = await loadConfig(join(dir, "debugtap.yml"));
+  t.same(config.services.find(({ name }) => name === "known")?.listens, port, "the port that debugpy has");
   t.same(
     config.services.map(({ name, run }) => [name, run]),
     [
       ["billing", { kind: "unit", unit: "billing.service", user: false }],
       ["cinder-api", { kind: "unit", unit: "devstack@c-api.service", user: false }],
+      ["known", { kind: "unit", unit: "known.service", user: false }],
     ],
   );
+
+  const units = ["devstack@c-api", "billing", "known", "old"];
+  t.equal(vm.run(["systemctl", "stop", ...units]).code, 0);
+  const python = vm.run(["readlink", "-f", "/usr/bin/python3"]).stdout.trim();
+  t.equal(vm.run(["mount", "--bind", "/bin/false", python]).code, 0);
+  const none = await init(dir, [vm.sshd.alias, "-c", "none.yml", "-F", vm.sshd.sshConfig]);
+  t.equal(none.code, 4);
+  t.match(none.stderr, /DT_INIT_NONE: .*\n.*why: /, "a VM without Python");
 });

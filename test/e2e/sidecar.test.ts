@@ -1,15 +1,19 @@
 // The image, built by buildah from the Dockerfile; its sidecar as process 1 of a container with a root that cannot be written, beside a
 // real debuggee in the same network namespace.
-import { chmodSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { spawn } from "node:child_process";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
 import { openTrace } from "../../src/trace/index.ts";
-import { buildImage, startContainer } from "../helpers/container.ts";
+import { startContainer } from "../helpers/container.ts";
+import { buildImage } from "../helpers/image.ts";
 import { breakpointOf, debuggeeFile } from "../helpers/processes.ts";
 
+const root = fileURLToPath(new URL("../../../", import.meta.url));
 const isRoot = process.getuid?.() === 0;
 const token = "a-token-of-the-test-0123456789";
 /** Of nobody who has a name. */
@@ -35,7 +39,9 @@ const processes = `for (const name of fs.readdirSync("/proc").filter((name) => N
   console.log(fs.readFileSync("/proc/" + name + "/stat", "latin1").replace(/^(\\d+) \\(.*\\) (\\S) (\\d+) [^]*/, "$1 $2 $3"));`;
 
 t.test("the image", { skip: isRoot ? false : "images are built as root here" }, async (t) => {
-  const image = buildImage(t);
+  const dir = mkdtempSync(join(tmpdir(), "debugtap-image-"));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const image = buildImage(root, dir);
   const { config } = image;
   const health = config.Healthcheck.Test;
 

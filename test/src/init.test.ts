@@ -119,6 +119,7 @@ const options: ProposalOptions = {
   portsThere: [5678],
   portsHere: [5712],
   onePort: false,
+  pycharm: false,
   user: "stack",
 };
 
@@ -201,6 +202,30 @@ t.test("a proposal takes no port that is in use, and says what is left to do", (
   t.match(text("web"), "127.0.0.1:5682:5682");
   t.end();
 });
+
+t.test(
+  "for PyCharm a service dials where there is a pydevd, also the one in debugpy, but not out of a container",
+  (t) => {
+    const { services } = findServices(parseSurvey(output(devstack, [...around, ...compose]), mark));
+    const { services: proposed } = proposeServices(services, { ...options, pycharm: true });
+    t.same(
+      proposed.map(({ name, wire }) => [name, wire]),
+      [
+        ["charge", "pydevd"],
+        ["cinder-api", "pydevd"],
+        ["nova-api", "pydevd"],
+        ["web", "dap"],
+      ],
+    );
+    const plain = services.map((service) => {
+      const { run: _, ...rest } = service;
+      return rest;
+    });
+    const byHand = proposeServices(plain, { ...options, pycharm: true }).services[1]?.byHand.join("\n");
+    t.match(byHand, /debugpy\.__path__\[0\] \+ "\/_vendored\/pydevd"\); import pydevd/);
+    t.end();
+  },
+);
 
 t.test("how a service is run: a user's unit, doubled and untitled tabs; not what a supervisor runs", (t) => {
   const python = "/usr/bin/python3";
@@ -397,11 +422,11 @@ t.test("a host without Python, without timeout, with a docker that lists and one
     { where: "compose", place: "shop-web-1", run: { compose: "web", dir: "/srv/shop" } },
   );
   t.match((await surveyHost(run("refusing"))).dockerError, /permission denied/);
-  // As `no shell for this login` answers, or an output that was cut.
+  // As `no shell for this login` answers.
   const rejects = surveyHost(
     async () => await Promise.resolve({ code: 1, stdout: "This account is restricted.\n", stderr: "" }),
   );
-  await t.rejects(rejects, { code: "DT_PROGRAM_MISSING" });
+  await t.rejects(rejects, { code: "DT_SSH_PROTOCOL", why: /ForceCommand, internal-sftp, nologin/ });
   const noPython = async () => await Promise.resolve({ code: 127, stdout: "", stderr: "" });
   await t.rejects(matchSources(noPython, "vm", ["/opt/stack/x"], [], []), {
     code: "DT_PROGRAM_MISSING",
@@ -410,7 +435,7 @@ t.test("a host without Python, without timeout, with a docker that lists and one
 });
 
 t.test("any output is read, and the command is one that each shell reads alike", (t) => {
-  t.notMatch(surveyCommand("dt.1").replace(/'eval .*'$/, ""), /['!\\]/);
+  t.notMatch(surveyCommand("dt.1").replace(/'echo dt.1; eval .*'$/, ""), /['!\\]/);
   for (const text of [
     "",
     "x",

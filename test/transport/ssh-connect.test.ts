@@ -125,7 +125,11 @@ t.test("agent: its keys, their order, IdentitiesOnly, an agent that is gone", as
   const locked = await keygen("locked", "open sesame");
   for (let index = 0; index < 7; index++) await add(await keygen(`many${index}`));
   const cut = await codeOf(login(`IdentityFile none\nIdentityAgent ${socket}\n`));
-  t.equal(cut.code, "DT_SSH_AUTH", "seven wrong keys are too many for the server");
+  t.match(
+    cut,
+    { code: "DT_SSH_AUTH", why: /MaxAuthTries.*many6$/, fix: /IdentitiesOnly yes.* vm >>/ },
+    "seven wrong keys are too many",
+  );
   await login(`IdentityFile ${file("user_key")}\nIdentitiesOnly yes\nIdentityAgent ${socket}\n`);
   t.pass("IdentitiesOnly leaves the agent's others out");
 

@@ -150,10 +150,11 @@ def connection(pydevd):
     return dict(tokens, host=setup["client"], port=setup["port"])
 
 
-def note(root, debugger):
+def note(root, debugger, pid=None):
     """For the programs that this process starts. The debugger's token is in it, which the command line would have else."""
-    told = {"root": root, "pid": os.getpid(), "ppid": os.getppid(), "debugger": debugger}
+    told = {"root": root, "pid": pid or os.getpid(), "ppid": os.getppid(), "debugger": debugger}
     os.environ[MARK] = json.dumps(told)
+    return told
 
 
 def guard(names):

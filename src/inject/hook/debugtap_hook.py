@@ -140,27 +140,27 @@ def run():
     root = os.path.dirname(os.path.dirname(os.path.abspath(path)))
     state = State(root, config["service"])
     above = mark()
-    if above is None:
-        first(config, state, root)
-    elif any(word.startswith("from multiprocessing.resource_tracker ") for word in state.argv):
+    if above is not None and any(word.startswith("from multiprocessing.resource_tracker ") for word in state.argv):
         state.write("loaded")
-    elif above["debugger"] is not None:
-        start(config, state, root, above)
-    else:
+        return
+    if above is None and config["argv"] and config["argv"] not in " ".join(state.argv):
+        state.write("loaded")
+        return
+    if above is not None and above["debugger"] is None:
         state.write("loaded", "the debugger of process %d did not start" % above["root"])
-
-
-def first(config, state, root):
-    if config["argv"] and config["argv"] not in " ".join(state.argv):
-        state.write("loaded")
         return
-    # uWSGI with lazy-apps imports the module in each worker, but one process only can listen: the master, before it forks.
-    at_once = config["module"] is None or (config["wire"] == "dap" and "uwsgi" in state.seen())
-    if at_once:
-        start(config, state, root, None)
-        return
-    state.write("waiting")
-    sys.meta_path.insert(0, AtImport(config["module"], lambda: start(config, state, root, None)))
+    try:
+        if "uwsgi" in state.seen():
+            import debugtap_uwsgi
+
+            debugtap_uwsgi.begin(config, state, root, above)
+        elif above is not None or config["module"] is None:
+            start(config, state, root, above)
+        else:
+            state.write("waiting")
+            sys.meta_path.insert(0, AtImport(config["module"], lambda: start(config, state, root, None)))
+    except Exception as error:
+        state.write("failed", "%s: %s" % (type(error).__name__, error))
 
 
 def start(config, state, root, above):
