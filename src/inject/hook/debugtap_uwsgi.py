@@ -40,7 +40,6 @@ def begin(config, state, root, above):
     os.environ[debugtap_hook.MARK] = json.dumps(above)
     worker = Worker(state, lambda: debugtap_hook.start(config, state, root, above))
     sys.meta_path.insert(0, worker)
-    see_files(worker.look)
     if config["module"] is None:
         worker.is_wanted()
     else:
@@ -109,18 +108,6 @@ class Worker:
         self.start()
         if "_pydevd_bundle.pydevd_constants" in sys.modules:
             trace_foreign_threads()
-
-
-def see_files(look):
-    """Modules that C code makes of files: PyImport_ExecCodeModule."""
-    importlib = sys.modules["_frozen_importlib_external"]
-    begin = importlib._fix_up_module
-
-    def _fix_up_module(*args):
-        look()
-        return begin(*args)
-
-    importlib._fix_up_module = _fix_up_module
 
 
 def trace_foreign_threads():
