@@ -73,6 +73,10 @@ export function proposeServices(found: readonly FoundService[], options: Proposa
   for (const trigger of config?.triggers ?? []) here.add(trigger.listen);
   const taken = new Map(config?.services.map((service) => [service.name, service.host]));
   for (const { name } of config?.triggers ?? []) taken.set(name, "");
+  /** Debug ports that are listened on there, and whose they are. */
+  const listened = new Map<number, string>();
+  for (const { name, host: on, listens } of config?.services ?? [])
+    if (on === host && listens !== undefined) listened.set(listens, name);
   const services: ProposedService[] = [];
   const [kept, passedOver]: [string[], string[]] = [[], []];
   let shared: number | undefined;
@@ -92,10 +96,16 @@ export function proposeServices(found: readonly FoundService[], options: Proposa
       continue;
     }
     const running = service.debugger;
+    const other = running?.wire === "dap" ? listened.get(running.port) : undefined;
+    if (running !== undefined && other !== undefined) {
+      passedOver.push(`${name}: its debugger, at port ${running.port}, is that of ${other}`);
+      continue;
+    }
     const wire = running?.wire ?? wireOf(service, options.pycharm);
     const isShared = running === undefined && options.onePort && wire === "pydevd";
     if (running !== undefined) there.add(running.port);
     const port = running?.port ?? (isShared ? (shared ??= nextPort(firstPort, there)) : nextPort(firstPort, there));
+    if (wire === "dap") listened.set(port, name);
     const ide = nextPort(firstIdePort, here);
     services.push({
       name,
@@ -104,7 +114,7 @@ export function proposeServices(found: readonly FoundService[], options: Proposa
       ...(running === undefined || isLoopback(running.address) ? {} : { address: running.address }),
       ide,
       ...(running === undefined ? {} : { debugged: true as const }),
-      ...(isShared ? { match: matchOf(service) } : {}),
+      ...(isShared || running?.wire === "pydevd" ? { match: matchOf(service) } : {}),
       ...(service.run === undefined ? {} : { run: service.run }),
       about: aboutOf(service),
       byHand: service.run === undefined && running === undefined ? byHand(service, wire, port, options.user) : [],

@@ -66,7 +66,8 @@ const devstackNames: Readonly<Record<string, string>> = {
 
 const ofSystem =
   /^(?:unattended-upgrade|networkd-dispatcher|fail2ban|cloud-init|supervisord|firewalld|tuned|ansible|apport|landscape|hplip|blueman|ubuntu-pro|oslo_privsep|privsep-helper|pip|ipython|jupyter)/;
-const ofPython = /multiprocessing\.(?:resource_tracker|spawn|forkserver|semaphore_tracker)|debugpy[/.]adapter/;
+const ofPython =
+  /multiprocessing\.(?:resource_tracker|spawn|forkserver|semaphore_tracker)|debugpy[/.]adapter|debugtap_stand_in\.py/;
 const general = new Set(["main", "app", "manage", "server", "run", "wsgi", "asgi", "service", "start", "application"]);
 const shells = /^(?:ba|z|da|k|fi|tc|c)?sh$|^$/;
 

@@ -60,6 +60,7 @@ t.test("units of this user, of another, and hidden; then all as before", async (
       "manager.service": manager(uid),
     },
   });
+  t.teardown(() => vm.run(["systemctl", "stop", "dynamic"])); // which has a directory in /tmp while it runs
   const { id, debugtap } = laptop(t, vm.sshd, {
     own: "run: { unit: own }",
     nobody: "run: { unit: nobody }",

@@ -227,6 +227,26 @@ t.test(
   },
 );
 
+t.test(
+  "a debug port is one service's; what dials one port is told apart; the hook's own program is no service",
+  (t) => {
+    const standIn = { pid: 170, argv: ["/usr/bin/python3", "/home/s/.cache/debugtap/0/hook/debugtap_stand_in.py"] };
+    const { services } = findServices(parseSurvey(output([...devstack, standIn], around), mark));
+    t.notOk(services.find(({ pid }) => pid === standIn.pid));
+    const propose = (wire: "dap" | "pydevd") => {
+      const running = services.map((each) => ({ ...each, debugger: { wire, port: 5690, address: "127.0.0.1" } }));
+      const proposal = proposeServices(running, options);
+      const text = withProposal("", { name: "devstack", ssh: "stack@vm", source: [] }, proposal);
+      return { names: parseConfig(text, "debugtap.yml").services.map(({ name }) => name), proposal };
+    };
+    const { names, proposal } = propose("dap");
+    t.same(names, ["charge"]);
+    t.match(proposal.passedOver.join("\n"), "cinder-api: its debugger, at port 5690, is that of charge");
+    t.same(propose("pydevd").names, ["charge", "cinder-api", "nova-api"]);
+    t.end();
+  },
+);
+
 t.test("how a service is run: a user's unit, doubled and untitled tabs; not what a supervisor runs", (t) => {
   const python = "/usr/bin/python3";
   const user = "0::/user.slice/user-1000.slice/user@1000.service/app.slice";

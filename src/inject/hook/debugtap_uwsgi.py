@@ -6,7 +6,6 @@ Rules
 - dap: one process must listen, before the workers do anything. That is debugtap_stand_in, a program of its own; the workers come to its
   adapter as its children. It ends when the master has ended or replaced itself, and all that it forked is gone.
 - A worker starts its debugger at its first import (lazy-apps), or when uWSGI calls post_fork_hook (the application was loaded before).
-  A `wsgi-file` is not imported: of Python it runs importlib's `_fix_up_module` first.
   An application that sets post_fork_hook itself (uwsgidecorators does) gets its turn second.
 - Without a master the first process is a worker too, and forks the others; alone, it starts its debugger before the application.
 """
