@@ -22,7 +22,7 @@ export interface Running {
 }
 
 const helpers =
-  /multiprocessing\.(?:resource_tracker|spawn|forkserver|semaphore_tracker)|debugpy[/.]adapter|\/pydevd\.py/;
+  /multiprocessing\.(?:resource_tracker|spawn|forkserver|semaphore_tracker)|debugpy[/.]adapter|debugtap_stand_in\.py|\/pydevd\.py/;
 
 export function isAdapter({ argv }: SurveyProcess): boolean {
   return /debugpy[/.]adapter/.test(argv.join(" "));

@@ -3,7 +3,7 @@
 // Rules
 // - POSIX sh, by the command's standard input: the user's shell may be any. Nothing is written.
 // - What is new is told by identity, never by a clock: a process is its pid with its start, a listener its socket, a state its pid and time.
-// - A debugger's own helper (debugpy's adapter) is no process of the service.
+// - A debugger's own helper (debugpy's adapter, what listens for uWSGI) is no process of the service.
 import { randomBytes } from "node:crypto";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { member, parseJson } from "../../protocol/json.ts";
@@ -150,7 +150,11 @@ function parseLook(parts: readonly string[]): Look {
     const argv = argvs[index] ?? [];
     const start = statFields(stats[index] ?? "")[19] ?? "";
     const own = Number(pid) === tab?.pid && tab.command.length > 0 && isShell(argv);
-    if (own || argv.length === 0 || /debugpy[/.]adapter|multiprocessing\.resource_tracker/.test(argv.join(" ")))
+    if (
+      own ||
+      argv.length === 0 ||
+      /debugpy[/.]adapter|debugtap_stand_in\.py|multiprocessing\.resource_tracker/.test(argv.join(" "))
+    )
       return [];
     return [{ pid: Number(pid), identity: `${Number(pid)}:${start}`, argv }];
   });
