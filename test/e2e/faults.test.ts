@@ -115,10 +115,11 @@ function portOf(address = ""): number {
   return Number(address.slice(address.lastIndexOf(":") + 1));
 }
 
-/** The sessions are broken as they must be. */
-async function broken(t: Test, talks: readonly Talk[]): Promise<void> {
+/** The sessions are broken as they must be. `killed`: by the kernel in the relay's place, which resets what has unread bytes alone. */
+async function broken(t: Test, talks: readonly Talk[], killed = false): Promise<void> {
   for (const talk of talks) {
-    t.equal(await talk.client.gone, "reset", "the IDE was told by a reset");
+    const how = await talk.client.gone;
+    t.ok(how === "reset" || (killed && how === "end"), `the IDE was told by a reset, not ${how}`);
     await talk.debuggee.gone;
     t.ok(faithful(talk, false), `what arrived is how the sender's bytes begin: ${difference(talk)}`);
   }
@@ -267,11 +268,11 @@ t.test("a link that breaks silently, again and again; at last the relay, too", {
     world.vm.shim.strand(); // or the VM would be told by the kernel
     world.relay.kill("SIGKILL");
     await world.relay.exit;
-    t.equal(await talks[1]?.client.gone, "reset");
+    await talks[1]?.client.gone;
     t.same(world.vm.logins(), before, "the predecessor's sshd still holds the port");
     world.relay = world.startRelay();
     await world.relay.listening(["back", "forth"]);
-    await broken(t, talks);
+    await broken(t, talks, true);
     await well(t, world);
     await eventually(() => !world.vm.logins().some((pid) => before.includes(pid)));
     t.pass("its old sshd is gone");
