@@ -1,4 +1,4 @@
-// Commands on a host by a connection of their own, for verbs that need no relay: init, inject, eject, restart, logs, doctor.
+// Commands on a host by a connection of their own, for verbs that need no relay: init, inject, eject, restart, logs, paths.
 import type { HostConfig } from "../config.ts";
 import { followLocal, type Followed } from "../transport/follow.ts";
 import { runLocal } from "../transport/local-exec.ts";

@@ -16,13 +16,11 @@ import { sourceLine, withSource, type SourcePair } from "../config-write.ts";
 import { askForSources, findRelays } from "../control/client.ts";
 import { proposalsWithin, proposePaths, type ProposedSource } from "../path-check.ts";
 import { suggest } from "../suggest.ts";
-import { runLocal } from "../transport/local-exec.ts";
 import { isWalked, questionOf, walkHere, walkSources } from "../transport/source-walk.ts";
 import type { AskedSources, WalkedSources } from "../transport/source-walk.ts";
-import { openTunnel } from "../transport/ssh-tunnel.ts";
+import { onHost } from "./on-host.ts";
 import { printJson, printLine } from "./output.ts";
 import { clean } from "./paint.ts";
-import { promptOnTerminal } from "./prompt.ts";
 
 const examples = `
 Examples:
@@ -143,20 +141,11 @@ async function there(
 async function walkAlone(config: Config, service: ServiceConfig, asked: AskedSources): Promise<WalkedSources> {
   const host = config.hosts.find((each) => each.name === service.host);
   const question = questionOf(service, asked);
-  if (host?.ssh === undefined) return await walkSources(runLocal, service.name, question);
-  say(`connecting to ${host.ssh} for the sources of ${service.name}`);
-  const prompt = promptOnTerminal();
-  const target = {
-    name: host.name,
-    destination: host.ssh,
-    ...(host.sshConfig === undefined ? {} : { configFile: host.sshConfig }),
-  };
-  const tunnel = await openTunnel(target, prompt === undefined ? {} : { prompt });
-  try {
-    return await walkSources(async (command, how) => await tunnel.exec(command, how), service.name, question);
-  } finally {
-    await tunnel.close();
-  }
+  if (host?.ssh !== undefined) say(`connecting to ${host.ssh} for the sources of ${service.name}`);
+  return await onHost(
+    host ?? { name: service.host, source: [] },
+    async (run) => await walkSources(run, service.name, question),
+  );
 }
 
 async function hereDirs(

@@ -6,14 +6,14 @@ import type { SurveyProcess } from "../transport/survey.ts";
 import type { Details, FactsHere, FactsThere } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
 import { killLine, onHost } from "./fix.ts";
-import { isAdapter } from "./running.ts";
+import { isAdapter } from "../python-helpers.ts";
 
 export function checkLeftovers(there: FactsThere, here: FactsHere): Finding[] {
   const found = new Findings(there.host.name);
   const { details, survey } = there;
   if (details === undefined || survey === undefined) return found.list;
   if (there.host.ssh !== undefined) checkRecords(there, details, found);
-  const adapters = survey.processes.filter(isAdapter);
+  const adapters = survey.processes.filter(({ argv }) => isAdapter(argv));
   const orphans = adapters.filter((adapter) => isOrphan(adapter, details));
   for (const { pid, uid, argv } of orphans) {
     const port = /--port[= ](\d+)/.exec(argv.join(" "))?.[1];

@@ -3,7 +3,8 @@ import { meets } from "../transport/listeners.ts";
 import type { FactsHere, FactsThere } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
 import { injectLine, killLine, onHost, restartLine } from "./fix.ts";
-import { isAdapter, type Running } from "./running.ts";
+import { isAdapter } from "../python-helpers.ts";
+import type { Running } from "./running.ts";
 
 const debuggers =
   /debugpy|pydevd|\bdlv\b|delve|debugserver|lldb|codelldb|netcoredbg|js-debug|--inspect|jdwp|rdbg|xdebug/;
@@ -84,7 +85,7 @@ function whyDown({ master, service, container }: Running, { ssh, details }: Fact
 function isDebugger({ all, service }: Running, pid: number | undefined, name = ""): boolean {
   if (debuggers.test(name) || all.some((each) => each.pid === pid)) return true;
   // A wire that is not read may be anything.
-  return service.wire === "raw" || all.some((each) => isAdapter(each) && each.pid === pid);
+  return service.wire === "raw" || all.some((each) => isAdapter(each.argv) && each.pid === pid);
 }
 
 /** Its first words: what follows may be a password. */

@@ -6,7 +6,8 @@ import type { SurveyProcess } from "../transport/survey.ts";
 import type { Details, FactsHere, FactsThere, SettingsFile } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
 import { canAdd, environmentLine, injectLine, onHost, restartLine, settingCommand } from "./fix.ts";
-import { isAdapter, type Running } from "./running.ts";
+import { isAdapter } from "../python-helpers.ts";
+import type { Running } from "./running.ts";
 import { filesOf, isGunicorn, isUwsgi, numberIn, settingOf, valuesOf, whyUnknown } from "./settings.ts";
 
 export function checkProcess(running: Running, there: FactsThere, here: FactsHere): Finding[] {
@@ -232,7 +233,7 @@ function checkThreads(
 
 /** debugpy's workers are sessions only while an IDE is attached to each, but each is connected with the adapter. */
 function checkAttached(running: Running, { details, survey }: FactsThere, found: Findings): void {
-  const adapters = new Set(survey?.processes.filter(isAdapter).map(({ pid }) => pid));
+  const adapters = new Set(survey?.processes.filter(({ argv }) => isAdapter(argv)).map(({ pid }) => pid));
   const sockets = details?.sockets.filter(({ state }) => state === "established") ?? [];
   const isAttached = ({ pid }: SurveyProcess): boolean =>
     sockets.some(

@@ -7,6 +7,7 @@
 // - A process belongs with its parent when both are the service's. debugpy's adapter and multiprocessing's helpers are no workers.
 import { parse as parsePath } from "node:path";
 import type { ServiceConfig } from "../config.ts";
+import { isHelper } from "../python-helpers.ts";
 import type { Survey, SurveyContainer, SurveyProcess } from "../transport/survey.ts";
 import type { Details } from "./facts.ts";
 
@@ -21,13 +22,6 @@ export interface Running {
   readonly container?: Pick<SurveyContainer, "name">;
 }
 
-const helpers =
-  /multiprocessing\.(?:resource_tracker|spawn|forkserver|semaphore_tracker)|debugpy[/.]adapter|debugtap_stand_in\.py|\/pydevd\.py/;
-
-export function isAdapter({ argv }: SurveyProcess): boolean {
-  return /debugpy[/.]adapter/.test(argv.join(" "));
-}
-
 export function runningOf(service: ServiceConfig, survey: Survey, details: Details | undefined): Running {
   const { run } = service;
   if (run?.kind === "compose") {
@@ -37,7 +31,7 @@ export function runningOf(service: ServiceConfig, survey: Survey, details: Detai
     return { service, master: undefined, workers: [], all: [], ...(container === undefined ? {} : { container }) };
   }
   const candidates = survey.processes.filter(
-    ({ argv, container }) => !helpers.test(argv.join(" ")) && container === undefined,
+    ({ argv, container }) => !isHelper(argv) && !argv.join(" ").includes("/pydevd.py") && container === undefined,
   );
   const signs: ((process: SurveyProcess) => boolean)[] = [
     ({ pid }) =>

@@ -4,6 +4,7 @@
 // - Workers (the same argv below their parent, or a title that names the master) belong to the one that forked them.
 // - What belongs to the system or to a debugger is no service, and is told as such.
 // - A name is that of the unit, the compose service, the screen's tab or the program, in this order; doubles are numbered.
+import { isHelper } from "../python-helpers.ts";
 import type { Interpreter, Survey, SurveyProcess } from "../transport/survey.ts";
 import type { RunningDebugger } from "../transport/survey-debuggers.ts";
 
@@ -66,8 +67,6 @@ const devstackNames: Readonly<Record<string, string>> = {
 
 const ofSystem =
   /^(?:unattended-upgrade|networkd-dispatcher|fail2ban|cloud-init|supervisord|firewalld|tuned|ansible|apport|landscape|hplip|blueman|ubuntu-pro|oslo_privsep|privsep-helper|pip|ipython|jupyter)/;
-const ofPython =
-  /multiprocessing\.(?:resource_tracker|spawn|forkserver|semaphore_tracker)|debugpy[/.]adapter|debugtap_stand_in\.py/;
 const general = new Set(["main", "app", "manage", "server", "run", "wsgi", "asgi", "service", "start", "application"]);
 const shells = /^(?:ba|z|da|k|fi|tc|c)?sh$|^$/;
 
@@ -87,7 +86,7 @@ export function findServices(survey: Survey): { services: FoundService[]; passed
   for (const root of roots.values()) {
     if (root.container !== undefined) continue;
     const program = programOf(root);
-    if (ofPython.test(root.argv.join(" "))) continue;
+    if (isHelper(root.argv)) continue;
     if (ofSystem.test(program)) passedOver.push(`${program} (pid ${root.pid}) is the system's`);
     else if (program === "") passedOver.push(`pid ${root.pid} is a Python with no program`);
     else {
@@ -140,7 +139,7 @@ function rootOf(process: SurveyProcess, byPid: ReadonlyMap<number, SurveyProcess
     const parent = byPid.get(root.ppid);
     if (parent === undefined || parent === root || ofSystem.test(programOf(parent))) break;
     const sameUnit = root.unit !== undefined && root.unit === parent.unit;
-    if (!sameUnit && root.argv.join("\0") !== parent.argv.join("\0") && !ofPython.test(root.argv.join(" "))) break;
+    if (!sameUnit && root.argv.join("\0") !== parent.argv.join("\0") && !isHelper(root.argv)) break;
     root = parent;
   }
   return root;

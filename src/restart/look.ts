@@ -12,6 +12,7 @@ import type { RunConfig } from "../config-inject.ts";
 import type { ServiceConfig } from "../config.ts";
 import { findFolderScript, sharedFolder } from "../inject/folder.ts";
 import type { HookState } from "../inject/layout.ts";
+import { isDebuggersOwn } from "../python-helpers.ts";
 import type { Run } from "../transport/process-lookup.ts";
 import { composeScript } from "./compose.ts";
 import { unitShowScript } from "./unit.ts";
@@ -150,11 +151,7 @@ function parseLook(parts: readonly string[]): Look {
     const argv = argvs[index] ?? [];
     const start = statFields(stats[index] ?? "")[19] ?? "";
     const own = Number(pid) === tab?.pid && tab.command.length > 0 && isShell(argv);
-    if (
-      own ||
-      argv.length === 0 ||
-      /debugpy[/.]adapter|debugtap_stand_in\.py|multiprocessing\.resource_tracker/.test(argv.join(" "))
-    )
+    if (own || argv.length === 0 || isDebuggersOwn(argv) || /multiprocessing\.resource_tracker/.test(argv.join(" ")))
       return [];
     return [{ pid: Number(pid), identity: `${Number(pid)}:${start}`, argv }];
   });
