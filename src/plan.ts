@@ -11,6 +11,7 @@ import { loopback } from "./config-checks.ts";
 import { Dispatcher } from "./dispatch.ts";
 import type { Dial, Listen } from "./duplex.ts";
 import type { Ide } from "./ide.ts";
+import { Labeller } from "./labeller.ts";
 import type { Observers } from "./observers.ts";
 import { Port } from "./port.ts";
 import { matchedVariables } from "./process.ts";
@@ -56,12 +57,13 @@ export interface PlanOptions {
 
 /** The ports of one host, closed as yet. */
 export function planPorts(options: PlanOptions): Port[] {
+  const labeller = new Labeller();
   const shared = new Map<string, ServiceConfig[]>();
   for (const service of options.services) {
     const key = service.dials === undefined ? service.name : hostPort(service.address, service.dials);
     shared.set(key, [...(shared.get(key) ?? []), service]);
   }
-  return Array.from(shared.values(), (services) => portOf(services, options));
+  return Array.from(shared.values(), (services) => portOf(services, options, labeller));
 }
 
 /** `link`: of its host; undefined: it is this machine's. */
@@ -91,9 +93,9 @@ export function addressesOf(config: ServiceConfig): Pick<ServicePlan, "name" | "
   return { name, wire, host, ide: hostPort(bind, ide), vm: hostPort(address, dials ?? listens) };
 }
 
-function portOf(configs: readonly ServiceConfig[], options: PlanOptions): Port {
+function portOf(configs: readonly ServiceConfig[], options: PlanOptions, labeller: Labeller): Port {
   const { link, run, registry, observers, ide } = options;
-  const services = configs.map((config) => new Service(planOf(config, options), registry, observers));
+  const services = configs.map((config) => new Service(planOf(config, options, labeller), registry, observers));
   const [first] = configs;
   if (first === undefined || first.dials === undefined) {
     const port = { host: first?.bind ?? "", port: first?.ide ?? 0 };
@@ -113,13 +115,13 @@ function portOf(configs: readonly ServiceConfig[], options: PlanOptions): Port {
       const shown = { ...addressesOf(first), name: "unmatched", ide: "no IDE" };
       registry.service({ ...shown, state: "listening" });
       const releaseAfter = Math.min(...configs.map(({ hold }) => hold));
-      const plan = { ...planOf(first, options), ...shown, dial: () => Promise.reject(why), releaseAfter };
+      const plan = { ...planOf(first, options, labeller), ...shown, dial: () => Promise.reject(why), releaseAfter };
       return new Service(plan, registry, observers);
     },
   });
 }
 
-function planOf(config: ServiceConfig, options: PlanOptions): ServicePlan {
+function planOf(config: ServiceConfig, options: PlanOptions, labeller: Labeller): ServicePlan {
   const { link, run, record, clients, ide: instead } = options;
   const ide = { host: config.bind, port: config.ide };
   const vm = { host: config.address, port: config.dials ?? config.listens };
@@ -146,6 +148,7 @@ function planOf(config: ServiceConfig, options: PlanOptions): ServicePlan {
         : undefined,
     source: sourcesOf(config.source, link?.files ?? localFiles),
     clients: { drive: clients.drive, onLeave: config.onLeave, reattach: config.reattach },
+    labeller,
     lookupPid: (pid) => lookupPid(run, pid),
   };
 }

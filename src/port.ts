@@ -5,7 +5,7 @@ import { DebugtapError } from "../protocol/errors.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import type { Listen, Listener, Peer } from "./duplex.ts";
 import { describeProcess, suggestMatch, type ProcessFacts } from "./process.ts";
-import { labelLater, type Service } from "./service.ts";
+import type { Service } from "./service.ts";
 
 export interface PortOptions {
   readonly listen: Listen;
@@ -64,7 +64,7 @@ export class Port {
   #accept(service: Service, stream: Duplex, peer: Peer): void {
     const session = service.accept(stream, peer);
     const { dispatcher } = this.#options;
-    if (dispatcher !== undefined) labelLater(session, () => dispatcher.identify(peer));
+    if (dispatcher !== undefined) service.plan.labeller.name(session, () => dispatcher.identify(peer));
   }
 
   async #dispatch(stream: Duplex, peer: Peer): Promise<void> {

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Wire, Side } from "../protocol/frame.ts";
 import type { Identity } from "../protocol/identity.ts";
 import type { Dial, Peer } from "./duplex.ts";
+import type { Labeller } from "./labeller.ts";
 import type { Observers } from "./observers.ts";
 import { describeProcess, type ProcessFacts } from "./process.ts";
 import type { Registry } from "./registry.ts";
@@ -28,6 +29,7 @@ export interface ServicePlan {
   readonly capture: CaptureOptions | undefined;
   readonly clients: ClientPolicy;
   readonly source: Sources;
+  readonly labeller: Labeller;
   /** Finds out more about a debuggee than it says of itself. */
   readonly lookupPid: (pid: number) => Promise<ProcessFacts | undefined>;
 }
@@ -112,19 +114,6 @@ export class Service {
   #label(session: Session, { pid, name }: Identity): void {
     if (pid === undefined) return;
     session.label(describeProcess({ pid, argv: name === undefined ? [] : [name] }));
-    labelLater(session, () => this.plan.lookupPid(pid));
+    this.plan.labeller.name(session, () => this.plan.lookupPid(pid));
   }
-}
-
-/** A session that is over by then is not worth the programs that a lookup starts on its host, ms. */
-const lookupAfter = 500;
-
-/** Names a session by what its host knows of its process, when there is time for that. */
-export function labelLater(session: Session, lookup: () => Promise<ProcessFacts | undefined>): void {
-  const look = async (): Promise<void> => {
-    if (session.state === "closed") return;
-    const facts = await lookup().catch(() => undefined);
-    if (facts !== undefined) session.label(describeProcess(facts));
-  };
-  setTimeout(() => void look(), lookupAfter).unref();
 }

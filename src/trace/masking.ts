@@ -14,6 +14,7 @@ import { redactJson, type JsonOptions } from "../../protocol/redact-json.ts";
 import { WireRedactor } from "../../protocol/redact-wire.ts";
 import { jsonPayload, kinds } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
+import { breathe } from "./breath.ts";
 import { isGap, isNote, parseFacts, sides } from "./format.ts";
 import { hitPayload, isHit } from "./hits.ts";
 import { httpPayload } from "./http.ts";
@@ -39,7 +40,10 @@ export class Masking {
   /** What may be written now. Payloads may be views of those that were given. */
   mask(records: Iterable<PackedRecord>): PackedRecord[] {
     const out: PackedRecord[] = [];
-    for (const record of records) this.#mask(record, out);
+    for (const record of records) {
+      this.#mask(record, out);
+      breathe();
+    }
     return out;
   }
 

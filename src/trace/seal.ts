@@ -12,6 +12,7 @@ import { closeSync, fdatasyncSync, openSync, readSync, renameSync, rmSync } from
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { jsonPayload } from "./batch.ts";
+import { breathe } from "./breath.ts";
 import { fileMode, syncDir, writeAll } from "./files.ts";
 import { IndexBuilder } from "./hit-index-file.ts";
 import { writeIndex } from "./hit-index-store.ts";
@@ -161,6 +162,7 @@ async function copyRecords(
       tally.add(record);
       if (record.kind === "hit") index.add(record.hit, record.session, blocks.length);
       await writer.add(record.stored);
+      breathe();
       if (writer.chunks === blocks.length) continue;
       blocks.push(tally.block());
       await turn();

@@ -27,18 +27,22 @@ export const newlineMark = "\u0001";
 export function connectionCommand(mark: string, srcPort: number, dstPort: number, env: readonly string[]): string {
   const entry = `${hexPort(srcPort)} [0-9A-F]*${hexPort(dstPort)} `;
   return shell(mark, env, [
-    // ss -p:  ESTAB 0 0 127.0.0.1:43210 127.0.0.1:5678 users:(("python3",pid=4711,fd=3),("python3",pid=4712,fd=3))
-    `rest=$(ss -Htnp "sport = :${srcPort} and dport = :${dstPort}");`,
+    // ss -pe:  ESTAB 0 0 127.0.0.1:43210 127.0.0.1:5678 users:(("python3",pid=4711,fd=3),("python3",pid=4712,fd=3)) uid:1000 ino:9876 sk:…
+    `line=$(ss -Htnpe "sport = :${srcPort} and dport = :${dstPort}") && seen=1; rest=$line;`,
     `while :; do case $rest in *,pid=*) rest=\${rest#*,pid=}; show \${rest%%,*};; *) break;; esac; done;`,
     `[ "$shown" ] && exit;`,
 
-    // No ss, or it may not tell. /proc/net/tcp:  sl local remote st tx:rx tr:when retrnsmt uid timeout inode …
+    // It is another user's: of root's, no uid is printed.
+    `found=; case $line in *" ino:"[1-9]*) inode=\${line#* ino:}; uid=0; case $line in *" uid:"*) uid=\${line#* uid:};; esac;`,
+    `found="\${uid%% *} \${inode%% *}";; esac;`,
+    // No ss. /proc/net/tcp:  sl local remote st tx:rx tr:when retrnsmt uid timeout inode …
     `socket() { grep -ih "${entry}" $1/net/tcp $1/net/tcp6 | while read -r a b c d e f g uid h inode i; do`,
     `[ "$inode" -gt 0 ] && echo $uid $inode && break; done; };`,
-    `found=$(socket /proc);`,
-    // A container with a network of its own: one look into each network, through one process in it.
+    `[ "$found$seen" ] || found=$(socket /proc);`,
+    // A container with a network of its own: one look into each other network, through one process in it.
+    `[ "$found" ] || own=$(readlink /proc/self/ns/net);`,
     `[ "$found" ] || for p in $(ls -l /proc/[0-9]*/ns/net | sed -n "s|.* /proc/\\([0-9]*\\)/ns/net -> \\(.*\\)|\\2 \\1|p"`,
-    `| sort -u -k1,1 | sed -e "s/.* //" -e 32q); do found=$(socket /proc/$p); [ "$found" ] && break; done;`,
+    `| sort -u -k1,1 | grep -vFe "\${own:-none} " | sed -e "s/.* //" -e 32q); do found=$(socket /proc/$p); [ "$found" ] && break; done;`,
     `[ "$found" ] || exit 0;`,
     `uid=\${found% *}; inode=\${found#* };`,
     // ls prints the directory `/proc/4711/fd:` before its links `… 3 -> socket:[12345]`.

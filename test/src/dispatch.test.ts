@@ -1,8 +1,10 @@
 import { PassThrough } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
 import t from "tap";
 import { Dispatcher } from "../../src/dispatch.ts";
 import type { DispatcherOptions } from "../../src/dispatch.ts";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { Labeller } from "../../src/labeller.ts";
 import type { Peer } from "../../src/duplex.ts";
 import type { ProcessFacts } from "../../src/process.ts";
 
@@ -162,4 +164,43 @@ t.test("a lookup that fails, throws or never answers leaves the stream unmatched
   stream.destroy();
   t.same(await gone.dispatcher.dispatch(stream, peer(1)), { service: undefined, process: undefined });
   t.same(gone.left, [], "nobody is told of a stream that has gone meanwhile");
+});
+
+t.test("labels: one lookup at a time, none for a session that is over by its turn or has its name", async (t) => {
+  const labeller = new Labeller(1);
+  const session = (state = "open"): { state: string; names: string[]; label(name: string): void } => {
+    const names: string[] = [];
+    return { state, names, label: (name) => void names.push(name) };
+  };
+  const log: string[] = [];
+  const answers = new Map<string, (facts: ProcessFacts | undefined) => void>();
+  const ask = (name: string) => async (): Promise<ProcessFacts | undefined> => {
+    log.push(name);
+    return await new Promise((resolve) => answers.set(name, resolve));
+  };
+  const answered = async (name: string, facts: ProcessFacts | undefined): Promise<void> => {
+    answers.get(name)?.(facts);
+    await pause(5);
+  };
+  const [first, second, third, over] = [session(), session(), session(), session("closed")];
+  labeller.name(first, ask("first"));
+  labeller.name(second, ask("second"));
+  labeller.name(second, ask("second by its pid"));
+  labeller.name(over, ask("over"));
+  labeller.name(third, async () => {
+    log.push("third");
+    return await Promise.reject(new Error("no answer"));
+  });
+  labeller.name(third, ask("third again"));
+  await pause(20);
+  t.same(log, ["first"]);
+  first.state = "closed";
+  await answered("first", undefined);
+  t.same(log, ["first", "second"]);
+  await answered("second", { pid: 7, argv: ["cinder-api"] });
+  t.same(second.names, ["pid 7 cinder-api"]);
+  t.same(log, ["first", "second", "third", "third again"], "what fails keeps nobody else from a name");
+  second.state = "closed";
+  await answered("third again", { pid: 8, argv: ["cinder-volume"] });
+  t.same([first.names, third.names, over.names], [[], ["pid 8 cinder-volume"], []]);
 });

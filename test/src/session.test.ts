@@ -3,6 +3,7 @@ import t, { type Test } from "tap";
 import type { RelayEvent, SessionState } from "../../protocol/control.ts";
 import type { Side, Wire } from "../../protocol/frame.ts";
 import type { Observer, SessionEnd } from "../../src/observer.ts";
+import { Labeller } from "../../src/labeller.ts";
 import { Observers } from "../../src/observers.ts";
 import { Registry } from "../../src/registry.ts";
 import { Service } from "../../src/service.ts";
@@ -50,6 +51,7 @@ async function serve(t: Test, wire: Wire, comes: Side, to: number, releaseAfter 
         compare: () => Promise.resolve(undefined),
       },
       clients: { drive: "first", onLeave: "resume", reattach: false },
+      labeller: new Labeller(),
       lookupPid: () => Promise.resolve(undefined),
     },
     registry,
