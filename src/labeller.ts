@@ -29,7 +29,10 @@ export class Labeller {
 
   /** Names the session later; not at all where `lookup` rejects or finds nothing. */
   name(session: Named, lookup: Lookup): void {
-    setTimeout(() => (this.#last = this.#last.then(() => this.#look(session, lookup))), this.#after).unref();
+    const turn = (): void => {
+      this.#last = this.#last.then(async () => await this.#look(session, lookup));
+    };
+    setTimeout(turn, this.#after).unref();
   }
 
   async #look(session: Named, lookup: Lookup): Promise<void> {

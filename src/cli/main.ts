@@ -7,7 +7,7 @@
 // - Exit codes are those of the error table; 2 is a command line that cannot be understood.
 import { Command, CommanderError } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
-import { keepCollectionsSmall, keepFreedMemory } from "./collector.ts";
+import { keepCollectionsSmall } from "./collector.ts";
 import { guardOutput, printError } from "./output.ts";
 import { version } from "./version.ts";
 
@@ -46,7 +46,6 @@ const verbs: readonly Verb[] = [
 
 function forwarding(load: () => Promise<Command>): Promise<Command> {
   keepCollectionsSmall();
-  keepFreedMemory();
   return load();
 }
 

@@ -13,7 +13,7 @@ import type { Config } from "../config.ts";
 import { Board } from "../control/board-server.ts";
 import { shownRelay } from "../control/shown.ts";
 import { Relay } from "../relay.ts";
-import { keepCollectionsSmall } from "./collector.ts";
+import { Collector, keepCollectionsSmall } from "./collector.ts";
 import { eventLine } from "./event-line.ts";
 import { LiveBoard } from "./live-board.ts";
 import { printJson, printLine, whenOutputCloses } from "./output.ts";
@@ -70,7 +70,7 @@ export async function runRelay({ config, traceDir, json, plain, board: place }: 
     config,
     version: version(),
     onEvent: tell,
-    observers: place === undefined ? [] : [page.hits],
+    observers: [new Collector(), ...(place === undefined ? [] : [page.hits])],
     ...(traceDir === undefined ? {} : { traceDir }),
     ...(prompt === undefined ? {} : { prompt }),
   });

@@ -3,6 +3,7 @@
 // A message that comes while this thread works waits for a core: Linux lets a running thread be for a slice, whatever its priority
 // (4 ms and more where the clock ticks 250 times a second), and on a machine of two cores the forwarding thread, the IDE, the service
 // and sshd share them with this one. Who sleeps gives the core away at once.
+
 /** Of work, ms, until the core is let go, and for how long. */
 const work = 0.5;
 const rest = 0.05;

@@ -9,12 +9,14 @@
 // - Where a trace may get no larger, records stay there too until segments are sealed or dropped.
 // - After a refused write a new segment is begun: the old one ends at its last commit and stays readable.
 // - A failure is told once, and its end.
-// - Forwarding goes before recording: on Linux a thread has a priority of its own. (On other systems it is the process that has.
-//   libuv's pool, which inherits it, exists already: the forwarding thread made the trace's directory with it.)
+// - Forwarding goes before recording: this thread lets go of its core often (breath.ts), and on Linux a thread has a priority of its own. (On
+//   other systems it is the process that has. libuv's pool, which inherits it, exists already: the forwarding thread made the trace's
+//   directory with it.)
 import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { readPacked } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
+import { breathe } from "./breath.ts";
 import type { DropReason, SourceVersion } from "./format.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "./messages.ts";
 import { Masking } from "./masking.ts";
@@ -193,6 +195,7 @@ class Recorder {
       this.#slots.done();
       this.#put(masked);
       this.#tookLast = performance.now();
+      breathe();
       if (!this.#segments.due) continue;
       this.#endSegment();
       if (this.#segments.full) return false;

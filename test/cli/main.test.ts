@@ -3,9 +3,12 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { constants, PerformanceObserver } from "node:perf_hooks";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import t from "tap";
 import { errorTable } from "../../protocol/errors.ts";
+import { Collector } from "../../src/cli/collector.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const bin = join(root, "bin/debugtap.js");
@@ -226,4 +229,26 @@ t.test("bin: an old Node and a missing build are told, with codes of the table",
   t.equal(unbuilt.status, 2);
   t.match(unbuilt.stderr, /^DT_NOT_BUILT: [^]*\n {2}fix: npm run build\n$/);
   for (const [, code = ""] of source.matchAll(/"(DT_[A-Z_]+)"/g)) t.ok(Object.hasOwn(errorTable, code), code);
+});
+
+t.test("what was forwarded is collected every 2 MB, by a small collection", async (t) => {
+  const collector = new Collector();
+  let forced = 0;
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const { kind, flags } = Reflect.get(entry, "detail") as { readonly kind: number; readonly flags: number };
+      if (kind === constants.NODE_PERFORMANCE_GC_MINOR && flags === constants.NODE_PERFORMANCE_GC_FLAGS_FORCED)
+        forced++;
+    }
+  });
+  observer.observe({ entryTypes: ["gc"] });
+  t.teardown(() => observer.disconnect());
+  const chunk = new Uint8Array(64 * 1024);
+  for (let count = 1; count < 32; count++) collector.chunk(1, "client", chunk);
+  await pause(20);
+  t.equal(forced, 0);
+  for (let count = 0; count < 33; count++) collector.chunk(1, "debuggee", chunk);
+  await pause(20);
+  t.equal(forced, 2);
+  t.equal(Reflect.has(globalThis, "gc"), false);
 });

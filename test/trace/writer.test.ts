@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import t from "tap";
+import { breathe } from "../../src/trace/breath.ts";
 import type { Missed } from "../../protocol/control.ts";
 import { Recorder } from "../../src/addons/recorder.ts";
 import { jsonPayload, kinds, readPacked } from "../../src/trace/batch.ts";
@@ -212,4 +213,12 @@ t.test("a worker that cannot keep up: what is left out is counted exactly, on ea
     messages.every(({ frame }) => frame !== undefined),
     "every message behind the gap is a frame again",
   );
+});
+
+t.test("long work of the recorder lets go of its core again and again", (t) => {
+  const { voluntaryContextSwitches: before } = process.resourceUsage();
+  for (const began = performance.now(); performance.now() - began < 50;) breathe();
+  const times = process.resourceUsage().voluntaryContextSwitches - before;
+  t.ok(times >= 20, `${times} times in 50 ms`);
+  t.end();
 });
