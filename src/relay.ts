@@ -22,6 +22,7 @@ import type { Ide } from "./ide.ts";
 import type { Observer } from "./observer.ts";
 import { Observers } from "./observers.ts";
 import { addressesOf, planPorts, planTrigger, shownTrigger } from "./plan.ts";
+import { tunnelTo } from "./reach.ts";
 import { Registry } from "./registry.ts";
 import type { Session } from "./session.ts";
 import type { Triggers } from "./triggers/triggers.ts";
@@ -311,24 +312,16 @@ export class Relay {
     const triggers = this.#options.config.triggers.filter((trigger) => trigger.host === host.name);
     const live = (): boolean =>
       this.#registry.sessions().some(({ facts }) => services.some(({ name }) => name === facts.service));
-    const { ssh } = host;
+    const target = tunnelTo(host);
     return new OpenHost({
       host,
       services: services.map((service) => addressesOf(service)),
       triggers: triggers.map((trigger) => shownTrigger(trigger)),
       registry: this.#registry,
       connect:
-        ssh === undefined
+        target === undefined
           ? undefined
-          : (told) =>
-              superviseHost(
-                {
-                  name: host.name,
-                  destination: ssh,
-                  ...(host.sshConfig === undefined ? {} : { configFile: host.sshConfig }),
-                },
-                { ...told, busy: live, ...(prompt === undefined ? {} : { prompt }) },
-              ),
+          : (told) => superviseHost(target, { ...told, busy: live, ...(prompt === undefined ? {} : { prompt }) }),
       ports: (link) => [
         ...triggers.flatMap((trigger) => this.#triggers?.add(planTrigger(trigger, link)) ?? []),
         ...planPorts({

@@ -1,5 +1,6 @@
 // Commands on a host by a connection of their own, for verbs that need no relay: init, inject, eject, restart, logs, paths.
 import type { HostConfig } from "../config.ts";
+import { tunnelTo } from "../reach.ts";
 import { followLocal, type Followed } from "../transport/follow.ts";
 import { runLocal } from "../transport/local-exec.ts";
 import type { Run } from "../transport/process-lookup.ts";
@@ -11,13 +12,9 @@ export type Follow = (script: string) => Promise<Followed>;
 
 /** Passphrases are asked for on the terminal. Rejects as `work`, and with DT_SSH_*, DT_HOSTKEY_*. */
 export async function onHost<T>(host: HostConfig, work: (run: Run, follow: Follow) => Promise<T>): Promise<T> {
-  if (host.ssh === undefined) return await work(runLocal, async (script) => await Promise.resolve(followLocal(script)));
+  const target = tunnelTo(host);
+  if (target === undefined) return await work(runLocal, async (script) => await Promise.resolve(followLocal(script)));
   const prompt = promptOnTerminal();
-  const target = {
-    name: host.name,
-    destination: host.ssh,
-    ...(host.sshConfig === undefined ? {} : { configFile: host.sshConfig }),
-  };
   const tunnel = await openTunnel(target, prompt === undefined ? {} : { prompt });
   try {
     return await work(

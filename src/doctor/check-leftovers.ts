@@ -3,9 +3,10 @@
 import { basename } from "node:path";
 import { shellQuote } from "../../protocol/shell.ts";
 import type { SurveyProcess } from "../transport/survey.ts";
+import { lineOn } from "../reach.ts";
 import type { Details, FactsHere, FactsThere } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
-import { killLine, onHost } from "./fix.ts";
+import { killLine } from "./fix.ts";
 import { isAdapter } from "../python-helpers.ts";
 
 export function checkLeftovers(there: FactsThere, here: FactsHere): Finding[] {
@@ -67,7 +68,7 @@ function checkFolders(
         : `${path.startsWith("/var/lib/") ? "sudo " : ""}rm -rf ${shellQuote(path)}`;
       found.wrong("DT_DOCTOR_LEFT_INJECT", `${path} was left by a debugtap that is not known here`, {
         why: `no process uses it, unless another machine's debugtap has just put it there${hasManifest ? "; what it changed can be put back" : ", and nothing outside is known to be changed"}`,
-        fix: onHost(ssh, remove),
+        fix: lineOn(ssh, remove),
       });
     }
   }
@@ -87,7 +88,7 @@ function checkRecords({ left, ssh, host }: FactsThere, { leftSshd }: Details, fo
     if (leftSshd.includes(sshdPid)) {
       found.wrong("DT_DOCTOR_LEFT_SSHD", `sshd ${sshdPid} there serves debugtap ${relayPid}, which is gone`, {
         why: "it may hold ports that services dial; the next `debugtap up` ends it as well",
-        fix: `${onHost(ssh, `kill ${sshdPid}`)} && ${forget}`,
+        fix: `${lineOn(ssh, `kill ${sshdPid}`)} && ${forget}`,
       });
     } else {
       found.wrong("DT_DOCTOR_LEFT_STATE", `${file} is of debugtap ${relayPid}, which is gone`, {

@@ -1,9 +1,9 @@
 // The way to a host: the login, what sshd forwards, how many sessions it allows, and the clock.
 import { DebugtapError } from "../../protocol/errors.ts";
 import { shellQuote } from "../../protocol/shell.ts";
+import { lineOn } from "../reach.ts";
 import type { Details, FactsThere, PortTrial } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
-import { onHost } from "./fix.ts";
 import type { At } from "./settings.ts";
 
 /** Seconds. */
@@ -35,7 +35,7 @@ export function checkLink(there: FactsThere): Finding[] {
   else {
     found.note("DT_DOCTOR_CLOCK", `its clock is ${Math.abs(skew).toFixed(1)} s ${skew > 0 ? "ahead" : "behind"}`, {
       why: "hits and the service's own log have other times",
-      fix: onHost(there.ssh, "sudo timedatectl set-ntp true"),
+      fix: lineOn(there.ssh, "sudo timedatectl set-ntp true"),
     });
   }
   return found.list;
@@ -43,7 +43,7 @@ export function checkLink(there: FactsThere): Finding[] {
 
 function checkSessions(there: FactsThere, details: Details, found: Findings): void {
   const at = sshdSetting(details, "maxsessions");
-  const look = onHost(there.ssh, "sudo sshd -T | grep -i maxsessions");
+  const look = lineOn(there.ssh, "sudo sshd -T | grep -i maxsessions");
   const unseen = (why: string): void => found.unseen("DT_DOCTOR_SESSIONS", "how many sessions sshd allows", why, look);
   if (at === undefined && isHidden(details)) return unseen("this user may not read its settings");
   const allowed = Number(at?.setting.value ?? 10);
@@ -72,7 +72,7 @@ function checkAlive(there: FactsThere, details: Details, found: Findings): void 
 }
 
 function installLine({ fix }: DebugtapError, { ssh }: FactsThere): string | undefined {
-  return fix === undefined ? undefined : onHost(ssh, fix.replace(/ *#.*/, ""));
+  return fix === undefined ? undefined : lineOn(ssh, fix.replace(/ *#.*/, ""));
 }
 
 /** What a person does next, where the error's own line only shows it. */
@@ -100,7 +100,7 @@ function checkTrial({ port, of, direction, outcome }: PortTrial, there: FactsThe
     if (of !== undefined && isNamed(at?.setting.value ?? "", port))
       return found.ok("DT_FORWARD_DENIED", `sshd allows ${what}, by PermitOpen`);
     if (at === undefined && isHidden(details)) {
-      const look = onHost(there.ssh, "sudo sshd -T | grep -iE 'allowtcpforwarding|permitopen|disableforwarding'");
+      const look = lineOn(there.ssh, "sudo sshd -T | grep -iE 'allowtcpforwarding|permitopen|disableforwarding'");
       return found.unseen(
         "DT_FORWARD_DENIED",
         `whether sshd allows ${what}`,
@@ -163,7 +163,7 @@ function keyFix({ ssh }: FactsThere, { file, setting }: At, own: string): string
       : []),
   ];
   const words = edits.map((edit) => `-e ${shellQuote(`${setting.line}${edit}`)}`).join(" ");
-  return onHost(ssh, `${file.writable ? "" : "sudo "}sed -i ${words} ${shellQuote(file.path)}`);
+  return lineOn(ssh, `${file.writable ? "" : "sudo "}sed -i ${words} ${shellQuote(file.path)}`);
 }
 
 const names: Readonly<Record<string, readonly [name: string, value: string]>> = {
@@ -203,5 +203,5 @@ function sshdFix({ ssh }: FactsThere, details: Details, at: At | undefined, name
   const sudo = details.files.find(({ path }) => path === file)?.writable === true ? "" : "sudo ";
   const edit = at === undefined ? `1i ${name} ${value}` : `s/^[[:space:]]*${name}[[:space:]=].*/${name} ${value}/I`;
   const reload = sshd === undefined ? "sudo systemctl reload ssh" : `${sshd.own ? "" : "sudo "}kill -HUP ${sshd.pid}`;
-  return onHost(ssh, `${sudo}sed -i ${shellQuote(edit)} ${shellQuote(file)} && ${reload}`);
+  return lineOn(ssh, `${sudo}sed -i ${shellQuote(edit)} ${shellQuote(file)} && ${reload}`);
 }

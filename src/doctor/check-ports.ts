@@ -1,8 +1,9 @@
 // The debug ports on the host, and who holds them. None is connected to: a debugger takes a connection for its client.
 import { meets } from "../transport/listeners.ts";
+import { lineOn } from "../reach.ts";
 import type { FactsHere, FactsThere } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
-import { injectLine, killLine, onHost, restartLine } from "./fix.ts";
+import { injectLine, killLine, restartLine } from "./fix.ts";
 import { isAdapter } from "../python-helpers.ts";
 import type { Running } from "./running.ts";
 
@@ -21,7 +22,7 @@ export function checkPortThere(running: Running, there: FactsThere, here: FactsH
   const relay = here.relays.find(({ services }) =>
     services.some((each) => each.name === service.name && each.vm.endsWith(`:${port}`)),
   );
-  const look = onHost(there.ssh, `sudo ss -tlnp 'sport = :${port}'`);
+  const look = lineOn(there.ssh, `sudo ss -tlnp 'sport = :${port}'`);
 
   if (service.dials !== undefined) {
     if (holder === undefined) found.ok("DT_REMOTE_PORT", `port ${port} there is free for debugtap`);
@@ -49,7 +50,7 @@ export function checkPortThere(running: Running, there: FactsThere, here: FactsH
   } else if (holder === undefined) {
     found.wrong("DT_SERVICE_DOWN", `nothing listens on port ${port} there`, whyDown(running, there));
   } else if (hidden) {
-    const fix = onHost(there.ssh, `sudo ss -tlnp 'sport = :${port}'`);
+    const fix = lineOn(there.ssh, `sudo ss -tlnp 'sport = :${port}'`);
     found.unseen(
       "DT_DOCTOR_PORT_FOREIGN",
       `who listens on port ${port} there`,

@@ -3,9 +3,10 @@ import { member, parseJson } from "../../protocol/json.ts";
 import { programAt } from "../init/services.ts";
 import { pidIn } from "../transport/source-walk.ts";
 import type { SurveyProcess } from "../transport/survey.ts";
+import { lineOn } from "../reach.ts";
 import type { Details, FactsHere, FactsThere, SettingsFile } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
-import { canAdd, environmentLine, injectLine, onHost, restartLine, settingCommand } from "./fix.ts";
+import { canAdd, environmentLine, injectLine, restartLine, settingCommand } from "./fix.ts";
 import { isAdapter } from "../python-helpers.ts";
 import type { Running } from "./running.ts";
 import { filesOf, isGunicorn, isUwsgi, numberIn, settingOf, valuesOf, whyUnknown } from "./settings.ts";
@@ -43,7 +44,7 @@ export function checkProcess(running: Running, there: FactsThere, here: FactsHer
       "DT_DOCTOR_HIDDEN",
       "GEVENT_SUPPORT and the hook of inject",
       `the environment of pid ${master.pid} is another user's`,
-      onHost(there.ssh, look),
+      lineOn(there.ssh, look),
     );
   } else {
     checkGreen(running, env, there, found);

@@ -1,8 +1,9 @@
 // The service's Python: its version, the debugger for its wire, pairs of versions that are known not to work, frozen modules.
 import { shellQuote } from "../../protocol/shell.ts";
+import { lineOn } from "../reach.ts";
 import type { FactsThere, InterpreterDetails, Package } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
-import { onHost, restartLine } from "./fix.ts";
+import { restartLine } from "./fix.ts";
 import { interpreterKey, type Running } from "./running.ts";
 
 /** The oldest Python that the debugpy of today runs on. */
@@ -83,7 +84,7 @@ export function checkPython({ service, master }: Running, there: FactsThere): Fi
     else {
       const more = {
         why: `${pair.otherwise}; ${pair.needs} or newer is made for it`,
-        fix: onHost(there.ssh, `${shellQuote(path)} -m pip install ${shellQuote(`${each}>=${pair.needs}`)}`),
+        fix: lineOn(there.ssh, `${shellQuote(path)} -m pip install ${shellQuote(`${each}>=${pair.needs}`)}`),
       };
       if (pair.works) found.note("DT_DOCTOR_PAIR", `${each} ${installed} is old for Python ${version}`, more);
       else found.wrong("DT_DOCTOR_PAIR", `${each} ${installed} does not go with Python ${version}`, more);
@@ -131,7 +132,7 @@ function checkDebugger(
       `Python ${version} is too old for the debugpy of today, and has no debugger`,
       {
         why: `debugpy needs ${oldestPython.join(".")} or newer; an older one is needed (${path})`,
-        fix: onHost(there.ssh, `${python} -m pip install '${name === "debugpy" ? last : "pydevd<2.9"}'`),
+        fix: lineOn(there.ssh, `${python} -m pip install '${name === "debugpy" ? last : "pydevd<2.9"}'`),
       },
     );
   }
@@ -144,8 +145,8 @@ function checkDebugger(
           `sed -i 's/^include-system-site-packages.*/include-system-site-packages = true/' ${shellQuote(`${venv}/pyvenv.cfg`)}`,
         )
       : venv === undefined && path.startsWith("/usr/bin/")
-        ? onHost(there.ssh, `sudo apt-get install -y python3-${name}`)
-        : onHost(there.ssh, `${python} -m pip install ${name}`);
+        ? lineOn(there.ssh, `sudo apt-get install -y python3-${name}`)
+        : lineOn(there.ssh, `${python} -m pip install ${name}`);
   found.wrong("DT_INJECT_DEBUGGER", `${path} (Python ${version}) cannot import ${name}`, {
     why:
       venv !== undefined && details?.lendable.includes(name) === true

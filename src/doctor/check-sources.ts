@@ -1,8 +1,8 @@
 // `source:` of hosts and services: whether its directories are there, here and on the host, and hold the same texts.
 import { shellQuote } from "../../protocol/shell.ts";
+import { lineOn } from "../reach.ts";
 import type { FactsThere, SourceLook } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
-import { onHost } from "./fix.ts";
 
 const mostNamed = 3;
 /** In one line to paste. */
@@ -33,7 +33,7 @@ function checkSource(look: SourceLook, { ssh, services, host }: FactsThere, foun
     return found.wrong("DT_DOCTOR_SOURCE_HERE", `${local} is not here`, {
       why: "`source:` of debugtap.yml names it; the IDE shows no source at a stop",
       fix: thereExists
-        ? `mkdir -p ${own} && ${onHost(ssh, `tar -C ${its} --exclude=__pycache__ --exclude=.git -cf - .`)} | tar -C ${own} -xf -`
+        ? `mkdir -p ${own} && ${lineOn(ssh, `tar -C ${its} --exclude=__pycache__ --exclude=.git -cf - .`)} | tar -C ${own} -xf -`
         : `remove it from \`source:\` of ${host.name}`,
     });
   }
@@ -50,7 +50,7 @@ function checkSource(look: SourceLook, { ssh, services, host }: FactsThere, foun
     {
       why: `${names.slice(0, mostNamed).join(", ")}${more}: ${lines} lines; a breakpoint is at another line than you see`,
       // Which side is right a person knows; this way nothing is lost: what was here stays as FILE.~1~.
-      fix: `${onHost(ssh, `tar -C ${shellQuote(remote)} -cf - ${copied}`)} | tar -C ${shellQuote(local)} --backup=numbered -xf -`,
+      fix: `${lineOn(ssh, `tar -C ${shellQuote(remote)} -cf - ${copied}`)} | tar -C ${shellQuote(local)} --backup=numbered -xf -`,
     },
   );
 }

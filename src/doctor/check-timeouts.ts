@@ -6,9 +6,10 @@
 // - A setting that may be where nobody looked, or is computed, is `unseen`, not its default.
 // - `report_interval` does no harm by itself: what counts is how much longer `service_down_time` is.
 import { shellQuote } from "../../protocol/shell.ts";
+import { lineOn } from "../reach.ts";
 import type { FactsThere, SettingsFile } from "./facts.ts";
 import { Findings, type Finding, type FindingCode } from "./finding.ts";
-import { dropIn, environmentLine, onHost, restartLine, settingCommand } from "./fix.ts";
+import { dropIn, environmentLine, restartLine, settingCommand } from "./fix.ts";
 import type { Running } from "./running.ts";
 import { filesOf, isGunicorn, isUwsgi, numberIn, settingOf, valuesOf, whyUnknown } from "./settings.ts";
 
@@ -64,7 +65,7 @@ export function checkTimeouts(running: Running, there: FactsThere): Finding[] {
         "DT_DOCTOR_SETTINGS",
         `time-outs in ${path}`,
         "this user may not read it",
-        onHost(there.ssh, `sudo grep -nE 'timeout|down_time|harakiri' ${shellQuote(path)}`),
+        lineOn(there.ssh, `sudo grep -nE 'timeout|down_time|harakiri' ${shellQuote(path)}`),
       );
   }
   const keys = new Set(files.flatMap(({ settings }) => settings.map(({ key, section }) => `${section}.${key}`)));

@@ -5,15 +5,8 @@
 // - sudo only where the file or the process is not the user's.
 import { shellQuote } from "../../protocol/shell.ts";
 import type { ServiceConfig } from "../config.ts";
+import { lineOn } from "../reach.ts";
 import type { SettingsFile } from "./facts.ts";
-
-/** `ssh -F FILE vm 'COMMAND'`; `ssh` is "" for this machine. */
-export function onHost(ssh: string, command: string): string {
-  if (ssh === "") return command;
-  // sudo that asks for a password needs a terminal there.
-  const start = /\bsudo\b/.test(command) ? ssh.replace(/^ssh /, "ssh -t ") : ssh;
-  return `${start} ${shellQuote(command)}`;
-}
 
 /** A command on the host that restarts the service, where the configuration says how. */
 function restartCommand({ run }: ServiceConfig): string | undefined {
@@ -28,13 +21,13 @@ function restartCommand({ run }: ServiceConfig): string | undefined {
 /** `before` is a command on the host that goes first. */
 export function restartLine(ssh: string, service: ServiceConfig, before?: string): string {
   const restart = restartCommand(service);
-  if (restart !== undefined) return onHost(ssh, before === undefined ? restart : `${before} && ${restart}`);
+  if (restart !== undefined) return lineOn(ssh, before === undefined ? restart : `${before} && ${restart}`);
   const own = `debugtap restart ${shellQuote(service.name)}`;
-  if (service.run !== undefined) return before === undefined ? own : `${onHost(ssh, before)} && ${own}`;
+  if (service.run !== undefined) return before === undefined ? own : `${lineOn(ssh, before)} && ${own}`;
   const byHand = `start ${service.name} anew on ${service.host}`;
   return before === undefined
     ? `${byHand}; debugtap does it once debugtap.yml has its \`run:\``
-    : `${onHost(ssh, before)}   # then ${byHand}`;
+    : `${lineOn(ssh, before)}   # then ${byHand}`;
 }
 
 /** Puts the debugger into the service. */
@@ -119,5 +112,5 @@ export function canAdd(path: string): boolean {
 
 /** Ends a process on the host. */
 export function killLine(ssh: string, pid: number, own: boolean): string {
-  return onHost(ssh, `${own ? "" : "sudo "}kill ${pid}`);
+  return lineOn(ssh, `${own ? "" : "sudo "}kill ${pid}`);
 }

@@ -5,6 +5,7 @@
 // - A port that a service dials is opened for a moment to see whether sshd allows it, unless somebody listens there.
 import type { HostConfig, ServiceConfig } from "../config.ts";
 import { asDebugtapError, DebugtapError } from "../../protocol/errors.ts";
+import { sshTo, tunnelTo } from "../reach.ts";
 import { HostRecords, defaultStateDir, type LeftRecord } from "../transport/host-records.ts";
 import { runLocal } from "../transport/local-exec.ts";
 import type { Run } from "../transport/process-lookup.ts";
@@ -34,18 +35,14 @@ export interface LookOptions {
 /** Never rejects: what went wrong is a fact. */
 export async function lookThere({ host, services }: Wanted, { prompt, say }: LookOptions): Promise<FactsThere> {
   const base = { host, services, trials: [], sources: [], left: [] };
-  if (host.ssh === undefined)
+  const target = tunnelTo(host);
+  if (target === undefined)
     return { ...base, ssh: "", ...(await lookInside({ host, services }, runLocal, localFiles, [], say)) };
-  const target = {
-    name: host.name,
-    destination: host.ssh,
-    ...(host.sshConfig === undefined ? {} : { configFile: host.sshConfig }),
-  };
-  let ssh = `ssh ${host.ssh}`;
+  let ssh = sshTo(host);
   const keys: string[] = [];
   let tunnel: Tunnel;
   try {
-    say(`connecting to ${host.ssh}`);
+    say(`connecting to ${target.destination}`);
     ssh = sshLine(await resolveSshTarget(target), "").trim();
     const authenticated = (by: string): void => void keys.push(by);
     tunnel = await openTunnel(target, { authenticated, ...(prompt === undefined ? {} : { prompt }) });

@@ -6,6 +6,7 @@
 import { DebugtapError } from "../../protocol/errors.ts";
 import { shellQuote } from "../../protocol/shell.ts";
 import type { HostConfig } from "../config.ts";
+import { lineOn, sshTo } from "../reach.ts";
 import type { ExecResult } from "../transport/remote-exec.ts";
 import type { Manifest } from "./manifest.ts";
 
@@ -32,7 +33,7 @@ export function check(
     const [first = ""] = kept;
     throw new DebugtapError("DT_EJECT_CHANGED", `${kept.join(", ")} cannot be put back: changed since inject`, {
       why: `the lines of debugtap cannot be told in it any more; it was left as it is, what it was is in ${manifest.folder}/kept`,
-      fix: onHost(host, `grep -n -e debugtap ${shellQuote(first)}`),
+      fix: lineOn(sshTo(host), `grep -n -e debugtap ${shellQuote(first)}`),
     });
   }
   if (told.some(([word]) => word === "done")) return;
@@ -41,26 +42,21 @@ export function check(
   if (failure === "busy") {
     throw new DebugtapError("DT_INJECT_BUSY", `another inject or eject is at work on ${host.name}`, {
       why: `${why} there has not ended in a minute`,
-      fix: onHost(host, `ps -fp ${why.replace(/\D/g, "")}`),
+      fix: lineOn(sshTo(host), `ps -fp ${why.replace(/\D/g, "")}`),
     });
   }
   if (failure === "sudo") throw noSudo(host, why, manifest, byHand);
   if (failure === "place") throw noPlace(host, why);
   throw new DebugtapError("DT_INJECT_FAILED", `a step failed on ${host.name}${why === "" ? "" : `: ${why}`}`, {
     why: stderr.trim().slice(-500) || `the script ended with ${code ?? "a signal"}`,
-    fix: onHost(host, `sh ${shellQuote(`${manifest.folder}/eject.sh`)}`),
+    fix: lineOn(sshTo(host), `sh ${shellQuote(`${manifest.folder}/eject.sh`)}`),
   });
-}
-
-function onHost({ ssh, sshConfig }: HostConfig, command: string): string {
-  const how = sshConfig === undefined ? "" : `-F ${shellQuote(sshConfig)} `;
-  return ssh === undefined ? command : `ssh ${how}${shellQuote(ssh)} ${shellQuote(command)}`;
 }
 
 export function noPlace(host: HostConfig, why: string): DebugtapError {
   return new DebugtapError("DT_INJECT_PLACE", `nothing can be written on ${host.name}`, {
     why: why === "" ? "neither the home directory nor /var/tmp or /tmp takes files" : why,
-    fix: onHost(host, "df -h ~ /var/tmp /tmp; ls -ld ~ ~/.cache"),
+    fix: lineOn(sshTo(host), "df -h ~ /var/tmp /tmp; ls -ld ~ ~/.cache"),
   });
 }
 
@@ -70,6 +66,6 @@ function noSudo(host: HostConfig, files: string, { shared }: Manifest, byHand: s
   const needed = [files, shared ?? "", "systemctl daemon-reload"].filter((each) => each !== "");
   return new DebugtapError("DT_SUDO_NEEDED", `root is needed on ${host.name}, and sudo asks for a password there`, {
     why: `nothing was changed; it is needed for ${needed.join(", ")}`,
-    fix: onHost(host, byHand ?? rule).replace(/^ssh /, "ssh -t "),
+    fix: lineOn(sshTo(host), byHand ?? rule, true),
   });
 }

@@ -9,6 +9,7 @@ import type { RelayView, SessionView } from "../../protocol/control.ts";
 import type { RunConfig } from "../config-inject.ts";
 import type { HostConfig, ServiceConfig } from "../config.ts";
 import { pause } from "../pause.ts";
+import { lineOn, sshTo } from "../reach.ts";
 import type { Run } from "../transport/process-lookup.ts";
 import { ignored, isPython, verdictOf, type Came } from "./came.ts";
 import { restartCompose } from "./compose.ts";
@@ -169,7 +170,7 @@ async function withLog(run: Run, how: RunConfig, error: DebugtapError, host: Hos
   const status = `systemctl ${how.user ? "--user " : ""}status ${shellQuote(how.unit)}`;
   return new DebugtapError(error.code, error.message, {
     ...(why === "" ? {} : { why }),
-    fix: error.fix ?? (host.ssh === undefined ? status : `ssh ${shellQuote(host.ssh)} ${status}`),
+    fix: error.fix ?? lineOn(sshTo(host), status),
   });
 }
 

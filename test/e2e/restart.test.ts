@@ -1,5 +1,5 @@
 // `debugtap restart` and `debugtap logs` by the real program over a real sshd: units of a real systemd, with a relay, after inject.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
@@ -79,12 +79,18 @@ t.test(
             code: "DT_RESTART_FAILED",
             what: "broken (broken.service) did not come back",
             why: /its process exited with 3, Result=exit-code[^]*\| its database is away/,
-            fix: "ssh vm systemctl status broken.service",
+            fix: /^ssh -F \S+ vm 'systemctl status broken\.service'$/,
           },
         },
         { service: "forks", ok: true },
       ],
     });
+    const { fix } = JSON.parse(both.stdout).services[0].error;
+    t.match(
+      spawnSync("sh", ["-c", fix], { encoding: "utf8" }).stdout,
+      /broken\.service[^]*its database is away/,
+      "as printed",
+    );
 
     const shown = await s.debugtap("logs", "broken", "forks", "--lines", "3", "--no-follow");
     t.equal(shown.code, 0, shown.stderr);

@@ -1,7 +1,9 @@
 // A host's ports while its link comes and goes; the link is a fake, for what is told of it is all that matters here.
 import t from "tap";
 import { DebugtapError } from "../../protocol/errors.ts";
+import type { HostConfig } from "../../src/config.ts";
 import { OpenHost, type LinkEvents } from "../../src/host.ts";
+import { lineOn, sshTo, tunnelTo } from "../../src/reach.ts";
 import { Port } from "../../src/port.ts";
 import { Registry } from "../../src/registry.ts";
 import { Service } from "../../src/service.ts";
@@ -75,4 +77,15 @@ t.test("a port that could not be had is asked for again when the link is up agai
   await new Promise((resolve) => setImmediate(resolve));
   t.equal(asked, 2);
   t.equal(state(), "listening");
+});
+
+t.test("a line to paste goes the way that debugtap goes", (t) => {
+  const host = (rest: { ssh?: string; sshConfig?: string }): HostConfig => ({ name: "vm", source: [], ...rest });
+  t.equal(lineOn(sshTo(host({})), "ss -tl"), "ss -tl", "on this machine it is the command");
+  t.equal(tunnelTo(host({})), undefined);
+  t.equal(lineOn(sshTo(host({ ssh: "me@vm" })), "systemctl status a b"), "ssh me@vm 'systemctl status a b'");
+  const odd = host({ ssh: "vm", sshConfig: "/etc/my config" });
+  t.equal(lineOn(sshTo(odd), "sudo ss -tl"), "ssh -t -F '/etc/my config' vm 'sudo ss -tl'", "sudo may ask");
+  t.same(tunnelTo(odd), { name: "vm", destination: "vm", configFile: "/etc/my config" });
+  t.end();
 });
