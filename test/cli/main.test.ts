@@ -233,22 +233,23 @@ t.test("bin: an old Node and a missing build are told, with codes of the table",
 
 t.test("what was forwarded is collected every 2 MB, by a small collection", async (t) => {
   const collector = new Collector();
-  let forced = 0;
+  const kinds: number[] = [];
   const observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
       const { kind, flags } = Reflect.get(entry, "detail") as { readonly kind: number; readonly flags: number };
-      if (kind === constants.NODE_PERFORMANCE_GC_MINOR && flags === constants.NODE_PERFORMANCE_GC_FLAGS_FORCED)
-        forced++;
+      if (flags === constants.NODE_PERFORMANCE_GC_FLAGS_FORCED) kinds.push(kind);
     }
   });
   observer.observe({ entryTypes: ["gc"] });
   t.teardown(() => observer.disconnect());
   const chunk = new Uint8Array(64 * 1024);
   for (let count = 1; count < 32; count++) collector.chunk(1, "client", chunk);
-  await pause(20);
-  t.equal(forced, 0);
   for (let count = 0; count < 33; count++) collector.chunk(1, "debuggee", chunk);
-  await pause(20);
-  t.equal(forced, 2);
+  for (const began = performance.now(); kinds.length < 2 && performance.now() - began < 5000;) await pause(10);
+  await pause(50);
+  t.equal(kinds.length, 2, "64 chunks of 64 KB");
+  // In the midst of a whole collection V8 ends that in place of a small one.
+  const { NODE_PERFORMANCE_GC_MAJOR: major, NODE_PERFORMANCE_GC_MINOR: minor } = constants;
+  t.ok(kinds.includes(minor) && kinds.every((kind) => kind === minor || kind === major), kinds.join());
   t.equal(Reflect.has(globalThis, "gc"), false);
 });
