@@ -10,7 +10,8 @@
 //   is an event later.
 // - There are no threads; all else is refused with the reason.
 // - A debuggee that was launched, or whose end a client has asked for, is not attached again.
-import type { Breakpoints, BreakpointPlan } from "./dap-breakpoints.ts";
+import type { BreakpointPlan } from "./dap-breakpoint-list.ts";
+import type { Breakpoints } from "./dap-breakpoints.ts";
 import type { DebugProtocol } from "./dap.ts";
 import type { Handshake } from "./dap-handshake.ts";
 import { event, failure, success } from "./dap-reply.ts";

@@ -12,7 +12,8 @@
 import { Away } from "./dap-away.ts";
 import { answerIn } from "./dap-answer.ts";
 import { KeptAnswers } from "./dap-answers.ts";
-import { Breakpoints, type BreakpointPlan } from "./dap-breakpoints.ts";
+import type { BreakpointPlan } from "./dap-breakpoint-list.ts";
+import { Breakpoints } from "./dap-breakpoints.ts";
 import { clientNames, debuggeeNames, driving, heldBack, readOnly } from "./dap-commands.ts";
 import { Events } from "./dap-events.ts";
 import { Handshake, stepOf } from "./dap-handshake.ts";

@@ -13,7 +13,8 @@
 // - Nothing of that before a capture that goes on has ended, nor for a debuggee that is being left itself.
 // - A stop is let go once: debugpy answers a second `continue` only after the next stop, and hears nothing else until then. So what the
 //   leaver has sent for it counts, unless it fails.
-import type { Breakpoints, BreakpointPlan } from "./dap-breakpoints.ts";
+import type { BreakpointPlan } from "./dap-breakpoint-list.ts";
+import type { Breakpoints } from "./dap-breakpoints.ts";
 import type { DebugProtocol } from "./dap.ts";
 import type { Handshake } from "./dap-handshake.ts";
 import type { HoldQueue } from "./dap-hold.ts";

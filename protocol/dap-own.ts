@@ -4,7 +4,8 @@
 // - They are set when the debuggee says that it can be configured (`initialized`), before any client's; later ones at once. To a
 //   debuggee that is away they are said when it is attached again (dap-away.ts).
 // - A source whose breakpoints are as they were is not set again: clients would be told of changes that are none.
-import type { BreakpointPlan, Breakpoints } from "./dap-breakpoints.ts";
+import type { BreakpointPlan } from "./dap-breakpoint-list.ts";
+import type { Breakpoints } from "./dap-breakpoints.ts";
 import type { Handshake } from "./dap-handshake.ts";
 import type { Answer, OwnState } from "./exchange.ts";
 import { member } from "./json.ts";
