@@ -10,27 +10,30 @@
 //   is an event later.
 // - There are no threads; all else is refused with the reason.
 // - A debuggee that was launched, or whose end a client has asked for, is not attached again.
-import type { Breakpoints, BreakpointPlan } from "./dap-breakpoints.ts";
+import type { BreakpointPlan } from "./dap-breakpoint-list.ts";
+import type { Breakpoints } from "./dap-breakpoints.ts";
+import { unmerged } from "./dap-commands.ts";
 import type { DebugProtocol } from "./dap.ts";
 import type { Handshake } from "./dap-handshake.ts";
 import { event, failure, success } from "./dap-reply.ts";
 import type { Roster } from "./dap-roster.ts";
 import { firstOwnSeq, type Outstanding } from "./dap-seq.ts";
 import type { DapState } from "./dap-state.ts";
+import type { Upstream } from "./dap-upstream.ts";
 import type { Answer, ClientId } from "./exchange.ts";
 import { elements, member } from "./json.ts";
 
-/** Lists that are not merged: as their last setter sent them. */
-const unmerged: ReadonlySet<string> = new Set(["setDataBreakpoints", "setInstructionBreakpoints"]);
+const hasEnded = "the debuggee has ended";
 
 export interface AwayParts {
   readonly roster: Roster;
   readonly handshake: Handshake;
   readonly state: DapState;
   readonly breakpoints: Breakpoints;
+  readonly upstream: Upstream;
+  /** The debuggee has ended, and may be attached again. Undefined: that is not wanted. */
+  readonly onEnded: ((why: string) => void) | undefined;
   toClient(client: ClientId, bytes: Uint8Array): void;
-  /** A request of the relay's own. */
-  readonly ask: (command: string, given: unknown, answered: (answer: Answer) => void, plan?: BreakpointPlan) => void;
 }
 
 interface Attempt {
@@ -45,7 +48,6 @@ interface Attempt {
 export class Away {
   readonly #parts: AwayParts;
   readonly #unmerged = new Map<string, unknown>();
-  #why: string | undefined;
   #attempt: Attempt | undefined;
   /** A client wants the debuggee's end. */
   #ending = false;
@@ -55,16 +57,19 @@ export class Away {
     this.#parts = parts;
   }
 
-  /** Why the debuggee cannot be asked; undefined while it can. */
-  get why(): string | undefined {
-    return this.#why;
-  }
-
   /** It may be attached again, and somebody would gain by it. */
   get possible(): boolean {
-    const { roster, handshake, state, breakpoints } = this.#parts;
-    if (this.#ending || state.terminated !== undefined || handshake.launched || !handshake.open) return false;
+    const { roster, handshake, state, breakpoints, onEnded } = this.#parts;
+    if (onEnded === undefined || state.ended !== undefined || state.terminated !== undefined) return false;
+    if (this.#ending || handshake.launched || !handshake.open) return false;
     return roster.all.length > 0 || breakpoints.has("nobody") || breakpoints.has("relay");
+  }
+
+  /** A request of the relay's own whose answer only the state is to see; while nobody is there it is kept in mind. */
+  tell(command: string, given: unknown, plan?: BreakpointPlan): void {
+    const { state, upstream } = this.#parts;
+    if (state.away === undefined) upstream.ask(command, given, () => undefined, plan);
+    else this.see({ command, arguments: given });
   }
 
   /** A request on its way up, or one that would be if somebody were there. */
@@ -81,10 +86,9 @@ export class Away {
   /** The connection is lost; `outstanding` will not be answered. May be called again when an attempt has failed. */
   begin(why: string, outstanding: readonly Outstanding[]): void {
     const { roster, state, breakpoints } = this.#parts;
-    this.#why = why;
     this.#attempt = undefined;
     breakpoints.forgetResults();
-    const { standing, threads } = state.lost();
+    const { standing, threads } = state.lost(why);
     for (const client of roster.all) {
       if (!client.live) continue;
       for (const { stop } of standing) {
@@ -103,7 +107,7 @@ export class Away {
 
   /** A client's request while nobody can be asked; true when it is answered here. */
   take(client: ClientId, request: DebugProtocol.Request): boolean {
-    if (this.#why === undefined) return false;
+    if (this.#parts.state.away === undefined) return false;
     const plan = this.#parts.breakpoints.set(client, request);
     if (unmerged.has(request.command)) this.#unmerged.set(request.command, request.arguments);
     this.#reply(client, request, plan);
@@ -112,13 +116,13 @@ export class Away {
 
   /** There is a new connection. `done` is told why it failed, or undefined. */
   attach(done: (failed: string | undefined) => void): void {
-    const { handshake, ask } = this.#parts;
+    const { handshake, upstream } = this.#parts;
     const attempt: Attempt = { done, attaching: false, initialized: false, attached: false, configured: false };
     this.#attempt = attempt;
-    ask("initialize", handshake.initialize, (answer) => {
+    upstream.ask("initialize", handshake.initialize, (answer) => {
       if (!this.#succeeded(attempt, answer, "initialize")) return;
       attempt.attaching = true;
-      ask("attach", handshake.attach, (attached) => {
+      upstream.ask("attach", handshake.attach, (attached) => {
         if (!this.#succeeded(attempt, attached, "attach")) return;
         attempt.attached = true;
         this.#settle(attempt);
@@ -127,11 +131,14 @@ export class Away {
     });
   }
 
-  /** An event while the debuggee is attached again; true when it is not for clients. */
+  /** An event while the debuggee is attached again, or its end while it may be; true when it is not for clients. */
   hears({ event }: DebugProtocol.Event): boolean {
+    const ends = event === "terminated" || event === "exited";
     const attempt = this.#attempt;
-    if (attempt === undefined) return false;
-    if (event === "terminated" || event === "exited") this.#fail(attempt, "the debuggee has ended");
+    if (attempt === undefined) {
+      if (!ends || !this.possible) return false;
+      this.#parts.onEnded?.(hasEnded);
+    } else if (ends) this.#fail(attempt, hasEnded);
     else if (event === "initialized") {
       attempt.initialized = true;
       this.#configure(attempt);
@@ -140,16 +147,16 @@ export class Away {
   }
 
   #configure(attempt: Attempt): void {
-    const { breakpoints, handshake, ask } = this.#parts;
+    const { breakpoints, handshake, upstream } = this.#parts;
     if (this.#attempt !== attempt || !attempt.initialized || !attempt.attaching || attempt.configured) return;
-    for (const plan of breakpoints.unsent()) ask(plan.command, plan.arguments, () => undefined, plan);
-    for (const [command, given] of this.#unmerged) ask(command, given, () => undefined);
+    for (const plan of breakpoints.unsent()) upstream.ask(plan.command, plan.arguments, () => undefined, plan);
+    for (const [command, given] of this.#unmerged) upstream.ask(command, given, () => undefined);
     if (!handshake.configurable) {
       attempt.configured = true;
       this.#settle(attempt);
       return;
     }
-    ask("configurationDone", handshake.configurationDone, (answer) => {
+    upstream.ask("configurationDone", handshake.configurationDone, (answer) => {
       if (!this.#succeeded(attempt, answer, "configurationDone")) return;
       attempt.configured = true;
       this.#settle(attempt);
@@ -159,10 +166,10 @@ export class Away {
   #settle(attempt: Attempt): void {
     if (this.#attempt !== attempt || !attempt.attached || !attempt.configured) return;
     this.#attempt = undefined;
-    this.#why = undefined;
+    const { state, breakpoints, upstream } = this.#parts;
+    state.back();
     // What was set since the lists were sent.
-    for (const plan of this.#parts.breakpoints.unsent())
-      this.#parts.ask(plan.command, plan.arguments, () => undefined, plan);
+    for (const plan of breakpoints.unsent()) upstream.ask(plan.command, plan.arguments, () => undefined, plan);
     attempt.done(undefined);
   }
 
@@ -182,7 +189,7 @@ export class Away {
   }
 
   #reply(client: ClientId, request: DebugProtocol.Request, plan: BreakpointPlan | undefined): void {
-    const why = `${this.#why ?? "the connection to the debuggee was lost"}; debugtap attaches again by itself`;
+    const why = `${this.#parts.state.away ?? "the connection to the debuggee was lost"}; debugtap attaches again by itself`;
     const { command } = request;
     const bytes =
       plan !== undefined || unmerged.has(command)

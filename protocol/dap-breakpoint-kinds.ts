@@ -25,7 +25,12 @@ export function listOf(request: DebugProtocol.Request): string | undefined {
   const path = member(source, "path");
   const reference = member(source, "sourceReference");
   if (typeof reference === "number" && reference > 0) return `reference ${reference}`;
-  return `path ${typeof path === "string" ? path : JSON.stringify(member(source, "name") ?? null)}`;
+  return nameOfSource(typeof path === "string" ? path : JSON.stringify(member(source, "name") ?? null));
+}
+
+/** The list of a source with this path. */
+export function nameOfSource(path: string): string {
+  return `path ${path}`;
 }
 
 export function itemsOf(request: DebugProtocol.Request): Item[] {

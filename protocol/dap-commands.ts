@@ -16,6 +16,9 @@ export const executions: ReadonlySet<string> = new Set([
   "restart",
 ]);
 
+/** Replace a list of breakpoints, and are not merged (dap-breakpoint-kinds.ts): the last setter's hold. */
+export const unmerged: ReadonlySet<string> = new Set(["setDataBreakpoints", "setInstructionBreakpoints"]);
+
 /** The driver's only: they change where or with what values the program goes on. */
 export const driving: ReadonlySet<string> = new Set([
   ...executions,
@@ -25,11 +28,10 @@ export const driving: ReadonlySet<string> = new Set([
   "setVariable",
   "setExpression",
   "writeMemory",
-  "setDataBreakpoints",
-  "setInstructionBreakpoints",
+  ...unmerged,
 ]);
 
-/** Wait while the exchange is held: a capture would see their effects. So does `evaluate` in a REPL. */
+/** Wait while the exchange is held: a capture would see their effects. */
 export const heldBack: ReadonlySet<string> = new Set([
   ...executions,
   "terminate",
@@ -49,8 +51,7 @@ export const readOnly: ReadonlySet<string> = new Set([
   "setBreakpoints",
   "setFunctionBreakpoints",
   "setExceptionBreakpoints",
-  "setDataBreakpoints",
-  "setInstructionBreakpoints",
+  ...unmerged,
   "breakpointLocations",
   "dataBreakpointInfo",
   "threads",
@@ -90,8 +91,7 @@ export const clientNames: ReadonlySet<string> = new Set([
   "setBreakpoints",
   "setFunctionBreakpoints",
   "setExceptionBreakpoints",
-  "setDataBreakpoints",
-  "setInstructionBreakpoints",
+  ...unmerged,
   ...executions,
 ]);
 

@@ -1,9 +1,13 @@
 // What waits while a capture goes on, in the order in which it came.
 //
 // Rules
+// - What a capture would see the effects of waits: by its command, and `evaluate` in a REPL.
 // - Behind a request that waits, all that its client sends waits too: a client's requests are not reordered.
 // - What a client has here goes with it. Bounded.
+import { heldBack } from "./dap-commands.ts";
+import type { DebugProtocol } from "./dap.ts";
 import type { ClientId } from "./exchange.ts";
+import { member } from "./json.ts";
 
 const maxWaiting = 1000;
 
@@ -39,9 +43,10 @@ export class HoldQueue {
     }
   }
 
-  /** Something of this client waits. */
-  has(client: ClientId): boolean {
-    return this.#waiting.some((waiting) => waiting.client === client);
+  mustWait(client: ClientId, { command, arguments: given }: DebugProtocol.Request): boolean {
+    if (this.#waiting.some((waiting) => waiting.client === client)) return true;
+    if (!this.#held) return false;
+    return heldBack.has(command) || (command === "evaluate" && member(given, "context") === "repl");
   }
 
   /** False: too much waits. */

@@ -14,6 +14,7 @@ import { stepOf, type Handshake } from "./dap-handshake.ts";
 import { event, failure, success } from "./dap-reply.ts";
 import type { DapClient, Roster } from "./dap-roster.ts";
 import type { DapState } from "./dap-state.ts";
+import type { Upstream } from "./dap-upstream.ts";
 import type { ClientId } from "./exchange.ts";
 import type { Frame } from "./frame.ts";
 import { member } from "./json.ts";
@@ -25,16 +26,23 @@ export interface JoiningParts {
   readonly handshake: Handshake;
   readonly state: DapState;
   readonly breakpoints: Breakpoints;
+  readonly upstream: Upstream;
   toClient(client: ClientId, bytes: Uint8Array): void;
-  forward(client: DapClient, request: DebugProtocol.Request, frame: Frame): void;
 }
 
 export class Joining {
   readonly #parts: JoiningParts;
-  #ended: string | undefined;
 
   constructor(parts: JoiningParts) {
     this.#parts = parts;
+  }
+
+  join(id: ClientId): void {
+    const { roster, handshake } = this.#parts;
+    roster.join(id);
+    const client = roster.get(id);
+    // Adapters speak before they are spoken to: that is for whoever is about to open the session.
+    if (client !== undefined && client === roster.primary && !handshake.isSaid("initialize")) client.live = true;
   }
 
   /** Nothing is to be said to this client any more. */
@@ -74,28 +82,19 @@ export class Joining {
     }
   }
 
-  /** The debuggee is gone: nothing that waits will come. */
-  end(why: string): void {
-    this.#ended = why;
-    this.progress();
-  }
-
   /** False: it has to wait. */
   #step(client: DapClient, request: DebugProtocol.Request, frame: Frame): boolean {
-    const { handshake, roster } = this.#parts;
+    const { handshake, roster, upstream } = this.#parts;
     const step = stepOf(request.command);
     if (step === undefined) return true;
     if (!handshake.isSaid(step)) {
-      if (this.#ended !== undefined) {
-        this.#parts.toClient(client.id, failure(request, `the debuggee is gone: ${this.#ended}`));
-        return true;
-      }
+      if (this.#refusedAtEnd(client, request)) return true;
       if (client !== roster.oldest) return false;
       handshake.say(step, request);
       if (step === "configurationDone") client.configured = true;
       else client.live = true;
       if (step === "attach" && handshake.initialized && !client.toldInitialized) this.#tellInitialized(client);
-      this.#parts.forward(client, request, frame);
+      upstream.forward(client, request, frame);
       return true;
     }
     if (step === "attach") {
@@ -103,7 +102,7 @@ export class Joining {
       else this.#parts.toClient(client.id, failure(request, "this client has attached already"));
       return true;
     }
-    if (!handshake.isDone(step)) return this.#refuseAtEnd(client, request);
+    if (!handshake.isDone(step)) return this.#refusedAtEnd(client, request);
     if (step === "configurationDone") client.configured = true;
     else client.answered = true;
     const why = step === "initialize" ? this.#mismatch(request) : undefined;
@@ -115,7 +114,7 @@ export class Joining {
   #settle(client: DapClient, attach: { request: DebugProtocol.Request; frame: Frame }): void {
     const { handshake, state } = this.#parts;
     if (handshake.initialized && !client.toldInitialized) this.#tellInitialized(client);
-    if (state.terminated !== undefined || this.#ended !== undefined) {
+    if (state.terminated !== undefined || state.ended !== undefined) {
       client.attach = undefined;
       client.live = true;
       this.#parts.toClient(client.id, success(attach.request));
@@ -149,9 +148,11 @@ export class Joining {
     this.#parts.toClient(client.id, event("initialized"));
   }
 
-  #refuseAtEnd(client: DapClient, request: DebugProtocol.Request): boolean {
-    if (this.#ended === undefined) return false;
-    this.#parts.toClient(client.id, failure(request, `the debuggee is gone: ${this.#ended}`));
+  /** The debuggee is gone: nothing that this waits for will come. */
+  #refusedAtEnd(client: DapClient, request: DebugProtocol.Request): boolean {
+    const { ended } = this.#parts.state;
+    if (ended === undefined) return false;
+    this.#parts.toClient(client.id, failure(request, `the debuggee is gone: ${ended}`));
     return true;
   }
 

@@ -13,35 +13,47 @@
 // - Nothing of that before a capture that goes on has ended, nor for a debuggee that is being left itself.
 // - A stop is let go once: debugpy answers a second `continue` only after the next stop, and hears nothing else until then. So what the
 //   leaver has sent for it counts, unless it fails.
-import type { Breakpoints, BreakpointPlan } from "./dap-breakpoints.ts";
+import type { Away } from "./dap-away.ts";
+import type { BreakpointPlan } from "./dap-breakpoint-list.ts";
+import type { Breakpoints } from "./dap-breakpoints.ts";
+import { executions, unmerged } from "./dap-commands.ts";
 import type { DebugProtocol } from "./dap.ts";
 import type { Handshake } from "./dap-handshake.ts";
 import type { HoldQueue } from "./dap-hold.ts";
-import { executions } from "./dap-commands.ts";
+import type { Joining } from "./dap-joining.ts";
+import type { SourceRemarks } from "./dap-remarks.ts";
+import { success } from "./dap-reply.ts";
+import { oneForAll, type Resuming } from "./dap-resuming.ts";
+import type { ReverseRequests } from "./dap-reverse.ts";
 import type { DapClient, Roster } from "./dap-roster.ts";
-import type { DapState, Standing } from "./dap-state.ts";
-import type { ClientId } from "./exchange.ts";
+import type { SeqTable } from "./dap-seq.ts";
+import type { DapState } from "./dap-state.ts";
+import type { Upstream } from "./dap-upstream.ts";
+import type { ClientId, ExchangeOutput } from "./exchange.ts";
+import type { Frame } from "./frame.ts";
 import { member } from "./json.ts";
 
 export type LeavePolicy = "keep" | "resume" | "end";
 
 export interface LeavingParts {
   readonly roster: Roster;
+  readonly table: SeqTable;
   readonly handshake: Handshake;
   readonly state: DapState;
   readonly breakpoints: Breakpoints;
   readonly hold: HoldQueue;
+  readonly remarks: SourceRemarks;
+  readonly reverse: ReverseRequests;
+  readonly joining: Joining;
+  readonly away: Away;
+  readonly resuming: Resuming;
+  readonly upstream: Upstream;
+  readonly output: Pick<ExchangeOutput, "close">;
   readonly onLeave: LeavePolicy;
   /** Hits are recorded, whether a client is here or not. */
   readonly recorded: boolean;
-  /** A request that lets it run is on its way. */
-  isGoing(standing: Standing): boolean;
-  /** A request whose answer only the state is to see. */
-  tell(command: string, given: unknown, plan?: BreakpointPlan): void;
+  toClient(client: ClientId, bytes: Uint8Array): void;
 }
-
-/** Lists that are not merged: their last setter's. */
-const unmerged: ReadonlySet<string> = new Set(["setDataBreakpoints", "setInstructionBreakpoints"]);
 
 export class Leaving {
   readonly #parts: LeavingParts;
@@ -66,13 +78,20 @@ export class Leaving {
     if (executions.has(request.command)) this.stopped();
   }
 
-  /** The debuggee is gone. */
-  end(): void {
-    this.#over = true;
+  /** A client's `disconnect`. */
+  take(client: DapClient, request: DebugProtocol.Request, frame: Frame): void {
+    const { state, upstream, output } = this.#parts;
+    if (state.gone === undefined && this.#endsSession(client, request)) {
+      upstream.forward(client, request, frame);
+      return;
+    }
+    this.#parts.toClient(client.id, success(request));
+    this.leave(client.id);
+    output.close(client.id);
   }
 
   /** This `disconnect` is the debuggee's affair, not only the client's. */
-  endsSession(client: DapClient, request: DebugProtocol.Request): boolean {
+  #endsSession(client: DapClient, request: DebugProtocol.Request): boolean {
     const { roster, state, handshake, onLeave } = this.#parts;
     const kill = member(request.arguments, "terminateDebuggee");
     if (kill === true && roster.drives(client)) return true;
@@ -90,10 +109,17 @@ export class Leaving {
     for (const plan of this.#parts.breakpoints.remove("nobody")) this.#tell(plan);
   }
 
-  /** The client is not in the roster any more. */
-  left(client: ClientId): void {
+  /** The client is gone. */
+  leave(client: ClientId): void {
+    const { roster, table, remarks, hold, reverse, joining } = this.#parts;
+    roster.leave(client);
+    table.forget(client);
+    remarks.leave(client);
+    hold.drop(client);
+    reverse.leave(client);
     this.#left = true;
     this.#later(() => this.#settle(client));
+    joining.progress();
   }
 
   /** A thread stands: nobody may be left to let it run. */
@@ -107,38 +133,37 @@ export class Leaving {
 
   #later(run: () => void): void {
     const now = (): void => {
-      if (!this.#over) run();
+      if (!this.#over && this.#parts.state.ended === undefined) run();
     };
     if (this.#parts.hold.held) this.#parts.hold.add(undefined, now);
     else now();
   }
 
   #settle(client: ClientId): void {
-    const { roster, breakpoints, onLeave, recorded } = this.#parts;
+    const { roster, breakpoints, away, onLeave, recorded } = this.#parts;
     const last = roster.all.length === 0;
     if (last && onLeave === "keep") breakpoints.abandon(client);
     else if (last && onLeave === "resume" && recorded) {
       breakpoints.abandon(client);
       this.#resume();
-    } else if (last && onLeave === "end") this.#parts.tell("disconnect", {});
+    } else if (last && onLeave === "end") away.tell("disconnect", {});
     else {
       for (const plan of breakpoints.remove(client)) this.#tell(plan);
       if (!last) return;
-      for (const command of this.#unmergedSet) this.#parts.tell(command, { breakpoints: [] });
+      for (const command of this.#unmergedSet) away.tell(command, { breakpoints: [] });
       this.#unmergedSet.clear();
       this.#resume();
     }
   }
 
   #tell(plan: BreakpointPlan): void {
-    this.#parts.tell(plan.command, plan.arguments, plan);
+    this.#parts.away.tell(plan.command, plan.arguments, plan);
   }
 
   #resume(): void {
-    const { standing } = this.#parts.state;
-    const whole = standing.findLast(({ all }) => all);
-    for (const each of whole === undefined ? standing : [whole]) {
-      if (!this.#parts.isGoing(each)) this.#parts.tell("continue", { threadId: each.stop.thread });
+    const { state, resuming, away } = this.#parts;
+    for (const each of oneForAll(state.standing)) {
+      if (!resuming.isGoing(each)) away.tell("continue", { threadId: each.stop.thread });
     }
   }
 }

@@ -4,8 +4,11 @@
 // - They are set when the debuggee says that it can be configured (`initialized`), before any client's; later ones at once. To a
 //   debuggee that is away they are said when it is attached again (dap-away.ts).
 // - A source whose breakpoints are as they were is not set again: clients would be told of changes that are none.
-import type { BreakpointPlan, Breakpoints } from "./dap-breakpoints.ts";
+import type { BreakpointPlan } from "./dap-breakpoint-list.ts";
+import type { Breakpoints } from "./dap-breakpoints.ts";
 import type { Handshake } from "./dap-handshake.ts";
+import type { DapState } from "./dap-state.ts";
+import type { Upstream } from "./dap-upstream.ts";
 import type { Answer, OwnState } from "./exchange.ts";
 import { member } from "./json.ts";
 import { sourceBreakpoint, type Placed } from "./placed.ts";
@@ -13,9 +16,8 @@ import { sourceBreakpoint, type Placed } from "./placed.ts";
 export interface DapOwnParts {
   readonly breakpoints: Breakpoints;
   readonly handshake: Handshake;
-  /** The debuggee is not there; it may come back. */
-  readonly isAway: () => boolean;
-  readonly ask: (command: string, given: unknown, answered: (answer: Answer) => void, plan?: BreakpointPlan) => void;
+  readonly state: DapState;
+  readonly upstream: Upstream;
 }
 
 export class DapOwn {
@@ -25,7 +27,6 @@ export class DapOwn {
   readonly #said = new Map<string, string>();
   /** By path: why the debuggee did not take it. */
   readonly #refused = new Map<string, string>();
-
   /** Requests that are not answered. */
   #open = 0;
 
@@ -49,12 +50,13 @@ export class DapOwn {
     for (const [path, placed] of byPath) this.#say(path, placed);
     for (const path of this.#said.keys()) if (!byPath.has(path)) this.#said.delete(path);
     for (const plan of this.#parts.breakpoints.remove("relay", new Set(byPath.keys())))
-      if (!this.#parts.isAway()) this.#ask(plan.arguments, () => undefined, plan);
+      if (!this.#isAway) this.#ask(plan.arguments, () => undefined, plan);
   }
 
   stateOf({ path, line }: Placed): OwnState | undefined {
-    const { breakpoints, handshake, isAway } = this.#parts;
-    if (isAway()) return { state: "pending", why: "the connection to the debuggee was lost; it is set again with it" };
+    const { breakpoints, handshake } = this.#parts;
+    if (this.#isAway)
+      return { state: "pending", why: "the connection to the debuggee was lost; it is set again with it" };
     if (!handshake.initialized) return { state: "pending", why: "the IDE has not attached yet" };
     const refused = this.#refused.get(path);
     if (refused !== undefined) return { state: "failed", why: refused };
@@ -69,13 +71,18 @@ export class DapOwn {
     return { state: member(result, "reason") === "pending" ? "pending" : "failed", why };
   }
 
+  /** The debuggee is not there; it may come back. */
+  get #isAway(): boolean {
+    return this.#parts.state.away !== undefined;
+  }
+
   #say(path: string, placed: readonly Placed[]): void {
     const given = { source: { path }, breakpoints: placed.map((each) => sourceBreakpoint(each)) };
     const said = JSON.stringify(given);
     if (this.#said.get(path) === said) return;
     this.#said.set(path, said);
     this.#refused.delete(path);
-    if (this.#parts.isAway()) {
+    if (this.#isAway) {
       const plan = this.#parts.breakpoints.set("relay", requestOf(given));
       if (plan !== undefined) this.#parts.breakpoints.keep(plan, () => 0, "");
       return;
@@ -94,7 +101,7 @@ export class DapOwn {
       this.#open--;
       answered(answer);
     };
-    this.#parts.ask("setBreakpoints", given, done, plan);
+    this.#parts.upstream.ask("setBreakpoints", given, done, plan);
   }
 }
 

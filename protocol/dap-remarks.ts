@@ -9,7 +9,7 @@ import { decodeDap, encodeDap, isEvent, isResponse, type DebugProtocol } from ".
 import { event } from "./dap-reply.ts";
 import type { ClientId } from "./exchange.ts";
 import { frameOf } from "./frame.ts";
-import { elements, isObject, member } from "./json.ts";
+import { asObject, elements, isObject, member } from "./json.ts";
 import { isCalled } from "./peek.ts";
 
 const mostFiles = 4096;
@@ -112,8 +112,4 @@ function withRemark(breakpoint: unknown, text: string | undefined): unknown {
   if (!isObject(breakpoint) || text === undefined) return breakpoint;
   const own = breakpoint["message"];
   return { ...breakpoint, message: typeof own === "string" && own !== "" ? `${own}; ${text}` : text };
-}
-
-function asObject(value: unknown): Record<string, unknown> {
-  return isObject(value) ? value : {};
 }

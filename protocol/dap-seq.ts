@@ -6,7 +6,7 @@
 // - An answer that nobody waits for any more (its client left, its asker gave up) still has its entry, or it would be taken
 //   for another's.
 // - The table is bounded: when it is full nothing more is numbered.
-import type { BreakpointPlan } from "./dap-breakpoints.ts";
+import type { BreakpointPlan } from "./dap-breakpoint-list.ts";
 import type { DebugProtocol } from "./dap.ts";
 import type { Answer, ClientId } from "./exchange.ts";
 

@@ -1,4 +1,4 @@
-// What stands in the debuggee, as its messages told it: what a client that comes later has missed.
+// What stands in the debuggee, as its messages told it: what a client that comes later has missed. And whether it is there at all.
 //
 // Rules
 // - Threads are known by `thread` events; delve and lldb send none. A stop ends by `continued`, by the successful response to
@@ -25,6 +25,23 @@ export class DapState {
   readonly #threads = new Set<number>();
   #process: Frame | undefined;
   #terminated: Frame | undefined;
+  #away: string | undefined;
+  #ended: string | undefined;
+
+  /** Why its connection is lost, while it may be made again. */
+  get away(): string | undefined {
+    return this.#away;
+  }
+
+  /** Why it is gone for good. */
+  get ended(): string | undefined {
+    return this.#ended;
+  }
+
+  /** Why it cannot be asked; undefined while it can. */
+  get gone(): string | undefined {
+    return this.#ended ?? this.#away;
+  }
 
   get standing(): readonly Standing[] {
     return this.#standing;
@@ -97,12 +114,22 @@ export class DapState {
   }
 
   /** The connection is lost: nothing stands any more, as far as is known. What did. */
-  lost(): { standing: readonly Standing[]; threads: readonly number[] } {
+  lost(why: string): { standing: readonly Standing[]; threads: readonly number[] } {
     const before = { standing: this.#standing, threads: [...this.#threads] };
     this.#standing = [];
     this.#threads.clear();
     this.#process = undefined;
+    this.#away = why;
     return before;
+  }
+
+  /** It has been attached again. */
+  back(): void {
+    this.#away = undefined;
+  }
+
+  end(why: string): void {
+    this.#ended = why;
   }
 
   #stopped(event: DebugProtocol.Event, frame: Frame): Stop {

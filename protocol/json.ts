@@ -20,6 +20,11 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** An object without members for what is none. */
+export function asObject(value: unknown): Record<string, unknown> {
+  return isObject(value) ? value : {};
+}
+
 /** `value[key][key]…`, undefined as soon as one is missing. */
 export function member(value: unknown, ...keys: readonly string[]): unknown {
   let at = value;

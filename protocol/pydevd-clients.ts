@@ -5,7 +5,7 @@
 //   asked for (503): the debuggee has only one for all.
 // - Events are for all, but those of threads not for a client that has yet to send 101 to a running debuggee: what it has missed
 //   is told at its 101. An answer under a number that is not ours is the native client's.
-// - The oldest client drives, unless another one was named.
+// - The oldest client drives, unless another one was named, or all may.
 import type { ClientId } from "./exchange.ts";
 import type { Frame } from "./frame.ts";
 import { pydevdHead, withSeq, type PydevdHead } from "./pydevd-head.ts";
@@ -31,6 +31,7 @@ const lastEventSeq = 2_000_000_000;
 
 export class PydevdClients {
   readonly #toClient: (client: ClientId, bytes: Uint8Array) => void;
+  readonly #mayAllDrive: boolean;
   readonly #clients = new Map<ClientId, PydevdClient>();
   #hadOne = false;
   #driver: PydevdClient | undefined;
@@ -38,8 +39,9 @@ export class PydevdClients {
   #framing: PydevdFraming = "line";
   #eventSeq = firstEventSeq;
 
-  constructor(toClient: (client: ClientId, bytes: Uint8Array) => void) {
+  constructor(toClient: (client: ClientId, bytes: Uint8Array) => void, mayAllDrive: boolean) {
     this.#toClient = toClient;
+    this.#mayAllDrive = mayAllDrive;
   }
 
   get ids(): readonly ClientId[] {
@@ -50,8 +52,14 @@ export class PydevdClients {
     return this.#clients.size;
   }
 
+  /** The one that drives; the first among equals where all may. */
   get driver(): PydevdClient | undefined {
     return this.#driver;
+  }
+
+  /** It may let threads run, and pause them. */
+  drives(client: PydevdClient): boolean {
+    return this.#mayAllDrive || client === this.#driver;
   }
 
   /** The only one there is. */

@@ -46,6 +46,11 @@ export function decodePydevd(frame: Frame, side: Side, flavour: Flavour = "UP"):
   };
 }
 
+/** What follows the seq in a client's command. */
+export function commandText(frame: Frame): string {
+  return decodePydevd(frame, "client")?.raw ?? "";
+}
+
 /** One message as bytes. A newline in a client's text is written `@LINE@`, as PyCharm does: it would end the command. */
 export function encodePydevd(
   id: number,

@@ -1,7 +1,7 @@
 import { fc } from "../helpers/property.ts";
 import t from "tap";
 import { DapExchange } from "../../protocol/dap-exchange.ts";
-import type { DapExchangeOptions } from "../../protocol/dap-exchange.ts";
+import type { DapExchangeOptions } from "../../protocol/dap-parts.ts";
 import { answerTo } from "../../protocol/dap-reply.ts";
 import { decodeDap, type DebugProtocol } from "../../protocol/dap.ts";
 import type { Answer, Stop } from "../../protocol/exchange.ts";
