@@ -548,6 +548,12 @@ const cases: readonly Case[] = [
     says: /^pid 70 python3 -u \/srv\/api.py$/m,
   },
   {
+    code: "DT_DOCTOR_PROCESS",
+    status: "ok",
+    there: { survey: survey(python({ argv: ["uwsgi", "--env", "DB_PASSWORD=x12", "--ini", "/srv/api.ini"] })) },
+    says: /^pid 70 uwsgi --env DB_PASSWORD=«redacted:\w{8}» --ini \/srv\/api.ini$/m,
+  },
+  {
     code: "DT_DOCTOR_HIDDEN",
     status: "unseen",
     there: { details: { ...details, processes: new Map([[70, {}]]) } },
