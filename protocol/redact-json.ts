@@ -41,6 +41,12 @@ export function redactJson(text: string, redactor: Redactor, options: JsonOption
   return new JsonMasker(text, redactor, options).masked();
 }
 
+/** The arguments of a command. */
+export function redactWords(argv: readonly string[], redactor: Redactor): string[] {
+  const masked: unknown = JSON.parse(redactJson(JSON.stringify(argv), redactor));
+  return Array.isArray(masked) ? masked.map(String) : [];
+}
+
 class JsonMasker {
   readonly #text: string;
   readonly #redactor: Redactor;

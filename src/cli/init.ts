@@ -3,17 +3,20 @@
 // Rules
 // - On the host nothing is written and nothing is restarted; what is to be done there is printed.
 // - Here nothing is written without --yes or a `y` on the terminal, and what will be is shown first.
+// - Secrets of command lines there are masked before anything else is done with them.
 // - What is there stays: services, entries and files of the same name are left alone, and it is said.
 import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { Command } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
+import { defaultSecretRules } from "../../protocol/redact.ts";
 import { findConfig, parseConfig, type Config, type HostConfig } from "../config.ts";
 import type { SourcePair } from "../config-write.ts";
 import { beginning, withProposal } from "../init/config-text.ts";
 import { differenceLines, planned, textOf, write, type PlannedFile } from "../init/files.ts";
 import { proposeServices, type Proposal } from "../init/proposal.ts";
+import { maskedSurvey } from "../init/masked-command-lines.ts";
 import { runConfiguration, runConfigurationFile } from "../init/pycharm.ts";
 import { findServices } from "../init/services.ts";
 import { matchSources, rootsOf } from "../init/sources.ts";
@@ -85,7 +88,7 @@ async function init(destination: string, options: Options): Promise<void> {
   const dirs = (options.local ?? [dirname(file)]).map((dir) => resolve(dir));
   const { survey, proposal, source } = await onHost(host, async (run) => {
     say(`looking at what runs on ${host.ssh ?? "this machine"}`);
-    const survey = await surveyHost(run);
+    const survey = maskedSurvey(await surveyHost(run), config?.record.secrets ?? defaultSecretRules);
     if (survey.dockerError !== undefined) notes.push(`docker did not answer: ${survey.dockerError.split("\n", 1)[0]}`);
     const found = findServices(survey);
     const services = found.services.filter(({ name }) => options.only?.includes(name) !== false);

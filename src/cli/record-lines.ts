@@ -20,10 +20,15 @@ export function eventText(event: RecordingEvent, color: boolean): string[] {
       return [`${now} ${clean(event.service)} is driven`];
     case "failed":
       return [`${now} ${event.error.format()}`];
-    case "ready":
-      return event.missing.length === 0
-        ? [`${now} ready: ${event.services.join(", ")}`]
-        : [`${now} ready: ${event.services.join(", ") || "none"}; not driven yet: ${event.missing.join(", ")}`];
+    case "ready": {
+      const { services, missing, unsettled } = event;
+      const parts = [
+        `ready: ${services.join(", ") || "none"}`,
+        ...(missing.length === 0 ? [] : [`not driven yet: ${missing.join(", ")}`]),
+        ...(unsettled.length === 0 ? [] : [`a process has not answered for its breakpoints: ${unsettled.join(", ")}`]),
+      ];
+      return [`${now} ${parts.join("; ")}`];
+    }
     case "trigger": {
       const { argv, exit, signal, at, ended = at } = event.trigger;
       const how = exit === undefined ? (signal ?? "was not started") : `exit ${exit}`;

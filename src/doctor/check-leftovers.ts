@@ -1,9 +1,10 @@
 // What earlier runs have left: records here of relays that are gone, their sshd there, debugpy's adapters without a program,
-// folders of inject that nobody here knows of.
+// folders of inject that nobody here knows of. What cannot be judged from here is `unseen`, and has no fix that takes anything away.
 import { basename } from "node:path";
 import { shellQuote } from "../../protocol/shell.ts";
 import type { SurveyProcess } from "../transport/survey.ts";
 import { lineOn } from "../reach.ts";
+import { folderUse } from "./folder-use.ts";
 import type { Details, FactsHere, FactsThere } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
 import { killLine } from "./fix.ts";
@@ -32,7 +33,11 @@ export function checkLeftovers(there: FactsThere, here: FactsHere): Finding[] {
     found.ok("DT_DOCTOR_LEFT_ADAPTER", `${seen} of debugpy's adapters, each with a program`);
   if (seen < adapters.length) {
     const what = `${adapters.length - seen} of debugpy's adapters`;
-    found.unseen("DT_DOCTOR_LEFT_ADAPTER", what, "their connections are not shown: they are another user's");
+    found.unseen(
+      "DT_DOCTOR_LEFT_ADAPTER",
+      what,
+      "their connections are not shown: they are another user's, or in a container",
+    );
   }
   checkFolders(there, details, here, found);
   return found.list;
@@ -40,10 +45,11 @@ export function checkLeftovers(there: FactsThere, here: FactsHere): Finding[] {
 
 function checkFolders(
   { ssh, host }: FactsThere,
-  { folders, processes }: Details,
+  details: Details,
   { injected, ownId }: FactsHere,
   found: Findings,
 ): void {
+  const { folders } = details;
   const idOf = (path: string): string => basename(path);
   // Root's folder goes with that of the user, which has the manifest.
   const own = folders.filter(
@@ -52,16 +58,24 @@ function checkFolders(
   );
   for (const { path, hasManifest } of own) {
     const id = idOf(path);
-    const users = [...processes].flatMap(([pid, { env }]) =>
-      env?.["DEBUGTAP_HOOK"]?.includes(`/${id}/services/`) === true ? pid : [],
-    );
-    // Others' environments are hidden, but not the states that their hooks have written.
-    const states = folders.filter((folder) => idOf(folder.path) === id).flatMap((folder) => folder.states);
-    const used = new Set([...users, ...states.map(({ pid }) => pid)]).size;
+    const { used, elsewhere, hidden } = folderUse(id, details);
     if (id === ownId || injected.some((entry) => entry.id === id))
       found.ok("DT_DOCTOR_LEFT_INJECT", `${path} is this debugtap's`);
     else if (used > 0) {
       found.note("DT_DOCTOR_LEFT_INJECT", `${path} is another debugtap's`, { why: `${used} processes use it` });
+    } else if (elsewhere + hidden > 0) {
+      const why =
+        elsewhere > 0
+          ? `of what has loaded its hook, ${elsewhere} ran in another pid namespace, as a container's processes do, and may run there still`
+          : `of what has loaded its hook, ${hidden} may run still: other users' processes are not shown there (/proc is mounted with hidepid)`;
+      const look = `sudo grep -lE 'DEBUGTAP_HOOK=[^=]*/${id}/' /proc/[0-9]*/environ`;
+      const isShownToRoot = details.isOutermost || elsewhere === 0;
+      found.unseen(
+        "DT_DOCTOR_LEFT_INJECT",
+        `whether ${path}, another debugtap's, is used`,
+        why,
+        isShownToRoot ? lineOn(ssh, look) : undefined,
+      );
     } else {
       const remove = hasManifest
         ? `sh ${shellQuote(`${path}/eject.sh`)}`

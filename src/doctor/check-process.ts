@@ -1,8 +1,10 @@
 // The service's processes: environment, GEVENT_SUPPORT, workers, uWSGI's threads, and whether the hook of inject is in them.
 import { member, parseJson } from "../../protocol/json.ts";
+import { maskedCommandLine } from "../init/masked-command-lines.ts";
 import { programAt } from "../init/services.ts";
 import { pidIn } from "../transport/source-walk.ts";
 import type { SurveyProcess } from "../transport/survey.ts";
+import { defaultSecretRules } from "../../protocol/redact.ts";
 import { lineOn } from "../reach.ts";
 import type { Details, FactsHere, FactsThere, SettingsFile } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
@@ -36,7 +38,7 @@ export function checkProcess(running: Running, there: FactsThere, here: FactsHer
     );
     return found.list;
   }
-  found.ok("DT_DOCTOR_PROCESS", `pid ${master.pid} ${programOf(master.argv)}`);
+  found.ok("DT_DOCTOR_PROCESS", `pid ${master.pid} ${programOf(master.argv, here)}`);
   const env = there.details.processes.get(master.pid)?.env;
   if (env === undefined) {
     const look = `sudo cat /proc/${master.pid}/environ | tr '\\0' '\\n' | grep -E '^(GEVENT_SUPPORT|DEBUGTAP_HOOK)='`;
@@ -60,7 +62,8 @@ export function checkProcess(running: Running, there: FactsThere, here: FactsHer
 }
 
 /** Without what follows the program: that may be a password. */
-function programOf(argv: readonly string[]): string {
+function programOf(words: readonly string[], { config }: FactsHere): string {
+  const argv = maskedCommandLine(words, config?.record.secrets ?? defaultSecretRules);
   return argv.slice(0, Math.max(programAt(argv), 0) + 1).join(" ");
 }
 

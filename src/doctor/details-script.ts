@@ -7,7 +7,9 @@
 //   MARK file=w PATH                         then line, section, key, value, with tabs; `w` it can be written, `r` read, `-` neither.
 //                                            A Match block of sshd is a section. Of authorized_keys the key is `options`
 //   MARK ask=PYTHON PATHS                    then one line of JSON
-//   MARK folder=m PATH                       then `services NAME`; MARK state=NAME PID, then its text
+//   MARK namespace=BOOT pid:[4026531836]     of this shell
+//   MARK inner=                              of each process in a pid namespace within it: pid, the one that it has there, its namespace if that shows
+//   MARK folder=m PATH                       then `services NAME`; MARK state=NAME PID + NAMESPACE, then its text; `-`: no process has that pid
 //   MARK unit=                               `systemctl show` of a unit
 //   MARK sshd=PID UID FILE                   the listener of this very connection
 //   MARK left=PID                            an sshd of a relay that is gone, and which runs on
@@ -164,6 +166,12 @@ for key in 'ASKS'; do
   mark ask; printf '%s\n' "$key"; PYTHONPATH=$paths limit 5 "$python" -c "$program" | head -c 20000
 done
 
+mark namespace; echo "$(cat /proc/sys/kernel/random/boot_id) $(readlink /proc/self/ns/pid)"
+mark inner
+grep -H '^NSpid:[^0-9]*[0-9][0-9]*[^0-9][^0-9]*[0-9]' /proc/[0-9]*/status | head -n 1000 | while IFS=: read -r file key pids; do
+  p=${"$"}{file#/proc/}; p=${"$"}{p%/status}; echo "$p ${"$"}{pids##*"$tab"} $(readlink /proc/$p/ns/pid)"
+done
+
 folder() {
   [ -d "$1" ] || return
   mark folder; if [ -f "$1/manifest.json" ]; then echo "m $1"; else echo "- $1"; fi
@@ -173,7 +181,8 @@ folder() {
   for s in "$1"/state/*/*.json; do
     [ -f "$s" ] || continue
     p=${"$"}{s##*/}; p=${"$"}{p%.json}; name=${"$"}{s%/*}; name=${"$"}{name##*/}
-    [ -d "/proc/$p" ] && { mark state; echo "$name $p"; head -c 8192 "$s"; }
+    where=$(sed -n 's/.*"namespace": "\([^"]*\)".*/\1/p' "$s" | head -c 100)
+    if [ -d "/proc/$p" ]; then mark state; echo "$name $p + $where"; head -c 8192 "$s"; else mark state; echo "$name $p - $where"; fi
   done
 }
 for base in ${baseWords} /var/lib/debugtap; do for d in "$base"/??????????; do folder "$d"; case "$hooks" in *"|$d|"*) hooks=$(printf %s "$hooks" | sed "s|[|]$d[|]||");; esac; done; done

@@ -8,6 +8,7 @@ import { detailsScript, detailsTimeoutMs, type DetailsQuestion } from "./details
 import type {
   Details,
   InjectFolder,
+  InnerProcess,
   InterpreterDetails,
   Package,
   ProcessDetails,
@@ -15,6 +16,9 @@ import type {
   Socket,
   UnitDetails,
 } from "./facts.ts";
+
+/** The kernel gives this number to the pid namespace that it starts with. */
+const outermost = "pid:[4026531836]";
 
 /** Rejects with DT_PROGRAM_MISSING where the host runs no such script, and as `run`. */
 export async function lookCloser(run: Run, question: DetailsQuestion): Promise<Details> {
@@ -49,6 +53,7 @@ export function parseDetails(output: string, mark: string, clock: Pick<Details, 
   const [uid = "", sees] = (all("me")[0] ?? "").trim().split(" ");
   const processes = new Map<number, ProcessDetails>();
   const folders: { -readonly [K in keyof InjectFolder]: InjectFolder[K] }[] = [];
+  const [namespace, boot, link] = /^(\S+) (pid:\[\d+\])$/.exec(all("namespace")[0] ?? "") ?? [];
   let pid = 0;
   for (const { key, text } of parts) {
     if (key === "pid") {
@@ -58,13 +63,18 @@ export function parseDetails(output: string, mark: string, clock: Pick<Details, 
       processes.set(pid, { env: Object.fromEntries(lines(text).map(pair)) });
     } else if (key === "folder") {
       const [head = "", ...rest] = lines(text);
-      folders.push({ path: head.slice(2), hasManifest: head.startsWith("m"), services: servicesIn(rest), states: [] });
+      folders.push({ path: head.slice(2), hasManifest: head.startsWith("m"), services: servicesIn(rest), ...unused });
     } else if (key === "state") {
       const [head = "", ...rest] = text.split("\n");
-      const [service = "", number = ""] = head.split(" ");
+      const [service = "", number = "", shows, ...where] = head.split(" ");
       const folder = folders.at(-1);
-      if (folder !== undefined)
-        folder.states = [...folder.states, { service, pid: Number(number), text: rest.join("\n") }];
+      const its = where.join(" ");
+      if (folder === undefined || service === "") continue;
+      if (its === "" || its === namespace) {
+        if (shows === "+") folder.states = [...folder.states, { service, pid: Number(number), text: rest.join("\n") }];
+        else folder.gone++;
+      } else if (boot === undefined || where[0] === boot)
+        folder.elsewhere = [...folder.elsewhere, { pid: Number(number), namespace: its }];
     }
   }
   const sshd = /^(\d+) (\d+) (\/.+)$/.exec(all("sshd")[0] ?? "");
@@ -78,9 +88,22 @@ export function parseDetails(output: string, mark: string, clock: Pick<Details, 
     files: all("file").flatMap((text) => fileOf(text)),
     interpreters: new Map(all("ask").map((text) => [text.split("\n", 1)[0] ?? "", interpreterOf(text)])),
     folders,
+    isOutermost: link === outermost,
+    inner: lines(all("inner")[0] ?? "").map((row) => innerOf(row, boot)),
     units: all("unit").flatMap((text) => unitOf(text)),
     ...(sshd === null ? {} : { sshd: { pid: Number(sshd[1]), own: sshd[2] === uid, file: sshd[3] ?? "" } }),
     leftSshd: all("left").map(Number),
+  };
+}
+
+const unused = { states: [], elsewhere: [], gone: 0 };
+
+function innerOf(row: string, boot = ""): InnerProcess {
+  const [pid, innerPid, namespace = ""] = row.split(" ");
+  return {
+    pid: Number(pid),
+    innerPid: Number(innerPid),
+    ...(namespace === "" ? {} : { namespace: `${boot} ${namespace}` }),
   };
 }
 

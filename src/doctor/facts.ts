@@ -93,8 +93,21 @@ export interface InjectFolder {
   readonly hasManifest: boolean;
   /** Of services/NAME.json. */
   readonly services: readonly string[];
-  /** state/NAME/PID.json: text. */
+  /** state/NAME/PID.json of processes that show here: text. */
   readonly states: readonly { readonly service: string; readonly pid: number; readonly text: string }[];
+  /** Of processes of this boot in another pid namespace: the pid that it has there. */
+  readonly elsewhere: readonly { readonly pid: number; readonly namespace: string }[];
+  /** How many there are of processes in this namespace that do not show. */
+  readonly gone: number;
+}
+
+/** A process in a pid namespace within that of the look, as a container's is. */
+export interface InnerProcess {
+  readonly pid: number;
+  /** As it is called within. */
+  readonly innerPid: number;
+  /** As states have it; absent where it is another user's. */
+  readonly namespace?: string;
 }
 
 export interface UnitDetails {
@@ -119,6 +132,9 @@ export interface Details {
   /** By interpreter path and PYTHONPATH, a tab between. */
   readonly interpreters: ReadonlyMap<string, InterpreterDetails>;
   readonly folders: readonly InjectFolder[];
+  /** False: there is a pid namespace around that of the look, whose processes never show. */
+  readonly isOutermost: boolean;
+  readonly inner: readonly InnerProcess[];
   readonly units: readonly UnitDetails[];
   readonly sshd?: { readonly pid: number; readonly own: boolean; readonly file: string };
   /** Of the records of relays that are gone, those whose sshd runs on. */

@@ -1,10 +1,12 @@
 // One DAP session driven without an IDE: attaches, sets breakpoints, lets the program run on from every stop.
 //
-//   initialize → attach → `initialized` → setBreakpoints… → configurationDone; adapters differ in when they answer attach
+//   initialize → attach → `initialized` → setBreakpoints… → configurationDone → threads; adapters differ in when they answer attach
 //
 // Rules
 // - A stop is let go at once: the relay holds that request until the stop is captured.
 // - A child that announces itself (debugpyAttach, startDebugging) waits before its first line of user code: it is told on at once.
+// - Children that ran before announce themselves as well: debugpy's adapter answers configurationDone, then tells of them, and only then takes
+//   the next request. So the answer to `threads`, which every adapter has, is the sign that all have been told.
 // - Nothing that the adapter says makes it throw.
 import { decodeDap, encodeDap, isEvent, isRequest, isResponse, type DebugProtocol } from "../../protocol/dap.ts";
 import { FrameReader } from "../../protocol/frame-reader.ts";
@@ -30,12 +32,20 @@ export class DapDriver {
   #placed: readonly Placed[];
   #capabilities: unknown;
   #configured = false;
+  /** `threads` was answered. */
+  #hasTold = false;
+  /** Requests for breakpoints that are not answered. */
+  #setting = 0;
   #over = false;
   #seq = 0;
 
   constructor(options: DapDriverOptions) {
     this.#options = options;
     this.#placed = options.placed;
+  }
+
+  get isSettled(): boolean {
+    return this.#hasTold && this.#setting === 0;
   }
 
   begin(): void {
@@ -109,7 +119,14 @@ export class DapDriver {
     for (const path of new Set(this.#placed.map((each) => each.path))) this.#setBreakpoints(path);
     if (elements(this.#capabilities, "exceptionBreakpointFilters").length > 0)
       this.#ask("setExceptionBreakpoints", { filters: [] }, () => undefined);
-    const ready = (): void => this.#options.attached();
+    const ready = (): void => {
+      this.#options.attached();
+      const told = (): void => {
+        this.#hasTold = true;
+        this.#settle();
+      };
+      this.#ask("threads", {}, told, told);
+    };
     if (member(this.#capabilities, "supportsConfigurationDoneRequest") === true)
       this.#ask("configurationDone", {}, ready);
     else ready();
@@ -118,14 +135,25 @@ export class DapDriver {
   #setBreakpoints(path: string): void {
     const here = this.#placed.filter((each) => each.path === path);
     const given = { source: { path }, breakpoints: here.map((each) => sourceBreakpoint(each)), sourceModified: false };
+    const done = (): void => {
+      this.#setting--;
+      this.#settle();
+    };
     const told = (response: DebugProtocol.Response): void => {
       const found = elements(response.body, "breakpoints");
       for (const [i, each] of here.entries()) this.#bound(each, found[i]);
+      done();
     };
     const refused = (why: string): void => {
       for (const each of here) this.#options.bound(each, { verified: false, why });
+      done();
     };
+    this.#setting++;
     this.#ask("setBreakpoints", given, told, refused);
+  }
+
+  #settle(): void {
+    if (this.isSettled) this.#options.settled();
   }
 
   #changed(breakpoint: unknown): void {

@@ -11,12 +11,16 @@ export interface Bound {
 export interface DriverEvents {
   /** Its breakpoints are set, and the program runs. */
   readonly attached: () => void;
+  /** It is settled, for the first time or again. */
+  readonly settled: () => void;
   readonly bound: (placed: Placed, bound: Bound) => void;
   /** Called once; `failed`: why it could not be driven. */
   readonly ended: (failed: string | undefined) => void;
 }
 
 export interface Driver {
+  /** The debuggee has acknowledged its breakpoints, as far as its wire does, and has announced the children that it had. */
+  readonly isSettled: boolean;
   begin(): void;
   push(chunk: Uint8Array): void;
   end(): void;

@@ -7,6 +7,8 @@
 // - A DAP service is dialled before it has a session: one that does not listen yet has none.
 // - It speaks to the relay as an IDE does, on streams in memory: what holds for IDEs (children, paths, captures) holds here.
 // - A child that announces itself is attached to at once; its program waits for that before the first line of its own.
+// - It is ready when each service is driven, and each session that there is or that was announced has settled: of processes that had been
+//   forked before, too. Which others are still to come nobody can say; each waits before its first line until it has its breakpoints.
 // - At the end children that are on their way are let run first.
 import type { Duplex } from "node:stream";
 import { asDebugtapError, DebugtapError } from "../../protocol/errors.ts";
@@ -54,6 +56,8 @@ export class HeadlessIde implements Ide {
   readonly #options: HeadlessOptions;
   readonly #over = new AbortController();
   readonly #driven = new Set<Driven>();
+  /** Services of sessions that were announced, or are dialled; a session each. */
+  readonly #coming = new Set<{ readonly service: string }>();
   readonly #accept = new Map<string, (stream: Duplex, peer: Peer) => void>();
   readonly #begun = new Set<string>();
   /** Those of them whose breakpoints stand as well as they will. */
@@ -123,18 +127,24 @@ export class HeadlessIde implements Ide {
     return this.#options.services.map(({ name }) => name).filter((name) => !this.#ready.has(name));
   }
 
+  /** Services with a session that has not settled, or has yet to begin. */
+  get unsettled(): readonly string[] {
+    const open = [...this.#coming, ...[...this.#driven].filter(({ driver }) => !driver.isSettled)];
+    return [...new Set(open.map(({ service }) => service))];
+  }
+
   /** Why a service is not driven, as far as that is known. */
   failure(service: string): DebugtapError | undefined {
     return this.#failures.get(service);
   }
 
-  /** Resolves when every service was driven, or the time is over, ms; true in the first case. */
+  /** Resolves when every service was driven and has settled, or the time is over, ms; true in the first case. */
   async ready(within: number, signal: AbortSignal): Promise<boolean> {
     // Not AbortSignal.any with a timeout: nothing holds that one, and once it is collected it never fires.
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, within);
       const look = (): void => {
-        if (this.missing.length > 0 && !signal.aborted) return;
+        if (!this.#isReady && !signal.aborted) return;
         clearTimeout(timer);
         resolve();
       };
@@ -142,7 +152,11 @@ export class HeadlessIde implements Ide {
       signal.addEventListener("abort", look, { once: true });
       look();
     });
-    return this.missing.length === 0;
+    return this.#isReady;
+  }
+
+  get #isReady(): boolean {
+    return this.missing.length + this.unsettled.length === 0;
   }
 
   /** A hit whose values the debuggee was asked for in vain, in a service with strange threads, is the other symptom of a patched pydevd. */
@@ -214,7 +228,10 @@ export class HeadlessIde implements Ide {
     isChild: boolean,
     over: (isDriven: boolean) => void,
   ): Promise<void> {
+    const coming = { service };
+    this.#coming.add(coming);
     const placed = await this.#placed(service);
+    this.#coming.delete(coming);
     const accept = this.#accept.get(service);
     if (accept === undefined) return over(false);
     const [near, far] = streamPair();
@@ -235,7 +252,7 @@ export class HeadlessIde implements Ide {
     stream: Duplex,
     isChild: boolean,
     make: (
-      events: Pick<ConstructorParameters<typeof DapDriver>[0], "attached" | "bound" | "ended">,
+      events: Pick<ConstructorParameters<typeof DapDriver>[0], "attached" | "settled" | "bound" | "ended">,
       send: (bytes: Uint8Array) => void,
     ) => Driver,
     over: (isDriven: boolean) => void = () => undefined,
@@ -250,12 +267,14 @@ export class HeadlessIde implements Ide {
           this.#failures.delete(service);
           if (!this.#begun.has(service)) void this.#begin(service);
         },
+        settled: () => this.#onChange(),
         bound: (placed, bound) => this.policy.bound(service, placed, bound),
         ended: (failed) => {
           this.#driven.delete(driven);
           if (failed !== undefined && !isChild) this.#fail(service, notDriven(service, failed));
           stream.end();
           over(driven.isAttached);
+          this.#onChange();
         },
       },
       send,

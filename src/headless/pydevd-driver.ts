@@ -51,6 +51,10 @@ export class PydevdDriver {
     this.#placed = options.placed;
   }
 
+  get isSettled(): boolean {
+    return this.#stage === "running";
+  }
+
   begin(): void {
     this.#stage = "asked";
     this.#ask(501, "1.1\tUNIX\tID", "it has not answered the first command (501)");
@@ -107,6 +111,7 @@ export class PydevdDriver {
     this.#say(101, "");
     this.#askLater(firstAsk);
     this.#options.attached();
+    this.#options.settled();
   }
 
   #setBreak(placed: Placed): void {

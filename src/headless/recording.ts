@@ -5,6 +5,8 @@
 // Rules
 // - The command runs only when every DAP service is driven: what it sets off is to be seen. A pydevd service may be one that dials
 //   only when it is used: it is waited for as long, and then the command runs all the same.
+// - It runs when the processes that a service has forked by then have their breakpoints as well. One of them that does not answer is waited for
+//   as long, told as `unsettled`, and the command runs all the same: the others are recorded.
 // - In place of a command something may be sent to a service of wire `raw`, as its client.
 // - A command has ended when its hits have settled: nothing stands, and nothing was hit for `settle`. Required breakpoints that
 //   were not hit are waited for a little longer.
@@ -64,7 +66,13 @@ export type RecordingEvent =
   | { readonly type: "relay"; readonly event: RelayEvent }
   | { readonly type: "driven"; readonly service: string }
   | { readonly type: "failed"; readonly service: string; readonly error: DebugtapError }
-  | { readonly type: "ready"; readonly services: readonly string[]; readonly missing: readonly string[] }
+  | {
+      readonly type: "ready";
+      readonly services: readonly string[];
+      readonly missing: readonly string[];
+      /** Services with a process that has not acknowledged its breakpoints. */
+      readonly unsettled: readonly string[];
+    }
   | { readonly type: "hit"; readonly hit: Hit }
   | { readonly type: "trigger"; readonly trigger: Trigger };
 
@@ -134,11 +142,12 @@ class Recording {
       await this.#relay.start();
       await this.#options.started?.(this.#relay);
       await this.#ide.ready(readyWithin, stop);
-      const { missing } = this.#ide;
+      const { missing, unsettled } = this.#ide;
       on({
         type: "ready",
         services: config.services.map(({ name }) => name).filter((name) => !missing.includes(name)),
         missing,
+        unsettled: unsettled.filter((name) => !missing.includes(name)),
       });
       const undriven = missing.filter((name) =>
         config.services.some((each) => each.name === name && each.wire === "dap"),

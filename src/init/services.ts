@@ -225,9 +225,12 @@ function runOf(
   return { run: { screen: others.size > 1 ? tab.screen : name, tab: isTold ? tab.title : tab.number } };
 }
 
-/** Which word is the program: behind the interpreter and its options. */
+/** Which word is the program: behind the interpreter and its options. What is masked is an option's value. */
 export function programAt(argv: readonly string[]): number {
-  return argv.findIndex((word, index) => index > 0 && !word.startsWith("-") && !/^-[XW]$/.test(argv[index - 1] ?? ""));
+  return argv.findIndex(
+    (word, index) =>
+      index > 0 && !word.startsWith("-") && !/^-[XW]$/.test(argv[index - 1] ?? "") && !word.includes("«redacted:"),
+  );
 }
 
 /** Without what follows the program: that may be a password, and this goes into a file. */

@@ -43,6 +43,8 @@ export interface HookState {
   readonly service: string;
   readonly pid: number;
   readonly ppid: number;
+  /** Boot id and pid namespace in which the pid is meant, `3f1c… pid:[4026531836]`; absent where it does not show. */
+  readonly namespace?: string;
   readonly argv: readonly string[];
   /** Seconds since 1970. */
   readonly at: number;

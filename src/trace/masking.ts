@@ -10,7 +10,7 @@ import { decodeText, isObject, member, parseJson } from "../../protocol/json.ts"
 import type { Side } from "../../protocol/frame.ts";
 import { Redactor } from "../../protocol/redact.ts";
 import { redactBody } from "../../protocol/redact-http.ts";
-import { redactJson, type JsonOptions } from "../../protocol/redact-json.ts";
+import { redactJson, redactWords, type JsonOptions } from "../../protocol/redact-json.ts";
 import { WireRedactor } from "../../protocol/redact-wire.ts";
 import { jsonPayload, kinds } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
@@ -67,8 +67,7 @@ export class Masking {
 
   /** The arguments of a command. */
   words(argv: readonly string[]): string[] {
-    const masked: unknown = JSON.parse(redactJson(JSON.stringify(argv), this.#redactor));
-    return Array.isArray(masked) ? masked.map(String) : [];
+    return redactWords(argv, this.#redactor);
   }
 
   #mask(record: PackedRecord, out: PackedRecord[]): void {

@@ -100,6 +100,8 @@ const details: Details = {
     ["/usr/bin/python3\t", { packages: { debugpy: { version: "1.8.16", origin: "/x" } }, lendable: [] }],
   ]),
   folders: [],
+  isOutermost: true,
+  inner: [],
   units: [],
   leftSshd: [],
 };
@@ -130,7 +132,16 @@ const packages = (version: string, of: Record<string, string>, origin = "/venv/x
     ]),
   },
 });
-const folder = { path: "/home/me/.cache/debugtap/0123456789", hasManifest: true, services: ["api"], states: [] };
+const folder = {
+  path: "/home/me/.cache/debugtap/0123456789",
+  hasManifest: true,
+  services: ["api"],
+  states: [],
+  elsewhere: [],
+  gone: 0,
+};
+/** A state that a process of a container has written: number 7 there. */
+const contained = { ...folder, elsewhere: [{ pid: 7, namespace: "boot pid:[42]" }] };
 const hooked = { DEBUGTAP_HOOK: `${folder.path}/services/api.json` };
 const uwsgi = (ini: ReturnType<typeof file>, argv: string[] = []) => ({
   survey: survey(python({ argv: ["uwsgi", "--ini", "/etc/api.ini", ...argv] })),
@@ -548,6 +559,12 @@ const cases: readonly Case[] = [
     says: /^pid 70 python3 -u \/srv\/api.py$/m,
   },
   {
+    code: "DT_DOCTOR_PROCESS",
+    status: "ok",
+    there: { survey: survey(python({ argv: ["uwsgi", "--env", "DB_PASSWORD=x12", "--ini", "/srv/api.ini"] })) },
+    says: /^pid 70 uwsgi --env DB_PASSWORD=«redacted:\w{8}» --ini \/srv\/api.ini$/m,
+  },
+  {
     code: "DT_DOCTOR_HIDDEN",
     status: "unseen",
     there: { details: { ...details, processes: new Map([[70, {}]]) } },
@@ -812,6 +829,51 @@ const cases: readonly Case[] = [
   },
   {
     code: "DT_DOCTOR_LEFT_INJECT",
+    there: { details: { ...details, folders: [{ ...folder, gone: 2 }] } },
+    says: "was left by",
+  },
+  {
+    code: "DT_DOCTOR_LEFT_INJECT",
+    status: "unseen",
+    there: { details: { ...details, seesAll: false, folders: [{ ...folder, gone: 2 }] } },
+    says: /0123456789.*2 may run still.*hidepid.*\nssh -t vm 'sudo grep -lE /s,
+  },
+  {
+    code: "DT_DOCTOR_LEFT_INJECT",
+    there: {
+      details: {
+        ...details,
+        folders: [contained],
+        inner: [
+          { pid: 900, innerPid: 7, namespace: "boot pid:[43]" },
+          { pid: 901, innerPid: 8 },
+        ],
+      },
+    },
+    says: "was left by",
+  },
+  {
+    code: "DT_DOCTOR_LEFT_INJECT",
+    status: "note",
+    there: {
+      details: { ...details, folders: [contained], inner: [{ pid: 900, innerPid: 7, namespace: "boot pid:[42]" }] },
+    },
+    says: "1 processes use it",
+  },
+  {
+    code: "DT_DOCTOR_LEFT_INJECT",
+    status: "unseen",
+    there: { details: { ...details, folders: [contained], inner: [{ pid: 900, innerPid: 7 }] } },
+    says: /1 ran in another pid namespace.*\nssh -t vm 'sudo grep -lE .*0123456789/s,
+  },
+  {
+    code: "DT_DOCTOR_LEFT_INJECT",
+    status: "unseen",
+    there: { details: { ...details, folders: [contained], isOutermost: false } },
+    says: /another pid namespace[^\n]*\n$/,
+  },
+  {
+    code: "DT_DOCTOR_LEFT_INJECT",
     status: "ok",
     here: { injected: [{ id: "0123456789", host: { name: "vm", ssh: "vm" } }] },
     there: { details: { ...details, folders: [folder] } },
@@ -951,6 +1013,9 @@ t.test("what a host sends cannot make it throw", async (t) => {
     "folder=",
     "folder=m /a\nservices x y",
     "state=",
+    "state=x",
+    "namespace=",
+    "inner=x",
     "unit=Id=",
     "unit=Id=a\nWatchdogUSec=x",
     "sshd=1",
@@ -970,6 +1035,39 @@ t.test("what a host sends cannot make it throw", async (t) => {
     90e6,
     undefined,
   ]);
+});
+
+t.test("a state belongs to the boot and the pid namespace that its process has written into it", async (t) => {
+  const parts = [
+    "namespace=b1 pid:[4026531836]\n",
+    "inner=900 7 pid:[42]\n901 8 \n",
+    "folder=m /a\nservices api",
+    'state=api 70 + b1 pid:[4026531836]\n{"pid": 70}',
+    "state=api 71 - b1 pid:[4026531836]\n",
+    "state=api 72 + \nold",
+    "state=api 7 + b1 pid:[42]\nof a container, where another process has its number here",
+    "state=api 73 - b0 pid:[4026531836]\n",
+  ];
+  const output = parts.map((text) => `\nm ${text}`).join("");
+  const parsed = parseDetails(output, "m", { skew: 0, skewError: 0 });
+  t.match(parsed, {
+    isOutermost: true,
+    inner: [
+      { pid: 900, innerPid: 7, namespace: "b1 pid:[42]" },
+      { pid: 901, innerPid: 8 },
+    ],
+    folders: [
+      {
+        states: [{ pid: 70, text: '{"pid": 70}' }, { pid: 72 }],
+        elsewhere: [{ pid: 7, namespace: "b1 pid:[42]" }],
+        gone: 1,
+      },
+    ],
+  });
+  t.equal(parsed.folders[0]?.states.length, 2);
+  const blind = parseDetails(output.replace("namespace=b1 ", "namespace="), "m", { skew: 0, skewError: 0 });
+  t.match(blind, { isOutermost: false, folders: [{ gone: 0, states: [{ pid: 72 }] }] });
+  t.equal(blind.folders[0]?.elsewhere.length, 4, "of those that say where they ran nothing is known");
 });
 
 t.test("settings as files have them: every form, directories, Match blocks, what stands before keys", async (t) => {

@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   chownSync,
+  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -16,13 +17,17 @@ import {
 } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
 import { freePorts } from "../../src/demo/ports.ts";
 import { debugtapId } from "../../src/inject/folder.ts";
+import { hookEnvironment } from "../../src/inject/layout.ts";
 import { portOwner } from "../../src/transport/port-owner.ts";
 import { HostRecords } from "../../src/transport/host-records.ts";
 import { asVm, doctorStage, wrongs, type DoctorStage } from "../helpers/doctor-stage.ts";
 import { startRelay } from "../helpers/relay-process.ts";
+
+const hook = fileURLToPath(new URL("../../../src/inject/hook", import.meta.url));
 
 /** Names of the services; other tests' run on the same machine. */
 const id = `dr${process.pid}`;
@@ -267,6 +272,60 @@ t.test("faults of services: each found under its code, and gone after its fix", 
   relay.kill("SIGTERM");
   await relay.exit;
   await stage.debugtap("eject");
+});
+
+t.test("folders of inject that processes in another pid namespace use are not told as left behind", async (t) => {
+  const stage = await doctorStage(t);
+  const { uid, sshd } = stage;
+  // Root's, whose environment the VM's user may not see; and one's own.
+  const users = { hidden: [], shown: ["setpriv", `--reuid=${sshd.user}`, `--regid=${sshd.user}`, "--clear-groups"] };
+  const paths = new Map<string, string>();
+  for (const [index, [name, as]] of Object.entries(users).entries()) {
+    const path = folder(stage, `${index}c${String(process.pid).padStart(8, "0")}`);
+    t.teardown(() => rmSync(path, { recursive: true, force: true }));
+    paths.set(name, path);
+    for (const dir of ["services", "state/api"]) mkdirSync(join(path, dir), { recursive: true });
+    cpSync(hook, join(path, "hook"), { recursive: true });
+    const config = { version: 1, service: "api", wire: "pydevd", host: "127.0.0.1", port: 1, module: "never" };
+    writeFileSync(join(path, "services/api.json"), JSON.stringify({ ...config, argv: null, wait: 0, guard: [] }));
+    give(path, uid);
+    // A number that no process has here.
+    let number = 2;
+    while (existsSync(`/proc/${number}`)) number++;
+    const environment = hookEnvironment(path, "api", { pythonPath: undefined, green: false });
+    const variables = Object.entries(environment).map(([key, value]) => `${key}=${value}`);
+    const runs = [
+      "env",
+      ...variables,
+      "/usr/bin/python3",
+      "-c",
+      "import time\nprint('runs', flush=True)\ntime.sleep(600)",
+    ];
+    const until = `import os, sys
+pid = 0
+while pid != ${number}:
+    pid = os.fork()
+    if pid == 0:
+        os.getpid() == ${number} and os.execvp(sys.argv[1], sys.argv[1:])
+        os._exit(0)
+    os.waitpid(pid, 0)
+`;
+    const inside = spawn(
+      "unshare",
+      ["--fork", "--pid", "--mount-proc", "--kill-child", "/usr/bin/python3", "-c", until, ...as, ...runs],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
+    t.teardown(() => inside.kill("SIGKILL"));
+    await once(inside.stdout, "data");
+    t.same(readdirSync(join(path, "state/api")), [`${number}.json`]);
+  }
+  const { findings } = await stage.doctor(sshd.alias, "-F", sshd.sshConfig);
+  const told = (name: string) => {
+    const path = paths.get(name) ?? "";
+    return findings.filter(({ code, what }) => code === "DT_DOCTOR_LEFT_INJECT" && what.includes(path));
+  };
+  t.match(told("shown"), [{ status: "note", why: "1 processes use it" }]);
+  t.match(told("hidden"), [{ status: "unseen", why: /another pid namespace/ }]);
 });
 
 /** Records of a relay that is gone, for sshd processes of which one may live. */

@@ -9,6 +9,8 @@ import t, { type Test } from "tap";
 import { loadConfig } from "../../src/config.ts";
 import { freePorts } from "../../src/demo/ports.ts";
 import { ThrowawaySshd } from "../../src/demo/throwaway-sshd.ts";
+import type { Proposal } from "../../src/init/proposal.ts";
+import type { Survey } from "../../src/transport/survey.ts";
 import { holdDefaultPorts } from "../helpers/default-ports.ts";
 import { pythonOnVm } from "../helpers/processes.ts";
 import { program, startRelay } from "../helpers/relay-process.ts";
@@ -23,6 +25,27 @@ const sources: Readonly<Record<string, string>> = {
   forks:
     "import os, time\nfor _ in range(2):\n    if os.fork() == 0:\n        time.sleep(600)\nprint('runs', flush=True)\ntime.sleep(600)\n",
 };
+
+/** What listens by debugpy, whose adapter has its token in its command line. */
+const listening = (port: number) => `import debugpy\ndebugpy.listen(("127.0.0.1", ${port}))\n${sources["plain"]}`;
+
+/** The token of the adapter that has this port. */
+function tokenOf(port: number): string {
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    const argv = commandLine(pid);
+    if (argv.includes("--for-server") && argv[argv.indexOf("--port") + 1] === `${port}`)
+      return argv[argv.indexOf("--server-access-token") + 1] ?? "";
+  }
+  throw new Error(`no adapter has port ${port}`);
+}
+
+function commandLine(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return []; // it has ended meanwhile
+  }
+}
 
 interface Ended {
   readonly code: number | null;
@@ -73,8 +96,8 @@ async function init(here: string, words: readonly string[]): Promise<Ended> {
   return { code: code as number | null, stdout, stderr };
 }
 
-async function serve(t: Test, file: string): Promise<void> {
-  const running = pythonOnVm(file);
+async function serve(t: Test, file: string, ...args: string[]): Promise<void> {
+  const running = pythonOnVm(file, ...args);
   t.teardown(() => {
     // The workers too, which would outlive it.
     const workers = readFileSync(`/proc/${running.child.pid}/task/${running.child.pid}/children`, "utf8");
@@ -196,6 +219,41 @@ t.test("from nothing to `up`; a second run changes nothing", async (t) => {
     await relay.exit;
   });
   await relay.listening(names);
+});
+
+t.test("tokens and passwords of command lines are masked in all that it prints and writes", async (t) => {
+  const { there, here, sshd, debugtap } = await stage(t);
+  const [port = 0] = await freePorts(1);
+  const file = join(there, `${id}-listens.py`);
+  writeFileSync(file, listening(port));
+  await serve(t, file, "--db-password", "hunter2hunter2", "--url=amqp://me:pw4711pw@mq/", "--workers", "3");
+  const token = tokenOf(port);
+  t.match(token, /^[0-9a-f]{32,}$/);
+  const words = ["vm", "-F", sshd.sshConfig, "--only", `${id}-listens`];
+  const json = await debugtap(...words, "--dry-run", "--json");
+  const { survey, proposal } = JSON.parse(json.stdout) as { survey: Survey; proposal: Proposal };
+  t.match(
+    proposal.services,
+    [{ name: `${id}-listens`, port, debugged: true }],
+    "the debugger was found by its adapter",
+  );
+  const marker = /^«redacted:[0-9a-f]{8}»$/;
+  const adapter = survey.processes.find(({ argv }) => argv.includes("--for-server") && argv.includes(`${port}`))?.argv;
+  t.match(adapter?.[adapter.indexOf("--server-access-token") + 1], marker);
+  t.match(adapter?.[adapter.indexOf("--for-server") + 1], /^\d+$/, "a port is no secret");
+  const service = survey.processes.find(({ argv }) => argv.includes("--db-password"))?.argv ?? [];
+  t.match(service.slice(service.indexOf(file)), [
+    file,
+    "--db-password",
+    marker,
+    /^--url=amqp:\/\/me:«redacted:[0-9a-f]{8}»@mq\/$/,
+    "--workers",
+    "3",
+  ]);
+  const plain = await debugtap(...words, "--yes");
+  const written = readFileSync(join(here, "debugtap.yml"), "utf8");
+  for (const secret of [token, "hunter2", "pw4711pw"])
+    for (const text of [json.stdout, json.stderr, plain.stdout, plain.stderr, written]) t.notOk(text.includes(secret));
 });
 
 t.test("what is there is left alone; what cannot be had is told in a line", async (t) => {

@@ -93,7 +93,7 @@ function remarks(client: DebugClient) {
 }
 
 async function serve(t: Test, file: string, wire: "pydevd" | "debugpy", port: number) {
-  const running = pythonOnVm(file, wire, `${port}`);
+  const running = pythonOnVm(file, wire, `${port}`, "--api-token", "hunter2hunter2");
   t.teardown(() => running.child.kill("SIGKILL"));
   await running.prints("serves on");
   const own = /serves on (\d+)/.exec(running.text())?.[1] ?? "";
@@ -266,6 +266,7 @@ t.test(
     const written = await debugtap(runtime, "paths", "svc", "--local", here, "--config", config, "--write");
     t.equal(written.code, 0, written.stderr);
     t.match(written.stderr, /connecting to vm/);
+    t.match(written.stdout, /--api-token «redacted:[0-9a-f]{8}»\n/, "its command line, as a trace would have it");
     t.match(written.stdout, /^\+ .*"source": \{ "local": /m);
     const file = JSON.parse(readFileSync(config, "utf8")) as { services: { svc: object; dialer: object } };
     t.match(file.services.svc, { listens, source: proposal });

@@ -1,6 +1,7 @@
 // Children of a service that `debugtap record` drives, with real debuggees on both wires: each has its breakpoints before its first line.
 import { join } from "node:path";
-import t from "tap";
+import { setTimeout as pause } from "node:timers/promises";
+import t, { type Test } from "tap";
 import { openTrace } from "../../src/trace/index.ts";
 import { breakpointOf, debuggeeFile } from "../helpers/processes.ts";
 import { record, start } from "../helpers/recorder.ts";
@@ -66,3 +67,52 @@ for (const [wire, flavour] of Object.entries(wires)) {
     },
   );
 }
+
+/** A service whose workers have run for a while: their pids and ports. */
+async function workers(t: Test, port: number) {
+  const service = start(t, "prefork.py", `${port}`);
+  const said = () => [...service.text().matchAll(/worker (\d+) serves on (\d+)\./g)];
+  for (let count = 0; count < 4; count = said().length) await pause(20);
+  const all = said().map(([, pid, serves]) => ({ pid: Number(pid), url: `http://127.0.0.1:${serves}/` }));
+  t.teardown(() => all.forEach(({ pid }) => process.kill(pid, "SIGKILL")));
+  return all;
+}
+
+const atWorkers = breakpointOf(debuggeeFile("prefork.py"));
+const curl = ["curl", "-sS", "--parallel", "--parallel-immediate", "--max-time", "20"];
+
+t.test(
+  "dap: what was forked before the recording has its breakpoints when that is ready",
+  { buffered: true },
+  async (t) => {
+    const port = await freePort();
+    const all = await workers(t, port);
+    const to = ["--attach", `${port}`, "--wire", "dap", "--require", atWorkers, "-o", join(t.testdir(), "trace")];
+    const recorder = record(t, [...to, "--settle", "500ms"], [...curl, ...all.map(({ url }) => url)]);
+    t.equal(await recorder.exit, 0, recorder.stderr());
+    t.equal(recorder.hits.length, 4, "each was asked at once, and each has stopped");
+    t.equal(new Set(recorder.hits.map(({ session }) => session)).size, 4);
+    t.match(
+      recorder.said.find(({ type }) => type === "ready"),
+      { services: ["service"], missing: [], unsettled: [] },
+    );
+  },
+);
+
+t.test(
+  "dap: a child that does not answer is waited for as long as --ready says, and told",
+  { buffered: true },
+  async (t) => {
+    const port = await freePort();
+    const all = await workers(t, port);
+    const [stopped, ...rest] = all;
+    process.kill(stopped?.pid ?? 0, "SIGSTOP");
+    const to = ["--attach", `${port}`, "--wire", "dap", "--require", atWorkers, "-o", join(t.testdir(), "trace")];
+    const recorder = record(t, [...to, "--ready", "3s", "--settle", "500ms"], [...curl, ...rest.map(({ url }) => url)]);
+    t.equal(await recorder.exit, 0, recorder.stderr());
+    t.match(
+      recorder.said.find(({ type }) => type === "ready"),
+      { services: ["service"], missing: [], unsettled: ["service"] },
+    );
+  },
+);

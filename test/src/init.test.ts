@@ -10,6 +10,8 @@ import { proposeServices, type ProposalOptions, type ProposedService } from "../
 import { runConfiguration, runConfigurationFile } from "../../src/init/pycharm.ts";
 import { findServices } from "../../src/init/services.ts";
 import { matchSources, rootsOf } from "../../src/init/sources.ts";
+import { maskedSurvey } from "../../src/init/masked-command-lines.ts";
+import { defaultSecretRules } from "../../protocol/redact.ts";
 import { withLaunches } from "../../src/init/vscode.ts";
 import { surveyCommand } from "../../src/transport/survey-script.ts";
 import { parseSurvey, surveyHost } from "../../src/transport/survey.ts";
@@ -122,6 +124,31 @@ const options: ProposalOptions = {
   pycharm: false,
   user: "stack",
 };
+
+t.test("a secret of a command line is in no place, match or name, and says nothing of the program", (t) => {
+  const rows: Row[] = [
+    { pid: 10, argv: ["uwsgi", "--env", "DB_PASSWORD=hunter2", "--ini", "/srv/shop.ini"] },
+    { pid: 20, argv: ["gunicorn", "--access-token", "hunter3", "bill:app"] },
+    { pid: 30, argv: ["python", "-X", "dev", "/srv/pay.py", "--tenant-pin", "hunter4"] },
+  ];
+  const survey = parseSurvey(output(rows, [ask(venv, "3.10.12", ["pydevd"])]), mark);
+  const masked = maskedSurvey(survey, { ...defaultSecretRules, names: ["tenant_pin"] });
+  const { services } = findServices(masked);
+  const proposal = proposeServices(services, { ...options, onePort: true });
+  t.match(proposal.services, [
+    { name: "bill", match: { argv: "bill:app" }, about: /^gunicorn --access-token «redacted:\w{8}» bill:app; / },
+    { name: "pay", match: { argv: "/srv/pay.py" }, about: /^python -X dev \/srv\/pay\.py; / },
+    {
+      name: "shop",
+      match: { argv: "/srv/shop.ini" },
+      about: /^uwsgi --env DB_PASSWORD=«redacted:\w{8}» --ini \/srv\/shop\.ini; /,
+    },
+  ]);
+  t.notMatch(JSON.stringify([masked, proposal]), "hunter");
+  t.same(maskedSurvey(survey, "keep").processes[1]?.argv[2]?.startsWith("«"), true, "only a trace keeps them");
+  t.equal(masked.ports, survey.ports);
+  t.end();
+});
 
 t.test("units, screens, containers and processes become services; workers, helpers and the system's do not", (t) => {
   const survey = parseSurvey(output(devstack, [...around, ...compose]), mark);

@@ -42,6 +42,9 @@ class State:
             "forked": pid != self.loaded_in,
             "seen": self.seen(),
         }
+        where = namespace()
+        if where is not None:
+            told["namespace"] = where
         if self.debugger is not None:
             told["debugger"] = self.debugger
         if error is not None:
@@ -99,6 +102,15 @@ def command_line():
     with open("/proc/self/cmdline", "rb") as file:
         words = file.read().rstrip(b"\0").split(b"\0")
     return [os.fsdecode(word) for word in words]
+
+
+def namespace():
+    """In which the pid is meant: a container's processes have numbers of their own. None: it does not show."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return "%s %s" % (file.read().strip(), os.readlink("/proc/self/ns/pid"))
+    except OSError:
+        return None
 
 
 def in_sub_interpreter():
