@@ -99,7 +99,7 @@ export class Hub<E extends Exchange = Exchange> {
     const early = this.#early?.splice(0) ?? [];
     this.#early = undefined;
     for (const chunk of early) this.#fromDebuggee(chunk);
-    if (this.#ends.flow.full === undefined) this.debuggee?.resume();
+    if (this.#ends.flow.full !== "main") this.debuggee?.resume();
   }
 
   /** A client comes; `early` is what was read of it before, `known` is called before anything is sent to it. */

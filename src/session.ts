@@ -53,7 +53,7 @@ export interface SessionOptions {
   /** The way of this service's debuggees to its IDE. */
   readonly turnstile: Turnstile;
   readonly rewrite: Rewrite | undefined;
-  /** What a client has said already whose `initialize` was answered elsewhere (see session-dap.ts). */
+  /** What a client has said already whose `initialize` was answered elsewhere (see dap-child.ts). */
   readonly said?: readonly Uint8Array[];
   /** Takes a client that is not this session's: as one that has just come, or, with `said`, as above. */
   readonly diverted: (stream: Duplex, said?: readonly Uint8Array[]) => void;
