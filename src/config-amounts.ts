@@ -5,6 +5,9 @@ export const sizePattern = /^(?:none|[1-9]\d{4,8}KB|[1-9]\d{1,6}MB|[1-9]\d{0,4}G
 /** At least a minute. */
 export const agePattern = /^(?:none|(?:[6-9]\d|[1-9]\d{2,6})s|[1-9]\d{0,4}[mhd])$/;
 
+/** `30s`, `500ms`, `2m`, `1h`. */
+export const durationPattern = /^(\d{1,6})(ms|s|m|h)$/;
+
 /** At most what a record of the trace takes of it. */
 export const bodyPattern = /^(?:none|[1-9]\d{0,2}KB)$/;
 

@@ -20,6 +20,35 @@ export interface Listener {
 /** Opens a port; rejects with a DebugtapError. Streams allow half-close. */
 export type Listen = (onStream: (stream: Duplex, peer: Peer) => void) => Promise<Listener>;
 
+/** How a stream went: cleanly, or with what it said. */
+export interface Gone {
+  readonly how: "end" | "reset";
+  readonly detail?: string;
+}
+
+/**
+ * Listens to a stream until it is gone, which is told once. What it gives ends that before; from then on nobody hears an error of the stream, and
+ * none ends the process.
+ */
+export function hear(stream: Duplex, data: (chunk: Uint8Array) => void, gone: (gone: Gone) => void): () => void {
+  let listens = true;
+  const stop = (): void => {
+    if (!listens) return;
+    listens = false;
+    stream.off("data", data).off("end", end).off("error", error).off("close", close);
+    stream.on("error", () => undefined);
+  };
+  const go = (how: Gone): void => {
+    stop();
+    gone(how);
+  };
+  const end = (): void => go({ how: "end" });
+  const error = (thrown: Error): void => go({ how: "reset", detail: thrown.message });
+  const close = (): void => go({ how: "reset", detail: "closed without an end" });
+  stream.on("data", data).on("end", end).on("error", error).on("close", close);
+  return stop;
+}
+
 /** Ends a stream so that its peer sees a reset where the transport can say so, not a clean end. */
 export function reset(stream: Duplex): void {
   const socket = stream as Duplex & { resetAndDestroy?: () => unknown };

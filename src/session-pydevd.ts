@@ -8,19 +8,17 @@
 //   the IDE is found not to listen). It is never dropped before it runs.
 // - A clean end of the debuggee is passed on as a half-close; its loss resets the IDE.
 import type { Duplex } from "node:stream";
-import { pydevdPathNames, rewritePydevdPaths } from "../protocol/pydevd-paths.ts";
-import type { OwnState } from "../protocol/exchange.ts";
-import type { Placed } from "../protocol/placed.ts";
 import { PydevdExchange } from "../protocol/pydevd-exchange.ts";
-import { endWithin, reset } from "./duplex.ts";
+import { endWithin, reset, type Gone } from "./duplex.ts";
 import { Hold } from "./hold.ts";
-import { Hub, type Gone } from "./hub.ts";
+import type { Hub } from "./hub.ts";
 import { Inbox } from "./inbox.ts";
-import { Session, stopWithin, type SessionOptions } from "./session.ts";
+import { stopWithin, type SessionOptions } from "./session.ts";
+import { HubSession } from "./session-hub.ts";
 
-export class PydevdSession extends Session {
+export class PydevdSession extends HubSession<PydevdExchange> {
   readonly #hold: Hold;
-  readonly #hub: Hub<PydevdExchange>;
+  protected readonly hub: Hub<PydevdExchange>;
   /** The IDE's stream, and what is to happen when it has gone. */
   #ide: { readonly stream: Duplex; readonly gone: () => void } | undefined;
   /** Of an IDE that has accepted and not spoken yet. */
@@ -35,30 +33,23 @@ export class PydevdSession extends Session {
       onHeld: (reason) => this.#waits(reason),
       onRelease: (why) => this.#own(why),
     });
-    this.#hub = new Hub({
-      wire: "pydevd",
-      debuggee: options.stream,
-      framer: this.traffic.lend("debuggee"),
-      exchange: (output) => new PydevdExchange(output, { ...options.clients, recorded: options.capture !== undefined }),
-      ...this.paths(pydevdPathNames, rewritePydevdPaths),
-      names: this.names,
-      see: (frame) => this.see(frame),
-      stopped: (stop) => this.stopped(stop),
-      breakpoints: (path) => this.breakpoints(path),
-      offer: (side, bytes) => this.chunk(side, bytes),
-      clientGone: (_, gone) => this.#left(gone),
-      debuggeeGone: (gone) => this.#lost(gone),
-    });
-    this.captureThrough(this.#hub);
-    this.checkThrough(this.#hub);
+    this.hub = this.newHub(
+      "pydevd",
+      (output) => new PydevdExchange(output, { ...options.clients, recorded: options.capture !== undefined }),
+      {
+        debuggee: options.stream,
+        clientGone: (_, gone) => this.#left(gone),
+        debuggeeGone: (gone) => this.#lost(gone),
+      },
+    );
   }
 
   get #running(): boolean {
-    return this.#hub.act(({ running }) => running);
+    return this.hub.exchange.use(({ running }) => running);
   }
 
   async run(): Promise<void> {
-    this.#hub.start();
+    this.hub.start();
     this.become("attaching");
     for (let ide = await this.#hold.reach(); ide !== undefined; ide = await this.#hold.reach()) {
       if (this.over.signal.aborted) return reset(ide);
@@ -73,26 +64,14 @@ export class PydevdSession extends Session {
     return !this.#running && this.#hold.release(why);
   }
 
-  override resume(thread?: string): readonly string[] {
-    return this.#hub.act((exchange) => exchange.resume(thread));
-  }
-
-  override setOwn(placed: readonly Placed[]): void {
-    this.#hub.act((exchange) => exchange.setOwn(placed));
-  }
-
-  override stateOf(placed: Placed): OwnState | undefined {
-    return this.#hub.act((exchange) => exchange.stateOf(placed));
-  }
-
   protected detach(): readonly Duplex[] {
-    const clients = this.#hub.clients;
+    const clients = this.hub.clients.map(({ stream }) => stream);
     if (!this.#running) {
-      this.#hub.partAll();
-      this.#hub.act((exchange) => exchange.own());
+      this.hub.partAll();
+      this.hub.exchange.use((exchange) => exchange.own());
       this.note({ kind: "released", detail: "the relay stops" });
     }
-    this.#hub.detach("the relay stops");
+    this.hub.detach("the relay stops");
     const silent = this.#inbox === undefined ? [] : [this.#inbox.stream];
     return [...clients, ...silent, this.options.stream];
   }
@@ -121,8 +100,8 @@ export class PydevdSession extends Session {
     this.attached();
     return new Promise((gone) => {
       this.#ide = { stream, gone };
-      this.#hub.join(stream, words);
-      this.#hub.begin();
+      this.hub.join(stream, words);
+      this.hub.begin();
     });
   }
 
@@ -136,10 +115,10 @@ export class PydevdSession extends Session {
     // An IDE that has not let it run by now is taken off.
     const ide = this.#ide;
     this.#ide = undefined;
-    this.#hub.partAll();
+    this.hub.partAll();
     if (ide !== undefined) reset(ide.stream);
-    this.#hub.act((exchange) => exchange.own());
-    this.#hub.begin();
+    this.hub.exchange.use((exchange) => exchange.own());
+    this.hub.begin();
     this.become("released", why);
     this.note({ kind: "released", detail: why });
     ide?.gone();
@@ -152,7 +131,7 @@ export class PydevdSession extends Session {
     if (ide === undefined) return;
     if (how === "end") void endWithin(ide.stream, stopWithin);
     if (this.#debuggeeEnded) this.#over({ how: "end" });
-    else if (this.traffic.opaque || this.#hub.act(({ dispatched }) => dispatched)) this.#passOn(how);
+    else if (this.traffic.opaque || this.hub.exchange.use(({ dispatched }) => dispatched)) this.#passOn(how);
     else if (this.options.clients.onLeave === "end" && this.#running) this.#passOn(how);
     else {
       const why = this.#running ? "the IDE left" : "the IDE left before it let the debuggee run (101)";
@@ -177,14 +156,14 @@ export class PydevdSession extends Session {
       this.options.stream.end();
       return;
     }
-    this.#hub.detach("the IDE is gone");
+    this.hub.detach("the IDE is gone");
     reset(this.options.stream);
     this.finish({ by: "client", how });
   }
 
   #over({ how, detail }: Gone): void {
     const { stream } = this.options;
-    this.#hub.detach("the debuggee is gone");
+    this.hub.detach("the debuggee is gone");
     if (how === "end") stream.end();
     this.finish({ by: "debuggee", how, ...(detail === undefined ? {} : { detail }) });
   }

@@ -5,22 +5,19 @@ import { asDebugtapError } from "../protocol/errors.ts";
 import type { Side } from "../protocol/frame.ts";
 import { endWithin, reset } from "./duplex.ts";
 import { Hold } from "./hold.ts";
-import { Inbox } from "./inbox.ts";
 import { Link } from "./link.ts";
-import { refuse } from "./refusal.ts";
 import { Session, stopWithin, type SessionOptions } from "./session.ts";
 
 export class RawSession extends Session {
-  readonly #inbox: Inbox;
+  readonly #inbox = this.inbox(() => undefined);
   readonly #hold: Hold | undefined;
   #link: Link | undefined;
   #dialled: Duplex | undefined;
 
   constructor(options: SessionOptions) {
     super(options);
-    const { accepted, stream } = options;
     this.#hold =
-      accepted === "debuggee"
+      options.accepted === "debuggee"
         ? new Hold({
             ...options,
             over: this.over.signal,
@@ -28,14 +25,6 @@ export class RawSession extends Session {
             onRelease: (why) => this.#letGo(why),
           })
         : undefined;
-    this.#inbox = new Inbox(
-      stream,
-      () => undefined,
-      (how, detail) => {
-        if (how === "end") stream.end();
-        this.finish({ by: accepted, how, detail });
-      },
-    );
   }
 
   async run(): Promise<void> {
@@ -48,7 +37,7 @@ export class RawSession extends Session {
       if (signal.aborted) reset(other);
       else this.#join({ client: other, debuggee: other, [accepted]: stream }, other);
     } catch (thrown) {
-      this.#giveUp(thrown);
+      this.refuse(this.#inbox, asDebugtapError(thrown));
     }
   }
 
@@ -86,14 +75,5 @@ export class RawSession extends Session {
     for (const bytes of this.#inbox.take()) this.chunk("debuggee", bytes);
     void endWithin(this.options.stream, stopWithin);
     this.finish({ by: "relay", how: "released", detail: why });
-  }
-
-  #giveUp(thrown: unknown): void {
-    if (this.over.signal.aborted) return;
-    const error = asDebugtapError(thrown);
-    const early = this.#inbox.take();
-    for (const bytes of early) this.chunk("client", bytes);
-    refuse(this.options.stream, "raw", early, error);
-    this.finish({ by: "relay", how: "failed", detail: error.format() });
   }
 }

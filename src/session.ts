@@ -3,32 +3,25 @@
 //   pydevd  session-pydevd.ts   the debuggee comes, the IDE is dialled
 //   dap     session-dap.ts      the IDE comes, the service is dialled
 //   raw     session-raw.ts      either; bytes only
+//
+// What it is to read the messages of a session, of the first two, is session-hub.ts.
 import type { Duplex } from "node:stream";
-import type { ClientView, SessionState, SessionView } from "../protocol/control.ts";
-import type { OwnState, Stop } from "../protocol/exchange.ts";
-import type { Frame, Side } from "../protocol/frame.ts";
-import { identityNames, identityOf, type Identity } from "../protocol/identity.ts";
-import { PathMap, type RealPath, type SourceMapping } from "../protocol/path-map.ts";
+import type { SessionState, SessionView } from "../protocol/control.ts";
+import type { DebugtapError } from "../protocol/errors.ts";
+import type { OwnState } from "../protocol/exchange.ts";
+import type { Side } from "../protocol/frame.ts";
+import type { Identity } from "../protocol/identity.ts";
+import type { RealPath, SourceMapping } from "../protocol/path-map.ts";
 import type { Placed } from "../protocol/placed.ts";
-import { loggedIn, logNames } from "../protocol/log-marks.ts";
-import { stopNames, Stops } from "../protocol/stops.ts";
-import { Capturer, type CapturerOptions } from "./capturer.ts";
 import { endWithin, type Dial } from "./duplex.ts";
-import type { Paths } from "./hub.ts";
+import { Inbox } from "./inbox.ts";
+import type { Rewrite } from "./look.ts";
 import type { Observer, SessionEnd, SessionFacts, SessionNote } from "./observer.ts";
-import { SourceCheck, type CompareSource } from "./source-check.ts";
-import { SourceAsker } from "./source-asker.ts";
+import { refuse } from "./refusal.ts";
+import type { CaptureOptions } from "./session-hits.ts";
+import type { CompareSource } from "./source-check.ts";
 import { Traffic } from "./traffic.ts";
 import type { Turnstile } from "./turnstile.ts";
-
-/** What is changed in what the debuggee sends: messages with one of the names. */
-export interface Rewrite {
-  readonly names: readonly string[];
-  readonly frame: (frame: Frame) => Uint8Array | undefined;
-}
-
-/** What is captured at each stop. */
-export type CaptureOptions = Pick<CapturerOptions, "limits" | "correlate" | "evaluate" | "policy" | "clock">;
 
 /** What clients may do, and what happens when the last one leaves. */
 export interface ClientPolicy {
@@ -60,7 +53,7 @@ export interface SessionOptions {
   /** The way of this service's debuggees to its IDE. */
   readonly turnstile: Turnstile;
   readonly rewrite: Rewrite | undefined;
-  /** What a client has said already whose `initialize` was answered elsewhere (see session-dap.ts). */
+  /** What a client has said already whose `initialize` was answered elsewhere (see dap-child.ts). */
   readonly said?: readonly Uint8Array[];
   /** Takes a client that is not this session's: as one that has just come, or, with `said`, as above. */
   readonly diverted: (stream: Duplex, said?: readonly Uint8Array[]) => void;
@@ -84,26 +77,20 @@ export abstract class Session {
   /** Aborted when the session is over. */
   protected readonly over = new AbortController();
   protected readonly traffic: Traffic;
-  #stops: Stops;
-  #hits = 0;
+  /** It is known which process the debuggee is. */
+  protected identified: boolean;
   #state: SessionState = "waiting";
   #since = Date.now();
   #reason: string | undefined;
   #process: string | undefined;
-  #identified: boolean;
-  #capturer: Capturer | undefined;
-  readonly #map: PathMap;
-  #check: SourceCheck | undefined;
 
   constructor(options: SessionOptions) {
     const { facts } = options;
     this.facts = facts;
     this.options = options;
     this.traffic = new Traffic(facts.wire);
-    this.#stops = this.#newStops();
-    this.#map = new PathMap(options.source.mappings, options.source.realPath);
     this.#process = facts.process;
-    this.#identified = facts.process !== undefined;
+    this.identified = facts.process !== undefined;
   }
 
   get state(): SessionState {
@@ -111,18 +98,13 @@ export abstract class Session {
   }
 
   view(): SessionView {
-    const { threads } = this.#stops;
-    const { clients } = this;
-    const differs = this.#check?.differing ?? [];
     return {
       ...this.facts,
       ...this.traffic.view(),
       state: this.#state,
       since: this.#since,
       ...(this.#process === undefined ? {} : { process: this.#process }),
-      ...(clients.length === 0 ? {} : { clients }),
-      ...(threads.size === 0 ? {} : { stopped: { threads: threads.size, since: Math.min(...threads.values()) } }),
-      ...(differs.length === 0 ? {} : { differs }),
+      ...this.read(),
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
     };
   }
@@ -151,9 +133,9 @@ export abstract class Session {
     return true;
   }
 
-  /** The IDEs that are attached, where several can be. */
-  protected get clients(): readonly ClientView[] {
-    return [];
+  /** What its messages say of it, where they are read. */
+  protected read(): Pick<SessionView, "clients" | "stopped" | "differs"> {
+    return {};
   }
 
   /** Lets this IDE of the session drive; false when it is not here, or the configuration is against it. */
@@ -181,94 +163,28 @@ export abstract class Session {
 
   /** Names the debuggee's process, as far as it is known. */
   label(process: string): void {
-    this.#identified = true;
+    this.identified = true;
     if (process === this.#process || this.#state === "closed") return;
     this.#process = process;
     this.options.changed(this);
   }
 
-  /** Names of the messages of the debuggee that {@link see} is to be shown. */
-  protected get names(): ReadonlySet<string> {
-    const { wire } = this.facts;
-    return wire === "raw"
-      ? new Set()
-      : new Set([
-          ...stopNames(wire),
-          ...identityNames(wire),
-          ...(this.options.rewrite?.names ?? []),
-          ...this.#logNames(),
-        ]);
-  }
-
-  /** How names of files are rewritten, for the hub; nothing where no directories are mapped. */
-  protected paths(
-    names: Paths["names"],
-    rewrite: (frame: Frame, map: PathMap, from: Side) => Uint8Array | undefined,
-  ): { readonly paths?: Paths } {
-    const map = this.#map;
-    for (const { remote } of this.options.source.mappings) void this.#follow(remote);
-    return map.empty ? {} : { paths: { names, rewrite: (frame, from) => rewrite(frame, map, from) } };
-  }
-
-  /** Looks at a message of the debuggee; gives the bytes to use in its place, if any. */
-  protected see(frame: Frame): Uint8Array | undefined {
-    this.#identify(frame);
-    if (this.#stops.see(frame, Date.now())) this.options.changed(this);
-    this.#logged(frame);
-    return this.options.rewrite?.frame(frame);
-  }
-
-  /** From now on every stop is captured, if that is wanted. */
-  protected captureThrough(exchange: CapturerOptions["exchange"]): void {
-    const { capture, facts, observer } = this.options;
-    if (capture === undefined) return;
-    const asker = new SourceAsker({
-      exchange,
-      clock: capture.clock,
-      onSource: (source) => observer.source(facts.id, source),
-    });
-    this.#capturer = new Capturer({
-      ...capture,
-      exchange,
-      session: facts.name,
-      service: facts.service,
-      process: () => this.#process,
-      onHit: (hit, sources) => {
-        observer.hit(facts.id, { ...hit, number: ++this.#hits });
-        asker.want(sources, hit.at);
-      },
+  /** Reads the side that came while the other is not there; when it goes, the session is over. */
+  protected inbox(onBytes: () => void): Inbox {
+    const { accepted, stream } = this.options;
+    return new Inbox(stream, onBytes, (how, detail) => {
+      if (how === "end") stream.end();
+      this.finish({ by: accepted, how, detail });
     });
   }
 
-  /** From now on files that breakpoints are set in are compared with the host's; the clients are told what differs. */
-  protected checkThrough(exchange: { readonly remark: (path: string, text: string | undefined) => void }): void {
-    this.#check = new SourceCheck({
-      map: this.#map,
-      compare: this.options.source.compare,
-      differs: (path, text) => {
-        if (this.#state === "closed") return;
-        exchange.remark(path, text);
-        this.note({ kind: "source", detail: text ?? `${path} is the host's by now` });
-        this.options.changed(this);
-      },
-      failed: (detail) => {
-        if (this.#state !== "closed") this.note({ kind: "source", detail });
-      },
-    });
-  }
-
-  protected breakpoints(path: string): void {
-    this.#check?.breakpoints(path);
-  }
-
-  /** The debuggee's connection is lost: what was known of it may not hold for the next one. */
-  protected forget(): void {
-    this.#stops = this.#newStops();
-    this.#identified = false;
-  }
-
-  protected stopped(stop: Stop): void {
-    this.#capturer?.stopped(stop);
+  /** The service cannot be reached: its IDE is told why, in its own words. `said`: what it has said elsewhere. */
+  protected refuse(inbox: Inbox, error: DebugtapError, said: readonly Uint8Array[] = []): void {
+    if (this.over.signal.aborted) return;
+    const early = inbox.take();
+    for (const bytes of early) this.chunk("client", bytes);
+    refuse(this.options.stream, this.facts.wire, [...said, ...early], error);
+    this.finish({ by: "relay", how: "failed", detail: error.format() });
   }
 
   /** On the hot path, after the bytes were forwarded. */
@@ -302,55 +218,11 @@ export abstract class Session {
     this.note({ kind: "attached", detail: `${this.facts.client} and ${this.facts.debuggee} are joined` });
   }
 
-  protected finish(end: SessionEnd): void {
+  /** `left`: what it leaves behind. */
+  protected finish(end: SessionEnd, left = ""): void {
     if (this.#state === "closed") return;
-    this.#capturer?.end();
-    const { threads } = this.#stops;
-    const stopped = threads.size === 0 || end.how === "end" ? "" : `; ${threads.size} stopped threads run on`;
-    this.become("closed", `${end.how} by ${end.by}${end.detail === undefined ? "" : `: ${end.detail}`}${stopped}`);
+    this.become("closed", `${end.how} by ${end.by}${end.detail === undefined ? "" : `: ${end.detail}`}${left}`);
     this.over.abort();
     this.options.ended(this, end);
-  }
-
-  /** Frames may have the path through a symlink or its target, as they were imported. */
-  async #follow(remote: string): Promise<void> {
-    const real = await this.options.source.remoteRealPath(remote).catch(() => undefined);
-    if (real !== undefined) this.#map.follow(remote, real);
-  }
-
-  #newStops(): Stops {
-    return new Stops((thread, ms) => this.options.observer.resumed(this.facts.id, thread, ms));
-  }
-
-  #logNames(): readonly string[] {
-    const { capture, facts } = this.options;
-    return capture?.policy?.logs === true ? logNames(facts.wire) : [];
-  }
-
-  /** A message of a breakpoint that does not stop is a hit too. */
-  #logged(frame: Frame): void {
-    const { capture, facts, observer } = this.options;
-    if (capture?.policy?.logs !== true) return;
-    for (const said of loggedIn(frame)) {
-      const hit = capture.policy.logged(facts.service, said);
-      if (hit === undefined) continue;
-      const { name: session, service } = facts;
-      observer.hit(facts.id, {
-        number: ++this.#hits,
-        session,
-        service,
-        at: capture.clock.wall(),
-        ...(this.#process === undefined ? {} : { process: this.#process }),
-        ...hit,
-      });
-    }
-  }
-
-  #identify(frame: Frame): void {
-    if (this.#identified) return;
-    const who = identityOf(frame, this.facts.wire);
-    if (who?.pid === undefined) return;
-    this.#identified = true;
-    this.options.identified(who, this);
   }
 }

@@ -2,9 +2,13 @@
 import t, { type Test } from "tap";
 import type { RelayEvent, SessionState } from "../../protocol/control.ts";
 import type { Side, Wire } from "../../protocol/frame.ts";
+import { Framer } from "../../protocol/framer.ts";
+import { PydevdExchange } from "../../protocol/pydevd-exchange.ts";
 import type { Observer, SessionEnd } from "../../src/observer.ts";
+import { Hub } from "../../src/hub.ts";
 import { Labeller } from "../../src/labeller.ts";
 import { Observers } from "../../src/observers.ts";
+import { streamPair } from "../../src/pair.ts";
 import { Registry } from "../../src/registry.ts";
 import { Service } from "../../src/service.ts";
 import { dialTcp, listenTcp } from "../../src/transport/tcp.ts";
@@ -465,6 +469,42 @@ t.test("raw: a service that speaks first is heard at once", async (t) => {
   client.resetAndDestroy();
   await reached("closed");
 });
+
+t.test(
+  "pydevd: a debuggee that spoke long before an IDE came is read on, though that IDE's first words fill it",
+  async (t) => {
+    const [far, debuggee] = streamPair();
+    const [ide, client] = streamPair();
+    const hub = new Hub({
+      wire: "pydevd",
+      debuggee,
+      framer: new Framer("pydevd"),
+      exchange: (output) =>
+        new PydevdExchange(
+          { ...output, stopped: () => undefined },
+          { drive: "first", onLeave: "resume", recorded: false },
+        ),
+      names: { client: new Set(), debuggee: new Set() },
+      see: (frame) => frame,
+      offer: () => undefined,
+      clientGone: () => undefined,
+      debuggeeGone: () => undefined,
+    });
+    hub.start();
+    for (let seq = 1; seq <= 100; seq++) {
+      far.write(`103\t${seq}\t<xml/>\n`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    t.ok(debuggee.isPaused());
+    let said = "";
+    ide.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    hub.join(client, [Buffer.from(`501\t1\t1.1\tUNIX\tID\n119\t3\t${"x".repeat(1e5)}\n`)]);
+    hub.begin();
+    far.resume();
+    for (let i = 0; i < 50 && !said.includes("103\t100\t"); i++) await new Promise((resolve) => setImmediate(resolve));
+    t.match(said, /103\t100\t<xml\/>\n/);
+  },
+);
 
 t.test("many sessions of one service at once, each with a number of its own", async (t) => {
   const ide = await listen();
