@@ -10,6 +10,7 @@
 import { attributeQuoting, wireQuoting, xmlUnescape } from "./pydevd-quoting.ts";
 import type { Quoting } from "./pydevd-quoting.ts";
 import { OutputTails } from "./output-tails.ts";
+import { isPrivateMember } from "./secret-fields.ts";
 import { failedMarker } from "./redact.ts";
 import type { Redactor } from "./redact.ts";
 import type { SecretKind } from "./secret-names.ts";
@@ -109,10 +110,12 @@ export class PydevdRedactor {
     let out = "";
     let at = 0;
     let before: Attributes = new Map();
+    const isKey = /<var name="[^"]{0,9}kty\b/.test(xml);
     for (const match of xml.matchAll(tag)) {
       const [whole, element = "", written = ""] = match;
       const attributes = attributesOf(element, written);
-      const secret = kind ?? this.#byBefore(before, attributes);
+      const member = isKey && isPrivateMember(attributes.get("name") ?? "") ? "one" : undefined;
+      const secret = kind ?? member ?? this.#byBefore(before, attributes);
       out += this.#redactor.text(xml.slice(at, match.index)) + this.#element(whole, element, attributes, secret);
       at = match.index + whole.length;
       before = attributes;

@@ -5,6 +5,7 @@
 //   secret, which the caller computes. Without the key nothing can be told from them.
 // - A secret is hashed as it stands without its quotes: `'x'`, `"x"` and pydevd's `str: x` are the same one.
 // - What has nothing to hide comes back as the very same text; what is masked already stays as it is.
+import { commandStems } from "./secret-commands.ts";
 import { nameStems, SecretNames } from "./secret-names.ts";
 import type { SecretKind } from "./secret-names.ts";
 import { patternStems } from "./secret-patterns.ts";
@@ -27,6 +28,8 @@ export const defaultSecretRules: SecretRules = {
   types: { mask: ["SecretStr", "SecretBytes", "*.SecretStr", "*.SecretBytes"], keep: [] },
 };
 
+const index = /^\[?\d+\]?$/;
+
 /** In place of what could not be looked through. */
 export const failedMarker = "«redacted:unreadable»";
 
@@ -48,7 +51,10 @@ export class Redactor {
     this.#digits = digits;
     this.#masked = globs(rules.types.mask);
     this.#kept = globs(rules.types.keep);
-    this.#scan = new SecretScan([...nameStems, ...patternStems, ...rules.types.mask.flatMap(stemOf)], moreNames(rules));
+    this.#scan = new SecretScan(
+      [...nameStems, ...commandStems, ...patternStems, ...rules.types.mask.flatMap(stemOf)],
+      moreNames(rules),
+    );
   }
 
   /** False: there is no secret in these bytes. */
@@ -106,6 +112,9 @@ export class Redactor {
 
   /** What the first variable of two says of the second, where they are a name and its value. */
   kindInPair(firstName: string, first: string, secondName: string, second: string): SecretKind | undefined {
+    // A command line: `--password` and its value.
+    const isList = index.test(firstName) && index.test(secondName);
+    if (isList && /^[bu]?["']?--?[A-Za-z][\w-]*["']?$/.test(first)) return this.names.kind(first);
     const isMap = firstName.startsWith("[key ") && secondName === firstName.replace("[key ", "[val ");
     const isPair = /^(?:\[?0+\]?|first)$/.test(firstName) && /^(?:\[?0*1\]?|second)$/.test(secondName);
     if (!isMap && !isPair) return undefined;
