@@ -123,8 +123,8 @@ export function commandRanges(text: string, names: SecretNames): Range[] {
     }
     for (const { index, from, kind } of secretWords(said, names)) {
       const word = words[index];
-      // A shell's `--password -u me` asks for it.
-      if (word === undefined || kind === "pair" || (from === 0 && text[word.from] === "-")) continue;
+      // A shell's `--password -u me` asks for it; `<password>` stands for it.
+      if (word === undefined || kind === "pair" || (from === 0 && /[-<]/.test(text[word.from] ?? ""))) continue;
       found.push(unquoted(text, word.from + from, word.to));
     }
   }

@@ -171,7 +171,9 @@ const slow: readonly (readonly [head: string, unit: string])[] = [
   ["", 'mysql "mysql -p" '],
   ["", "kty='x' d="],
   ["", "| password | x "],
+  ["| password | a", " "],
   ["", "password for a is "],
+  ["", `password is ${"a-".repeat(60)}1 `],
 ];
 
 t.test("a text that is made to be slow takes time by its length, and its last secret is masked", async (t) => {
