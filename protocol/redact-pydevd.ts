@@ -10,6 +10,7 @@
 import { attributeQuoting, wireQuoting, xmlUnescape } from "./pydevd-quoting.ts";
 import type { Quoting } from "./pydevd-quoting.ts";
 import { OutputTails } from "./output-tails.ts";
+import { secretWords } from "./secret-commands.ts";
 import { isPrivateMember } from "./secret-fields.ts";
 import { failedMarker } from "./redact.ts";
 import type { Redactor } from "./redact.ts";
@@ -111,16 +112,26 @@ export class PydevdRedactor {
     let at = 0;
     let before: Attributes = new Map();
     const isKey = /<var name="[^"]{0,9}kty\b/.test(xml);
-    for (const match of xml.matchAll(tag)) {
-      const [whole, element = "", written = ""] = match;
-      const attributes = attributesOf(element, written);
-      const member = isKey && isPrivateMember(attributes.get("name") ?? "") ? "one" : undefined;
-      const secret = kind ?? member ?? this.#byBefore(before, attributes);
-      out += this.#redactor.text(xml.slice(at, match.index)) + this.#element(whole, element, attributes, secret);
+    const tags = Array.from(xml.matchAll(tag), (match) => ({
+      match,
+      own: attributesOf(match[1] ?? "", match[2] ?? ""),
+    }));
+    const words = this.#words(tags.map(({ own }) => own));
+    for (const [i, { match, own }] of tags.entries()) {
+      const [whole, element = ""] = match;
+      const member = isKey && isPrivateMember(own.get("name") ?? "") ? "one" : undefined;
+      const secret = kind ?? words.get(i) ?? member ?? this.#byBefore(before, own);
+      out += this.#redactor.text(xml.slice(at, match.index)) + this.#element(whole, element, own, secret);
       at = match.index + whole.length;
-      before = attributes;
+      before = own;
     }
     return out + this.#redactor.text(xml.slice(at));
+  }
+
+  /** Of a list whose texts are the words of a command, by place. */
+  #words(all: readonly Attributes[]): ReadonlyMap<number, SecretKind> {
+    const words = all.map((own) => (/^\d+$/.test(own.get("name") ?? "") ? withoutType(own) : undefined));
+    return new Map(secretWords(words, this.#redactor.names).map(({ index, kind }) => [index, kind]));
   }
 
   /** The second of a pair, of which the first is a name. */

@@ -28,8 +28,6 @@ export const defaultSecretRules: SecretRules = {
   types: { mask: ["SecretStr", "SecretBytes", "*.SecretStr", "*.SecretBytes"], keep: [] },
 };
 
-const index = /^\[?\d+\]?$/;
-
 /** In place of what could not be looked through. */
 export const failedMarker = "«redacted:unreadable»";
 
@@ -112,9 +110,6 @@ export class Redactor {
 
   /** What the first variable of two says of the second, where they are a name and its value. */
   kindInPair(firstName: string, first: string, secondName: string, second: string): SecretKind | undefined {
-    // A command line: `--password` and its value.
-    const isList = index.test(firstName) && index.test(secondName);
-    if (isList && /^[bu]?["']?--?[A-Za-z][\w-]*["']?$/.test(first)) return this.names.kind(first);
     const isMap = firstName.startsWith("[key ") && secondName === firstName.replace("[key ", "[val ");
     const isPair = /^(?:\[?0+\]?|first)$/.test(firstName) && /^(?:\[?0*1\]?|second)$/.test(secondName);
     if (!isMap && !isPair) return undefined;

@@ -57,7 +57,7 @@ const login = /^-[uU]$|^--(?:proxy-)?user$/;
 const userAndMore = /^[^:/]+:(?=.*\D)/s;
 /** Quotes stand at the beginning of a word or behind its option; elsewhere they end the text that the command is in. */
 const shellWord =
-  /[ \t]+(?:\\\r?\n[ \t]*)?((?:-[A-Za-z]|--[\w-]+=)?(?:"(?=\S)[^"\r\n]+(?:"(?!\w)|$)|'(?=\S)[^'\r\n]+(?:'(?!\w)|$))|(?:[^\s"'`|;&\\]|\\[^\s"'`nrt])+)/y;
+  /[ \t]+(?:\\\r?\n[ \t]*)?((?:-[A-Za-z]|--[\w-]+=)?(?:[\w.@-]+:)?(?:"(?=\S)[^"\r\n]+(?:"(?!\w)|$)|'(?=\S)[^'\r\n]+(?:'(?!\w)|$))|(?:[^\s"'`|;&\\]|\\[^\s"'`nrt])+)/y;
 const listStart = /\\*["']\s*,\s*/y;
 const listBreak = /\s*,\s*/y;
 const listItem = /[^\s,()[\]{}"']+/y;

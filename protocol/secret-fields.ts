@@ -19,7 +19,7 @@ const privateMember = /(?<![\w.])(?:d|p|q|dp|dq|qi|k)\\*["']?\s*[:=]\s*(?=[bu]?\
 /** More than the length of a JWK with 4096 bits. */
 const longestKey = 6000;
 
-const privateMembers: ReadonlySet<string> = new Set(["d", "p", "q", "dp", "dq", "qi", "k"]);
+const privateMembers: ReadonlySet<string> = new Set(["d", "p", "q", "dp", "dq", "qi", "oth", "k"]);
 
 /** Whether a variable is a private member of a JWK; of names as debuggers write them: `'d'`, `'d' (140123)`. */
 export function isPrivateMember(name: string): boolean {

@@ -136,7 +136,8 @@ function isCode(word: string, name: string, sign: string, next: string | undefin
   const last = /[^.]+$/.exec(word)?.[0] ?? "";
   const same = /^[A-Za-z_][\w.]*$/.test(word) && /\w+$/.exec(name)?.[0].toLowerCase() === last.toLowerCase();
   // Prose: `unexpected token: end of file`.
-  const prose = sign === ":" && /^(?:token|secret|cookie|tokens|cookies)$/i.test(name) && /^[a-z]{1,12}$/.test(word);
+  const prose =
+    sign === ":" && /^(?:[\w.]+\.)?(?:token|secret|cookie|tokens|cookies)$/i.test(name) && /^[a-z]{1,12}$/.test(word);
   return same || prose;
 }
 
