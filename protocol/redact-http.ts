@@ -9,7 +9,7 @@ import { redactJson } from "./redact-json.ts";
 
 /** Head of a part, its name, its content. */
 const part =
-  /(Content-Disposition:[^\r\n]{0,1000}?\bname="([^"\r\n]{0,200})"[^\r\n]{0,1000}(?:\r?\n[^\r\n]{1,1000}){0,20}\r?\n\r?\n)([\s\S]*?)(?=\r?\n--|$)/gi;
+  /(Content-Disposition:(?:(?!\bname=")[^\r\n]){0,1000}\bname="([^"\r\n]{0,200})"[^\r\n]{0,1000}(?:\r?\n[^\r\n]{1,1000}){0,20}\r?\n\r?\n)([\s\S]*?)(?=\r?\n--|$)/gi;
 
 export function redactBody(text: string, redactor: Redactor): string {
   if (isJson(text)) {

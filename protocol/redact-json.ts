@@ -5,12 +5,15 @@
 // - A value is secret by its key, by a name beside it (`name`, `evaluateName`, … with `value`), by its type, or by what it stands under.
 // - Of a variable (it has a `variablesReference`, or a `name` and a `value`) only value and children are secret, not its name and type.
 // - Under a secret name texts and numbers are masked all the way down; true, false and null say nothing.
-// - In a list of arguments what follows `--password` is secret; of `["Cookie", "x"]` the second; of `[key 0]` and `[val 0]`, which is how
-//   delve writes a map, the latter.
+// - A list of texts, or of variables that are its texts, is a command line too (see secret-commands.ts); of `["Cookie", "x"]` the second is
+//   secret; of `[key 0]` and `[val 0]`, which is how delve writes a map, the latter.
+// - An object, or variables, with `kty` are a JWK: its private members are secret.
 // - JSON that is nested deeper than `maxDepth` is not looked through: it throws, and the caller lets none of it pass.
 import { items, members, spaceEnd } from "./json-spans.ts";
 import type { Member, Span } from "./json-spans.ts";
 import type { Redactor } from "./redact.ts";
+import { secretWords } from "./secret-commands.ts";
+import { isKeyType, isPrivateMember } from "./secret-fields.ts";
 import type { SecretKind } from "./secret-names.ts";
 
 const maxDepth = 500;
@@ -26,6 +29,11 @@ const nameKeys: ReadonlySet<string> = new Set([
   "variable",
 ]);
 const valueKeys: ReadonlySet<string> = new Set(["value", "result", "children", "val", "default"]);
+
+interface Variable {
+  readonly name: string;
+  readonly value: string;
+}
 
 export interface JsonOptions {
   /** What stands under these keys of the outermost object is secret. */
@@ -115,6 +123,7 @@ class JsonMasker {
       isNamed ||= key === "name" && this.#said(member) !== undefined;
       isValued ||= key === "value" && this.#said(member) !== undefined;
     }
+    const isKey = found.some(({ key }) => key === "kty");
     const isVariable = isReference || (isNamed && isValued);
     if (type !== undefined) own = type === "mask" ? "one" : undefined;
     for (const member of found) {
@@ -123,7 +132,7 @@ class JsonMasker {
       if (key === "variablesReference" && own !== undefined)
         this.#options.onReference?.(Number(this.#text.slice(span.from, span.to)));
       const above = valueKeys.has(key) ? own : isVariable ? undefined : inherited;
-      const byKey = type === "keep" ? undefined : names.kind(key);
+      const byKey = type === "keep" ? undefined : isKey && isPrivateMember(key) ? "one" : names.kind(key);
       this.#value(span, above ?? byKey ?? (depth === 0 ? this.#options.under?.[key] : undefined), depth + 1, key);
     }
   }
@@ -159,41 +168,45 @@ class JsonMasker {
 
   #array(from: number, secret: SecretKind | undefined, depth: number): void {
     const found = items(this.#text, from);
-    const texts = found.filter((item) => this.#text[item.from] === '"');
-    if (secret === "pair") return this.#array(from, texts.length === 2 ? "one" : undefined, depth);
+    const texts = found.map((item) => this.#said(item));
+    if (secret === "pair")
+      return this.#array(from, texts.filter((each) => each !== undefined).length === 2 ? "one" : undefined, depth);
+    if (secret !== undefined) return found.forEach((item) => this.#value(item, secret, depth + 1));
+    const variables = found.map((item) => this.#variable(item));
+    const isKey = variables.some((variable) => variable !== undefined && isKeyType(variable.name));
+    const words = secretWords(
+      texts.map((said, i) => said ?? wordOf(variables[i])),
+      this.#redactor.names,
+    );
+    const byIndex = new Map(words.map((word) => [word.index, word]));
     return found.forEach((item, i) => {
-      const before = found[i - 1];
-      const login =
-        /^(?:-u|--user|--proxy-user)$/.test(this.#said(before) ?? "") &&
-        /^([^:/]+:)(.*\D.*)$/s.exec(this.#said(item) ?? "");
-      if (secret === undefined && login !== false && login !== null)
-        this.#put(item, `${login[1]}${this.#redactor.marker(login[2] ?? "")}`);
-      else this.#value(item, secret ?? this.#byNeighbour(before, item, found.length), depth + 1);
+      const { from: start = 0, kind } = byIndex.get(i) ?? {};
+      const said = texts[i];
+      if (start > 0 && said !== undefined)
+        this.#put(item, said.slice(0, start) + this.#redactor.marker(said.slice(start)));
+      else {
+        const member = isKey && isPrivateMember(variables[i]?.name ?? "") ? "one" : undefined;
+        this.#value(item, kind ?? member ?? this.#byNeighbour(texts, variables, i), depth + 1);
+      }
     });
   }
 
-  /** What the item before says of an item. */
-  #byNeighbour(before: Span | undefined, item: Span, count: number): SecretKind | undefined {
-    const { names } = this.#redactor;
-    const name = this.#said(before);
-    const value = this.#said(item);
-    if (before === undefined) return undefined;
-    if (name !== undefined && value !== undefined) {
-      const isPair = count === 2 && !/^[a-z_]+$/.test(value);
-      return isPair || /^--?[A-Za-z]/.test(name) ? names.kind(name) : undefined;
-    }
-    return this.#bySibling(before, item);
-  }
-
-  /** Two variables that are a name and its value: delve's `[key 0]` and `[val 0]`, the two of a pair that was opened. */
-  #bySibling(before: Span, item: Span): SecretKind | undefined {
-    const [first, second] = [this.#variable(before), this.#variable(item)];
+  /** What the item before says of an item: of a list with two texts, and of variables that are a name and its value. */
+  #byNeighbour(
+    texts: readonly (string | undefined)[],
+    variables: readonly (Variable | undefined)[],
+    i: number,
+  ): SecretKind | undefined {
+    const [name, said, first, second] = [texts[i - 1], texts[i], variables[i - 1], variables[i]];
+    if (name !== undefined && said !== undefined)
+      return texts.length === 2 && !/^[a-z_]+$/.test(said) ? this.#redactor.names.kind(name) : undefined;
     return first === undefined || second === undefined
       ? undefined
       : this.#redactor.kindInPair(first.name, first.value, second.name, second.value);
   }
 
-  #variable({ from }: Span): { readonly name: string; readonly value: string } | undefined {
+  #variable({ from }: Span): Variable | undefined {
+    if (this.#text[from] !== "{") return undefined;
     const found = members(this.#text, from);
     const name = this.#said(found.find(({ key }) => key === "name"));
     const value = this.#said(found.find(({ key }) => key === "value"));
@@ -213,4 +226,10 @@ class JsonMasker {
   #put({ from, to }: Span, value: string): void {
     this.#edits.push({ from, to, text: JSON.stringify(value) });
   }
+}
+
+/** The text of a variable that is one of a list. */
+function wordOf(variable: Variable | undefined): string | undefined {
+  if (variable === undefined || !/^\[?\d+\]?$/.test(variable.name)) return undefined;
+  return /^[bu]?(["'])(.*)\1$/s.exec(variable.value)?.[2];
 }

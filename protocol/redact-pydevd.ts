@@ -10,6 +10,8 @@
 import { attributeQuoting, wireQuoting, xmlUnescape } from "./pydevd-quoting.ts";
 import type { Quoting } from "./pydevd-quoting.ts";
 import { OutputTails } from "./output-tails.ts";
+import { secretWords } from "./secret-commands.ts";
+import { isPrivateMember } from "./secret-fields.ts";
 import { failedMarker } from "./redact.ts";
 import type { Redactor } from "./redact.ts";
 import type { SecretKind } from "./secret-names.ts";
@@ -109,15 +111,27 @@ export class PydevdRedactor {
     let out = "";
     let at = 0;
     let before: Attributes = new Map();
-    for (const match of xml.matchAll(tag)) {
-      const [whole, element = "", written = ""] = match;
-      const attributes = attributesOf(element, written);
-      const secret = kind ?? this.#byBefore(before, attributes);
-      out += this.#redactor.text(xml.slice(at, match.index)) + this.#element(whole, element, attributes, secret);
+    const isKey = /<var name="[^"]{0,9}kty\b/.test(xml);
+    const tags = Array.from(xml.matchAll(tag), (match) => ({
+      match,
+      own: attributesOf(match[1] ?? "", match[2] ?? ""),
+    }));
+    const words = this.#words(tags.map(({ own }) => own));
+    for (const [i, { match, own }] of tags.entries()) {
+      const [whole, element = ""] = match;
+      const member = isKey && isPrivateMember(own.get("name") ?? "") ? "one" : undefined;
+      const secret = kind ?? words.get(i) ?? member ?? this.#byBefore(before, own);
+      out += this.#redactor.text(xml.slice(at, match.index)) + this.#element(whole, element, own, secret);
       at = match.index + whole.length;
-      before = attributes;
+      before = own;
     }
     return out + this.#redactor.text(xml.slice(at));
+  }
+
+  /** Of a list whose texts are the words of a command, by place. */
+  #words(all: readonly Attributes[]): ReadonlyMap<number, SecretKind> {
+    const words = all.map((own) => (/^\d+$/.test(own.get("name") ?? "") ? withoutType(own) : undefined));
+    return new Map(secretWords(words, this.#redactor.names).map(({ index, kind }) => [index, kind]));
   }
 
   /** The second of a pair, of which the first is a name. */

@@ -5,6 +5,7 @@
 //   secret, which the caller computes. Without the key nothing can be told from them.
 // - A secret is hashed as it stands without its quotes: `'x'`, `"x"` and pydevd's `str: x` are the same one.
 // - What has nothing to hide comes back as the very same text; what is masked already stays as it is.
+import { commandStems } from "./secret-commands.ts";
 import { nameStems, SecretNames } from "./secret-names.ts";
 import type { SecretKind } from "./secret-names.ts";
 import { patternStems } from "./secret-patterns.ts";
@@ -48,7 +49,10 @@ export class Redactor {
     this.#digits = digits;
     this.#masked = globs(rules.types.mask);
     this.#kept = globs(rules.types.keep);
-    this.#scan = new SecretScan([...nameStems, ...patternStems, ...rules.types.mask.flatMap(stemOf)], moreNames(rules));
+    this.#scan = new SecretScan(
+      [...nameStems, ...commandStems, ...patternStems, ...rules.types.mask.flatMap(stemOf)],
+      moreNames(rules),
+    );
   }
 
   /** False: there is no secret in these bytes. */

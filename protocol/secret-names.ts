@@ -42,6 +42,7 @@ export const secretTails = [
   "sessionkey",
   "authkey",
   "sshkey",
+  "tempurlkey",
   "gpgkey",
   "pgpkey",
   "licensekey",
@@ -80,6 +81,9 @@ const plurals = [
   "apikeys",
   "accesskeys",
   "privatekeys",
+  "fernetkeys",
+  "secretkeys",
+  "encryptionkeys",
 ] as const;
 
 const words: Readonly<Record<string, SecretKind>> = {
@@ -87,6 +91,8 @@ const words: Readonly<Record<string, SecretKind>> = {
   creds: "many",
   cred: "many",
   jwt: "one",
+  kek: "one",
+  providerauth: "one",
   csrf: "one",
   xsrf: "one",
   otp: "one",
@@ -110,6 +116,8 @@ export const nameStems = [
   "cred",
   "key",
   "jwt",
+  "kek",
+  "kty",
   "csrf",
   "xsrf",
   "otp",

@@ -22,7 +22,12 @@ interface Pattern {
 const word = "(?<![A-Za-z0-9])";
 
 const patterns: readonly Pattern[] = [
-  { stem: "eyj", match: /(?<![A-Za-z0-9+/_])(eyJ[\w-]{8,4000}\.[\w-]{4,}(?:\.[\w-]*){0,3})/dg },
+  // With its dots, whatever it has: a word that is searched from one place alone.
+  {
+    stem: "eyj",
+    match: /(?<![A-Za-z0-9+/_])(eyJ[\w-]{8,}(?:\.[\w-]*){0,4})/dg,
+    unless: (text) => !/^[^.]+\.[\w-]{4}/.test(text),
+  },
   // Cut off in its head: {"alg":, {"typ":, {"kid":, {"enc":, {"x5t":
   { stem: "eyj", match: /(?<![A-Za-z0-9+/_])(eyJ(?:hbGciOi|0eXAiOi|raWQiOi|lbmMiOi|4NXQiOi)[\w.-]*)/dg },
   { stem: "bearer", match: /\bbearer(?:\s+|%20|\+)["']?([\w.~+/=-]{8,})/dgi, unless: isProse },
@@ -65,6 +70,12 @@ const patterns: readonly Pattern[] = [
   { stem: "hvs.", match: new RegExp(`${word}(hv[sb]\\.[\\w-]{20,})`, "dg") },
   { stem: "dckr_", match: /(dckr_[a-z]{2,4}_[\w-]{20,})/dg },
   { stem: "age-secret-key-", match: /(AGE-SECRET-KEY-1[A-Z0-9]{20,})/dg },
+  { stem: "fernet(", match: /\bFernet\(\s*[bu]?\\*["']([\w-]{43}=)/dg },
+  // Ceph's: the length of a key stands in it.
+  ...["B", "R", "h", "x"].map((length) => ({
+    stem: `${length}aa`.toLowerCase(),
+    match: new RegExp(`(?<![A-Za-z0-9+/=])(AQ[A-D][A-Za-z0-9+/]{10}${length}AA[A-Za-z0-9+/]{22}==)`, "dg"),
+  })),
   // Fernet, and so Keystone's tokens.
   { stem: "gaaaa", match: /(?<![A-Za-z0-9+/_-])(gAAAA[\w-]{20,}(?:={1,2}|%3D%3D|%3D)?)/dg },
   { stem: "://", match: /:\/\/[^\s:/?#@'"<>\\]*:([^\s/?#'"<>\\]+)@/dg, unless: isMasked },
@@ -72,9 +83,20 @@ const patterns: readonly Pattern[] = [
   { stem: "identified", match: /\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?["']([^"']+)/dgi },
   { stem: "login", match: /\blogin\s+\S+\s+password\s+(\S+)/dgi },
   { stem: "basicauth(", match: /BasicAuth\(\s*[bu]?["'][^"']*["'],\s*[bu]?["']([^"']+)/dg },
-  { stem: "sshpass", match: /\bsshpass["']?,?\s+["']?-p["']?,?\s*["']?([^\s"']+)/dg },
+  { stem: "requirepass", match: /\brequirepass[ \t]+["']?([^\s"'\\]+)/dg },
+  { stem: "masterauth", match: /\bmasterauth[ \t]+["']?([^\s"'\\]+)/dg },
+  { stem: "password(", match: /=\s*PASSWORD\(\s*\\*["']([^"'\\]+)/dg },
+  // Cloud-init, and what is piped into the program.
+  {
+    stem: "chpasswd",
+    match: /\bchpasswd:\s+(?:expire:[ \t]*\w+\s+)?list:[ \t]*[|>][-+]?[ \t]*\r?\n((?:[ \t]+[^\s:]+:[^\n]*(?:\n|$))+)/dg,
+  },
+  {
+    stem: "chpasswd",
+    match: /(?<![^\s"'])[^\s"':|]{1,64}:([^\s"'|]{1,200})["']?\s{0,9}\|\s{0,9}(?:sudo\s{1,9})?chpasswd\b/dg,
+  },
   { stem: "token ", match: /\btoken\s+([A-Za-z0-9]{30,})/dgi },
-  { stem: "sig=", match: /[?&;]sig=([\w%+/=-]{16,})/dg },
+  { stem: "sig=", match: /[?&;](?:temp_url_)?sig=([\w%+/=-]{16,})/dg },
   { stem: "signature=", match: /[?&;]x-(?:amz|goog|ms)-signature=([\w%+/=-]{16,})/dgi },
   // Hashes of passwords.
   {
@@ -82,7 +104,7 @@ const patterns: readonly Pattern[] = [
     match:
       /(\$2[abxy]\$\d\d\$[./A-Za-z0-9]{20,}|\$(?:5|6|7|y|gy)\$[./A-Za-z0-9$=,-]{20,}|\$(?:argon2(?:id?|d)|scrypt|pbkdf2[\w-]*)\$[./\w+$=,-]{16,})/dg,
   },
-  { stem: "pbkdf2_", match: /(pbkdf2_\w+\$\d+\$[\w./+=]+\$[\w./+=]{8,})/dg },
+  { stem: "pbkdf2_", match: /(pbkdf2_\w{1,20}\$\d+\$[\w./+=]+\$[\w./+=]{8,})/dg },
 ];
 
 const tokenStems = [

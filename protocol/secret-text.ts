@@ -1,14 +1,20 @@
 // Secrets in a text of any kind: a repr, a log line, headers, a command line, a query string, JSON within text, a line of code.
 //
-//   password='x'   "token": "x"   X-Auth-Token: x   --secret x   ('cookie', 'x')   {"name": "password", "value": "x"}
-//   <password>x</password>   password 'x'   and what secret-patterns.ts knows by its look
+//   password='x'   "token": "x"   X-Auth-Token: x   --secret x   ('cookie', 'x')   <password>x</password>
+//
+//   and what secret-patterns.ts knows by its look, secret-commands.ts by its program, secret-fields.ts by what stands beside it, and
+//   secret-prose.ts in a sentence
 //
 // Rules
 // - Only the value is a secret, never its name, its quotes or what stands beside it. What says that there is none stays: see isHarmless.
 // - A word behind `name =` or `name: ` at the beginning of a line, and behind a header's name, goes on to the end of the line.
 // - Code says no secrets: `token=token`, `password: str`, `get_password()` stay; texts in quotes do not.
 // - Where a rule must guess, it takes too much rather than too little.
-import { isHarmless, textEnd, textValue, valueAt } from "./secret-values.ts";
+// - The time is linear in the text's length, whatever is in it: no rule looks at the same stretch from each of its places.
+import { byFields, byKeyType } from "./secret-fields.ts";
+import { byProse } from "./secret-prose.ts";
+import { commandRanges } from "./secret-commands.ts";
+import { isEnclosed, isHarmless, textEnd, textValue, ValueReader } from "./secret-values.ts";
 import type { Value } from "./secret-values.ts";
 import type { SecretKind, SecretNames } from "./secret-names.ts";
 import { patternRanges } from "./secret-patterns.ts";
@@ -25,23 +31,25 @@ const header =
   /^(?:(?:http[_-])?(?:proxy[_-])?authorization|(?:http[_-])?(?:set[_-])?cookie2?|(?:http_)?(?:x|openstack)[_-][\w-]+)$/i;
 /** A text of several lines in YAML. */
 const block = /[|>][-+]?[ \t]*\r?\n(?:[ \t]+[^\n]*(?:\n|$))+/y;
-const endOfLine = /[\r\n]|\\+[rn]|\\u000[adAD]|$/g;
-const flags = /(?<![\w-])(--?[A-Za-z][\w-]*)(?:[ \t]+|["'],\s*(?=[bu]?["']))(?!-)/g;
+const flags = /(?<![\w-])(--?[A-Za-z][\w-]*)(?:[ \t]+|\\*["'],\s*(?=[bu]?\\*["']))(?!-)/g;
 const userFlag = /(?<![\w-])(?:-u|--user|--proxy-user|-U)(?:[ \t]+|["'],\s*)["']?[\w.@\\-]+:(?!\/\/)([^\s"']+)/dg;
 const pairs = /(?:[([]|\bset\w*\([^()'"]{0,60},)\s*[bu]?(\\*["'])([\w$@. -]{3,64})\1\s*,\s*/g;
-const named =
-  /(?:^|[^\w])(?:evaluateName|name|key|header|field|variable|param|parameter|option)\\*["']?\s*(?:=>|[:=])\s*(?=[bu]?\\*["'])/gi;
-const value = /(?:^|[^\w])(?:value|val|content|default)\\*["']?\s*(?:=>|[:=])\s*/gi;
 const element = /<([A-Za-z_][\w.:-]{2,80})(?:\s[^<>]{0,200})?>([^<]+)/dg;
-const toldOf = /(?<![\w$@.%-])([A-Za-z_][\w.-]{0,80}) +(?:is +)?(?=[bu]?\\*["'])/g;
 const coded = /(?<![^\s<>"'])[^\s<>"']*%(?:25)?(?:22|27|3[ADad])[^\s<>"']*/g;
-/** How far apart `name` and `value` of one object may be. */
-const nearby = 600;
+const pair =
+  /(?:[A-Za-z_][\w.]{0,100}(?:\[[\w., ]{0,100}\])?\(|[([<]|[bu]?\\*["'])\s*[bu]?\\*["'][^,]{0,1000},\s*[bu]?\\*["']/y;
+/** How often a word is decoded: no program codes it more often. */
+const mostCoded = 3;
+/** A name or a type is not longer. */
+const longestCode = 200;
+
+type Add = (value: Value | Range | undefined, kind: SecretKind) => void;
 
 /** Where the secrets of a text are, in order, without overlap. `code`: it is a program's source, where only texts in quotes are values. */
-export function secretRanges(text: string, names: SecretNames, code = false): Range[] {
+export function secretRanges(text: string, names: SecretNames, code = false, coded = mostCoded): Range[] {
   const found = patternRanges(text, text.toLowerCase());
-  const add = (value: Value | Range | undefined, kind: SecretKind): void => {
+  const values = new ValueReader(text);
+  const add: Add = (value, kind) => {
     if (value === undefined || value.to <= value.from) return;
     const many = kind === "many";
     if (isHarmless(text.slice(value.from, value.to), many)) return;
@@ -49,32 +57,24 @@ export function secretRanges(text: string, names: SecretNames, code = false): Ra
     if ("form" in value && value.form === "group" && isHarmless(text.slice(value.from - 1, value.to + 1), many)) return;
     found.push(value);
   };
-  signed(text, names, code, add);
-  if (!code) {
-    byFlags(text, names, add);
-    byPairs(text, names, add);
-    byFields(text, names, add);
-    for (const match of text.matchAll(element)) {
-      const [from, to] = match.indices?.[2] ?? [0, 0];
-      const kind = names.kind(match[1] ?? "");
-      if (kind !== undefined && kind !== "pair") add({ from, to }, kind);
-    }
-    for (const match of text.matchAll(toldOf)) {
-      if (names.kind(match[1] ?? "") === "one" && /pass|secret|pwd/i.test(match[1] ?? ""))
-        add(textValue(text, match.index + match[0].length), "one");
-    }
-    byCoding(text, names, found);
+  signed(text, names, code, values, add);
+  byKeyType(text, add);
+  for (const secret of commandRanges(text, names)) add(secret, "one");
+  if (code) return merged(found);
+  byFlags(text, names, values, add);
+  byPairs(text, names, add);
+  byFields(text, names, values, add);
+  byProse(text, names, (at, name) => kindOf(text, at, name, names), add);
+  for (const match of text.matchAll(element)) {
+    const [from, to] = match.indices?.[2] ?? [0, 0];
+    const kind = names.kind(match[1] ?? "");
+    if (kind !== undefined && kind !== "pair") add({ from, to }, kind);
   }
-  return merged(found);
+  return merged([...found, ...byCoding(text, names, found, coded)]);
 }
 
 /** `name = value` and all that looks like it. */
-function signed(
-  text: string,
-  names: SecretNames,
-  code: boolean,
-  add: (value: Value | Range, kind: SecretKind) => void,
-): void {
+function signed(text: string, names: SecretNames, code: boolean, values: ValueReader, add: Add): void {
   signs.lastIndex = 0;
   for (let match = signs.exec(text); match !== null; match = signs.exec(text)) {
     const [whole, name = "", quotes = "", before = "", sign = "", after = ""] = match;
@@ -86,10 +86,11 @@ function signed(
       if (annotation.test(text)) at = annotation.lastIndex;
       if (text.startsWith("//", at)) continue;
     }
-    const found = valueAt(text, at);
+    if (kind === "pair" && isEnclosed(text, at) && !isPair(text, at)) continue;
+    const found = code ? textValue(text, at) : values.at(at);
     if (found === undefined) continue;
     if (found.form === "word") {
-      if (code || isCode(text.slice(found.from, found.to), name, sign, text[found.end])) continue;
+      if (isCode(text.slice(found.from, found.to), name, sign, text[found.end])) continue;
       block.lastIndex = found.from;
       if (block.test(text)) {
         add({ from: found.to, to: block.lastIndex }, kind);
@@ -101,12 +102,10 @@ function signed(
         quotes === "" &&
         before + after !== "" &&
         /(?:^|[\r\n]|\\n)[ \t-]*(?:export )?$/.test(text.slice(Math.max(0, match.index - 16), match.index));
-      const to = isHeader || isLine ? lineEnd(text, found.from, match.index) : found.to;
+      const to = isHeader || isLine ? endInLine(text, found.from, match.index, values.lineEnd(found.from)) : found.to;
       add({ from: found.from, to }, kind);
       signs.lastIndex = Math.max(at, to);
     } else {
-      if (code && found.form !== "text") continue;
-      if (kind === "pair" && !isPair(text.slice(found.from, found.to), text[found.from - 1])) continue;
       if (found.form === "group" && isNameOnly(text.slice(found.from, found.to), names)) continue;
       add(found, kind);
       signs.lastIndex = found.end;
@@ -114,35 +113,38 @@ function signed(
   }
 }
 
-/** `API key` is two words; `key` alone is no secret. */
+/** `API key` is two words; `key` alone is no secret, nor is a well known file. */
 function kindOf(text: string, at: number, name: string, names: SecretNames): SecretKind | undefined {
   const kind = names.kind(name);
+  if (name === "passwd" && text.startsWith("/etc/", at - 5)) return undefined;
   if (kind !== undefined || !/^keys?$/i.test(name)) return kind;
   const before = wordBefore.exec(text.slice(Math.max(0, at - 20), at))?.[1];
   return before === undefined ? undefined : names.kind(`${before} ${name}`);
 }
 
-/** To the end of the line, or of the text in quotes that began right before the name. */
-function lineEnd(text: string, from: number, nameAt: number): number {
-  endOfLine.lastIndex = from;
-  const end = endOfLine.exec(text)?.index ?? text.length;
-  const quote = /(\\*["'`])$/.exec(text.slice(Math.max(0, nameAt - 8), nameAt))?.[1];
-  const to = quote === undefined ? end : Math.min(end, textEnd(text, from, quote).to);
+/** Where a value ends that goes on to `end`, that of its line, or to that of the text in quotes that began right before the name. */
+function endInLine(text: string, from: number, nameAt: number, end: number): number {
+  const quote = /(?:^|[^\\])(\\{0,7}["'`])$/.exec(text.slice(Math.max(0, nameAt - 10), nameAt))?.[1];
+  const to = quote === undefined ? end : textEnd(text.slice(0, end), from, quote).to;
   return from + text.slice(from, to).trimEnd().length;
 }
 
 /** A name, a type or a call, where a value might stand: nothing secret is said by it. */
 function isCode(word: string, name: string, sign: string, next: string | undefined): boolean {
+  if (word.length > longestCode) return false;
   if (typeName.test(word.replace(/[?[|].*$/, "")) || /^[A-Za-z_][\w.]*\[$/.test(word) || next === "(") return true;
   const last = /[^.]+$/.exec(word)?.[0] ?? "";
   const same = /^[A-Za-z_][\w.]*$/.test(word) && /\w+$/.exec(name)?.[0].toLowerCase() === last.toLowerCase();
   // Prose: `unexpected token: end of file`.
-  const prose = sign === ":" && /^(?:token|secret|cookie|tokens|cookies)$/i.test(name) && /^[a-z]{1,12}$/.test(word);
+  const prose =
+    sign === ":" && /^(?:[\w.]+\.)?(?:token|secret|cookie|tokens|cookies)$/i.test(name) && /^[a-z]{1,12}$/.test(word);
   return same || prose;
 }
 
-function isPair(group: string, bracket: string | undefined): boolean {
-  return bracket !== "{" && /^\s*[bu]?\\*["'][^,]*,\s*[bu]?\\*["']/.test(group);
+/** Two texts, in brackets or in a text: `('me', 'x')`. Asked before the value is read, so that none is read in vain. */
+function isPair(text: string, at: number): boolean {
+  pair.lastIndex = at;
+  return pair.test(text);
 }
 
 /** `os.environ.get("DB_PASSWORD")`: what is asked for, not what it is. */
@@ -152,14 +154,15 @@ function isNameOnly(group: string, names: SecretNames): boolean {
 }
 
 /** `--password x`, `'--password', 'x'`, `curl -u me:x`. */
-function byFlags(
-  text: string,
-  names: SecretNames,
-  add: (value: Value | Range | undefined, kind: SecretKind) => void,
-): void {
+function byFlags(text: string, names: SecretNames, values: ValueReader, add: Add): void {
   for (const match of text.matchAll(flags)) {
-    const kind = names.kind(match[1] ?? "");
-    if (kind !== undefined && kind !== "pair") add(valueAt(text, match.index + match[0].length), kind);
+    const [whole, flag = ""] = match;
+    const kind = names.kind(flag);
+    if (kind === undefined || kind === "pair") continue;
+    const found = values.at(match.index + whole.length);
+    // What a usage says: `--password PASSWORD`.
+    const said = found?.form === "word" ? text.slice(found.from, found.to) : "";
+    if (!/^[A-Z]+$/.test(said) || !flag.toUpperCase().endsWith(said)) add(found, kind);
   }
   for (const match of text.matchAll(userFlag)) {
     const [from, to] = match.indices?.[1] ?? [0, 0];
@@ -168,11 +171,7 @@ function byFlags(
 }
 
 /** `('authorization', 'x')` and `["token", "x"]`, but not a list of names. */
-function byPairs(
-  text: string,
-  names: SecretNames,
-  add: (value: Value | Range | undefined, kind: SecretKind) => void,
-): void {
+function byPairs(text: string, names: SecretNames, add: Add): void {
   for (const match of text.matchAll(pairs)) {
     const kind = names.kind(match[2] ?? "");
     if (kind === undefined || kind === "pair") continue;
@@ -183,33 +182,22 @@ function byPairs(
   }
 }
 
-/** `{"name": "password", "value": "x"}`, in either order, and as attributes of an element. */
-function byFields(
-  text: string,
-  names: SecretNames,
-  add: (value: Value | Range | undefined, kind: SecretKind) => void,
-): void {
-  for (const match of text.matchAll(named)) {
-    const name = textValue(text, match.index + match[0].length);
-    const kind = name === undefined ? undefined : names.kind(text.slice(name.from, name.to));
-    if (name === undefined || kind === undefined || kind === "pair") continue;
-    const before = text.slice(Math.max(0, match.index - nearby), match.index);
-    const begin = match.index - before.length + Math.max(...Array.from("{(<", (char) => before.lastIndexOf(char))) + 1;
-    const rest = text.slice(name.end, name.end + nearby);
-    const end = name.end + (/[})>]/.exec(rest)?.index ?? rest.length);
-    for (const field of text.slice(begin, end).matchAll(value))
-      add(valueAt(text, begin + field.index + field[0].length), kind);
-  }
-}
-
-/** A percent-coded word that says a secret once it is decoded is one as a whole. */
-function byCoding(text: string, names: SecretNames, found: Range[]): void {
+/** A percent-coded word that says a secret once it is decoded is one as a whole, unless the secret was found in it. */
+function byCoding(text: string, names: SecretNames, found: readonly Range[], times: number): Range[] {
+  const out: Range[] = [];
+  const sorted = found.toSorted((a, b) => a.from - b.from);
+  let i = 0;
   for (const match of text.matchAll(coded)) {
     const [from, to] = [match.index, match.index + match[0].length];
-    if (found.some((range) => range.from >= from && range.to <= to)) continue;
+    let isFound = false;
+    while ((sorted[i]?.from ?? to) < from) i++;
+    for (; (sorted[i]?.from ?? to) < to; i++) isFound ||= (sorted[i]?.to ?? to) <= to;
+    if (isFound) continue;
     const decoded = unquote(unquote(match[0]));
-    if (decoded !== match[0] && secretRanges(decoded, names).length > 0) found.push({ from, to });
+    if (decoded === match[0]) continue;
+    if (times === 0 || secretRanges(decoded, names, false, times - 1).length > 0) out.push({ from, to });
   }
+  return out;
 }
 
 function merged(ranges: readonly Range[]): Range[] {

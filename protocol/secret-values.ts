@@ -14,14 +14,48 @@ export interface Value extends Range {
 
 const opening = /[bBuUrRfF]{0,2}(\\*["'`]|&quot;|&#39;|&apos;|&#34;)/y;
 const call = /(?:new\s+)?[A-Za-z_][\w.]*(?:\[[\w., ]*\])?\(/y;
+const endOfLine = /[\r\n]|(?<!\\)\\+[rn]|\\u000[adAD]|$/g;
 const bareWord = /(?:\$\{\w+\}|[^\s,;&)\]}>"'`\\<]|\\(?![nrt"'`\\]))+/y;
 const scheme = /(?:bearer|basic|token|digest|negotiate|apikey|jwt|hawk)(?:[ \t]+|%20)/iy;
 const closers: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}", "<": ">" };
 /** Brackets within brackets that are followed. */
 const maxDepth = 200;
 
-/** The value at `at`; undefined when there is none. */
-export function valueAt(text: string, at: number): Value | undefined {
+/**
+ * Reads the values of one text, which may lie within each other so that the same stretch is read again and again. When that has taken
+ * too long, everything behind is one value: what cannot be looked through is masked.
+ */
+export class ValueReader {
+  readonly #text: string;
+  #left: number;
+  /** The last line that was asked for, from where on. */
+  #line = { from: 0, to: -1 };
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#left = 100_000 + 40 * text.length;
+  }
+
+  /** The value at `at`; undefined when there is none. */
+  at(at: number): Value | undefined {
+    const { length } = this.#text;
+    if (this.#left < 0) return { from: at, to: length, end: length, form: "text" };
+    const found = valueAt(this.#text, at);
+    this.#left -= found === undefined ? 1 : found.end - at;
+    return found;
+  }
+
+  /** Where the line ends that `at` is in, also as a text in quotes writes it. */
+  lineEnd(at: number): number {
+    if (at < this.#line.from || at > this.#line.to) {
+      endOfLine.lastIndex = at;
+      this.#line = { from: at, to: endOfLine.exec(this.#text)?.index ?? this.#text.length };
+    }
+    return this.#line.to;
+  }
+}
+
+function valueAt(text: string, at: number): Value | undefined {
   const quoted = textValue(text, at);
   if (quoted !== undefined) return quoted;
   const char = text[at] ?? "";
@@ -38,6 +72,13 @@ export function valueAt(text: string, at: number): Value | undefined {
   bareWord.lastIndex = from;
   if (!bareWord.test(text)) return undefined;
   return { from, to: bareWord.lastIndex, end: bareWord.lastIndex, form: "word" };
+}
+
+/** Whether what stands at `at` is in quotes or brackets, which are not looked through. */
+export function isEnclosed(text: string, at: number): boolean {
+  opening.lastIndex = at;
+  call.lastIndex = at;
+  return Object.hasOwn(closers, text[at] ?? "") || opening.test(text) || call.test(text);
 }
 
 /** The text in quotes at `at`; `Bearer ` and the like at its beginning are no part of the secret. */
@@ -87,6 +128,7 @@ function groupAt(text: string, at: number): Value {
     if (char === '"' || char === "'" || char === "`" || char === "\\") {
       const inner = textValue(text, i);
       if (inner !== undefined) i = inner.end - 1;
+      else while (text[i + 1] === "\\") i++;
     } else if (Object.hasOwn(closers, char)) {
       // An arrow or a comparison is no bracket.
       if (char !== "<" || i === at) open.push(closers[char] ?? "");
@@ -100,7 +142,7 @@ function groupAt(text: string, at: number): Value {
 }
 
 const nothing =
-  /^(?:None|null|nil|undefined|True|False|NaN|Ellipsis|\.{3}|…|<?(?:unset|not set|redacted|hidden|masked)>?|\[(?:redacted|filtered)\]|[*•]+|x{3,}|0)$/i;
+  /^(?:None|null|yes|no|nil|undefined|True|False|NaN|Ellipsis|\.{3}|…|<?(?:unset|not set|redacted|hidden|masked)>?|\[(?:redacted|filtered)\]|[*•]+|x{3,}|0)$/i;
 const placeholder = /^(?:%s|%\(\w+\)s|\{\w*\}|\$\{\w+\}|\$[A-Z_]+|\{\{[^}]*\}\})$/;
 const code =
   /^(?:<(?:async )?(?:function|module|generator|coroutine|built-in (?:function|method)|(?:un)?bound method|method|property|slot wrapper)\b[\w.<>: -]*>|<class '[\w.<>]+'>|(?:async )?function\b[\w ]*\(|ƒ )/;

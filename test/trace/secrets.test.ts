@@ -59,6 +59,16 @@ function recordSecrets(writer: TraceWriter): void {
   writer.source(1, { path: "/opt/app.py", since: 1, why: `mysql://root:${seeds.url}@db/x is no file` });
   const argv = ["curl", "-H", `X-Auth-Token: ${seeds.header}`, "-u", `me:${seeds.password}`];
   writer.trigger({ id: 1, argv, at: 1, ended: 2, exit: 0, stdout: `{"token": "${seeds.token}"}`, stderr: seeds.jwt });
+  const list = ["ssh", "h", `mysql -uroot -p${seeds.password} cinder`];
+  writer.trigger({
+    id: 2,
+    argv: ["sshpass", "-p", seeds.password, ...list],
+    at: 3,
+    ended: 4,
+    exit: 0,
+    stdout: "",
+    stderr: "",
+  });
   // Messages that never end.
   for (const { session, side, bytes } of secretFrames(9)) {
     if (session === 3) continue;
