@@ -41,7 +41,7 @@ export function byProse(
     if (link.lastIndex === 0) continue;
     word.lastIndex = link.lastIndex;
     const from = word.lastIndex;
-    const found = word.exec(text)?.[0].replace(/[.:!?]+$/, "") ?? "";
+    const found = unended(word.exec(text)?.[0] ?? "");
     const isLast = /^[.!?]?(?:[\s"'`]*$|["'`)\]},;]|\s*[\r\n]|\\|\. )/.test(
       text.slice(from + found.length, from + found.length + 20),
     );
@@ -56,6 +56,13 @@ export function byProse(
     if (kind !== undefined && kind !== "pair" && !/^[A-Z][a-z]+$/.test(said))
       add({ from, to: from + said.length }, kind);
   }
+}
+
+/** Without the signs that end a sentence. */
+function unended(said: string): string {
+  let end = said.length;
+  while (end > 0 && ".:!?".includes(said[end - 1] ?? "")) end--;
+  return said.slice(0, end);
 }
 
 /** What reads like a word of a sentence, and what says something of a secret and not the secret. */

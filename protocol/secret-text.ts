@@ -14,7 +14,7 @@
 import { byFields, byKeyType } from "./secret-fields.ts";
 import { byProse } from "./secret-prose.ts";
 import { commandRanges } from "./secret-commands.ts";
-import { isEnclosed, isHarmless, textEnd, textValue, ValueReader } from "./secret-values.ts";
+import { isEnclosed, isHarmless, quotedAt, textEnd, textValue, ValueReader } from "./secret-values.ts";
 import type { Value } from "./secret-values.ts";
 import type { SecretKind, SecretNames } from "./secret-names.ts";
 import { patternRanges } from "./secret-patterns.ts";
@@ -87,7 +87,7 @@ function signed(text: string, names: SecretNames, code: boolean, values: ValueRe
       if (text.startsWith("//", at)) continue;
     }
     if (kind === "pair" && isEnclosed(text, at) && !isPair(text, at)) continue;
-    const found = code ? textValue(text, at) : values.at(at);
+    const found = code ? quotedAt(text, at) : values.at(at);
     if (found === undefined) continue;
     if (found.form === "word") {
       if (isCode(text.slice(found.from, found.to), name, sign, text[found.end])) continue;
