@@ -89,6 +89,7 @@ function signed(text: string, names: SecretNames, code: boolean, values: ValueRe
     if (kind === "pair" && isEnclosed(text, at) && !isPair(text, at)) continue;
     const found = code ? quotedAt(text, at) : values.at(at);
     if (found === undefined) continue;
+    if (kind === "pair" && found.form !== "word" && !isWholePair(text, found)) continue;
     if (found.form === "word") {
       if (isCode(text.slice(found.from, found.to), name, sign, text[found.end])) continue;
       block.lastIndex = found.from;
@@ -145,6 +146,11 @@ function isCode(word: string, name: string, sign: string, next: string | undefin
 function isPair(text: string, at: number): boolean {
   pair.lastIndex = at;
   return pair.test(text);
+}
+
+/** Not `properties("Auth")` with the second text behind it. What is not ended in this text is one. */
+function isWholePair(text: string, { from, to, end }: Value): boolean {
+  return end === text.length || /^\s*[bu]?\\*["'][^,]*,\s*[bu]?\\*["']/.test(text.slice(from, to));
 }
 
 /** `os.environ.get("DB_PASSWORD")`: what is asked for, not what it is. */
