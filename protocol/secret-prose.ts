@@ -6,7 +6,7 @@
 // - What stands in quotes behind the name of a password is one. Another word is one when it does not read like a word: with a digit, a
 //   capital within, or a sign. `password is required` stays, and so do short numbers, dates, paths and names of hashes.
 // - `password is: x` says any word, if it is the last one.
-// - Of a table with two columns, such as openstack prints, the second is the value of the first, but for a word like `Name`.
+// - Of a table with two columns, such as openstack prints, the second is the value of the first, if it is one word and none like `Name`.
 import { textValue } from "./secret-values.ts";
 import type { SecretKind, SecretNames } from "./secret-names.ts";
 import type { Range } from "./secret-patterns.ts";
@@ -20,6 +20,9 @@ const link =
   /(?:[ \t]+(?:for|of)(?:[ \t]+[\w.@'"-]{1,64}){1,3}?|[ \t]+\([^()\r\n]{1,60}\))?(?:[ \t]+(?:(?:is|was|has been)(?: now)?(?: (?:re)?set to| changed to)?|to)(:)?|:)[ \t]+/y;
 const word = /[^\s"'`<>()[\]{}|,;\\]{4,}/y;
 const row = /(?:^|[\r\n]|\\n)[ \t]*\|[ \t]*([A-Za-z][^|\r\n\\]{1,80})\|([^|\r\n\\]+)\|(?=[ \t]*(?:[\r\n]|\\+[rn]|$))/dg;
+
+/** What a cell says that is no value: a heading, a type, words. */
+const title = /^[A-Z][a-z]+$|^(?:string|str|bytes|text|object)$|\s/;
 
 /** `kindOf`: of the name at a place of the text. */
 export function byProse(
@@ -41,7 +44,7 @@ export function byProse(
     if (link.lastIndex === 0) continue;
     word.lastIndex = link.lastIndex;
     const from = word.lastIndex;
-    const found = word.exec(text)?.[0].replace(/[.:!?]+$/, "") ?? "";
+    const found = unended(word.exec(text)?.[0] ?? "");
     const isLast = /^[.!?]?(?:[\s"'`]*$|["'`)\]},;]|\s*[\r\n]|\\|\. )/.test(
       text.slice(from + found.length, from + found.length + 20),
     );
@@ -53,9 +56,15 @@ export function byProse(
     const cell = match[2] ?? "";
     const said = cell.trim();
     const from = (match.indices?.[2]?.[0] ?? 0) + cell.indexOf(said);
-    if (kind !== undefined && kind !== "pair" && !/^[A-Z][a-z]+$/.test(said))
-      add({ from, to: from + said.length }, kind);
+    if (kind !== undefined && kind !== "pair" && !title.test(said)) add({ from, to: from + said.length }, kind);
   }
+}
+
+/** Without the signs that end a sentence. */
+function unended(said: string): string {
+  let end = said.length;
+  while (end > 0 && ".:!?".includes(said[end - 1] ?? "")) end--;
+  return said.slice(0, end);
 }
 
 /** What reads like a word of a sentence, and what says something of a secret and not the secret. */

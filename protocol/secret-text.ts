@@ -14,7 +14,7 @@
 import { byFields, byKeyType } from "./secret-fields.ts";
 import { byProse } from "./secret-prose.ts";
 import { commandRanges } from "./secret-commands.ts";
-import { isEnclosed, isHarmless, textEnd, textValue, ValueReader } from "./secret-values.ts";
+import { isEnclosed, isHarmless, quotedAt, textEnd, textValue, ValueReader } from "./secret-values.ts";
 import type { Value } from "./secret-values.ts";
 import type { SecretKind, SecretNames } from "./secret-names.ts";
 import { patternRanges } from "./secret-patterns.ts";
@@ -87,8 +87,9 @@ function signed(text: string, names: SecretNames, code: boolean, values: ValueRe
       if (text.startsWith("//", at)) continue;
     }
     if (kind === "pair" && isEnclosed(text, at) && !isPair(text, at)) continue;
-    const found = code ? textValue(text, at) : values.at(at);
+    const found = code ? quotedAt(text, at) : values.at(at);
     if (found === undefined) continue;
+    if (kind === "pair" && found.form !== "word" && !isWholePair(text, found)) continue;
     if (found.form === "word") {
       if (isCode(text.slice(found.from, found.to), name, sign, text[found.end])) continue;
       block.lastIndex = found.from;
@@ -145,6 +146,11 @@ function isCode(word: string, name: string, sign: string, next: string | undefin
 function isPair(text: string, at: number): boolean {
   pair.lastIndex = at;
   return pair.test(text);
+}
+
+/** Not `properties("Auth")` with the second text behind it. What is not ended in this text is one. */
+function isWholePair(text: string, { from, to, end }: Value): boolean {
+  return end === text.length || /^\s*[bu]?\\*["'][^,]*,\s*[bu]?\\*["']/.test(text.slice(from, to));
 }
 
 /** `os.environ.get("DB_PASSWORD")`: what is asked for, not what it is. */

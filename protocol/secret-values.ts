@@ -56,7 +56,7 @@ export class ValueReader {
 }
 
 function valueAt(text: string, at: number): Value | undefined {
-  const quoted = textValue(text, at);
+  const quoted = quotedAt(text, at);
   if (quoted !== undefined) return quoted;
   const char = text[at] ?? "";
   if (Object.hasOwn(closers, char)) return groupAt(text, at);
@@ -65,13 +65,15 @@ function valueAt(text: string, at: number): Value | undefined {
   if (called !== null) return groupAt(text, call.lastIndex - 1);
   scheme.lastIndex = at;
   const from = scheme.test(text) ? scheme.lastIndex : at;
-  if (from > at) {
-    const inner = textValue(text, from);
-    if (inner !== undefined) return inner;
-  }
   bareWord.lastIndex = from;
   if (!bareWord.test(text)) return undefined;
   return { from, to: bareWord.lastIndex, end: bareWord.lastIndex, form: "word" };
+}
+
+/** The text in quotes at `at`, or behind `Bearer ` and the like. */
+export function quotedAt(text: string, at: number): Value | undefined {
+  scheme.lastIndex = at;
+  return textValue(text, scheme.test(text) ? scheme.lastIndex : at);
 }
 
 /** Whether what stands at `at` is in quotes or brackets, which are not looked through. */

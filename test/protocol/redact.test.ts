@@ -173,13 +173,14 @@ const slow: readonly (readonly [head: string, unit: string])[] = [
   ["", "| password | x "],
   ["| password | a", " "],
   ["", "password for a is "],
+  ["password is ", "!"],
   ["", `password is ${"a-".repeat(60)}1 `],
 ];
 
 t.test("a text that is made to be slow takes time by its length, and its last secret is masked", async (t) => {
   for (const [head, unit] of slow)
     for (const code of [false, true]) {
-      const text = `${(head + unit.repeat(300_000)).slice(0, 300_000)}\n"'))>\npassword='hunter2'\n`;
+      const text = `${(head + unit.repeat(300_000)).slice(0, 300_000)}a\n"'))>\npassword='hunter2'\n`;
       const began = performance.now();
       const kept = redactor.text(text, code);
       const took = performance.now() - began;
