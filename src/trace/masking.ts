@@ -14,7 +14,6 @@ import { redactJson, redactWords, type JsonOptions } from "../../protocol/redact
 import { WireRedactor } from "../../protocol/redact-wire.ts";
 import { jsonPayload, kinds } from "./batch.ts";
 import type { PackedRecord } from "./batch.ts";
-import { breathe } from "./breath.ts";
 import { isGap, isNote, parseFacts, sides } from "./format.ts";
 import { hitPayload, isHit } from "./hits.ts";
 import { httpPayload } from "./http.ts";
@@ -27,13 +26,16 @@ const encoder = new TextEncoder();
 
 export class Masking {
   readonly #redactor: Redactor;
+  readonly #breathe: () => void;
   /** Of a call. */
   readonly #bodies: JsonOptions = { texts: { key: "text", mask: (text) => redactBody(text, this.#redactor) } };
   readonly #sessions = new Map<number, WireRedactor>();
   /** Sides with a line that waits, and since when. */
   readonly #lines = new Map<string, { readonly session: number; readonly side: Side; readonly since: number }>();
 
-  constructor({ key, rules }: SecretOptions) {
+  /** `breathe` is called behind each record. */
+  constructor({ key, rules }: SecretOptions, breathe: () => void) {
+    this.#breathe = breathe;
     this.#redactor = new Redactor(rules, digitsBy(key));
   }
 
@@ -42,7 +44,7 @@ export class Masking {
     const out: PackedRecord[] = [];
     for (const record of records) {
       this.#mask(record, out);
-      breathe();
+      this.#breathe();
     }
     return out;
   }

@@ -123,6 +123,11 @@ export class SlotDrainer {
     return Atomics.load(this.#words, given);
   }
 
+  /** More than half of the memory waits to be taken. */
+  get crowded(): boolean {
+    return 2 * (this.begun - this.#position) > this.#count;
+  }
+
   /** A copy of the whole records that came since the last piece, valid until the next call; undefined when there are none. */
   next(begun: number): Uint8Array | undefined {
     while (this.#position < begun) {

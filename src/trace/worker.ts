@@ -9,7 +9,7 @@
 // - Where a trace may get no larger, records stay there too until segments are sealed or dropped.
 // - After a refused write a new segment is begun: the old one ends at its last commit and stays readable.
 // - A failure is told once, and its end.
-// - Forwarding goes before recording: this thread lets go of its core often (breath.ts), and on Linux a thread has a priority of its own. (On
+// - Forwarding goes before recording: this thread lets go of its core often (breath.ts) unless it falls behind, and on Linux a thread has a priority of its own. (On
 //   other systems it is the process that has. libuv's pool, which inherits it, exists already: the forwarding thread made the trace's
 //   directory with it.)
 import { setPriority } from "node:os";
@@ -62,7 +62,7 @@ class Recorder {
 
   constructor(options: WorkerOptions, send: (message: FromWorker) => void) {
     const { secrets, command } = options;
-    this.#masking = secrets === undefined ? undefined : new Masking(secrets);
+    this.#masking = secrets === undefined ? undefined : new Masking(secrets, () => this.#breathe());
     this.#options = command === undefined ? options : { ...options, command: this.#masking?.words(command) ?? command };
     this.#send = send;
     this.#slots = new SlotDrainer(options.memory);
@@ -170,6 +170,11 @@ class Recorder {
     }
   }
 
+  /** While much waits, nothing is recorded too late for the sake of who shares the cores. */
+  #breathe(): void {
+    if (!this.#slots.crowded) breathe();
+  }
+
   /** Milliseconds, as the forwarding thread counts them. */
   #now(): number {
     return Number(process.hrtime.bigint() - this.#options.hrtimeOrigin) / 1e6;
@@ -195,7 +200,7 @@ class Recorder {
       this.#slots.done();
       this.#put(masked);
       this.#tookLast = performance.now();
-      breathe();
+      this.#breathe();
       if (!this.#segments.due) continue;
       this.#endSegment();
       if (this.#segments.full) return false;

@@ -222,3 +222,17 @@ t.test("long work of the recorder lets go of its core again and again", (t) => {
   t.ok(times >= 20, `${times} times in 50 ms`);
   t.end();
 });
+
+t.test("the hand-over is crowded from more than half of its memory on", (t) => {
+  const memory = slotMemory(4 * 512 * 1024);
+  const [filler, drainer] = [new SlotFiller(memory), new SlotDrainer(memory)];
+  const slot = new Uint8Array(maxPayload);
+  t.ok(filler.append(kinds.client, 1, 0, slot) && filler.append(kinds.client, 1, 0, slot));
+  t.equal(drainer.crowded, false);
+  t.ok(filler.append(kinds.client, 1, 0, slot));
+  t.equal(drainer.crowded, true);
+  for (let piece = drainer.next(drainer.begun); piece !== undefined; piece = drainer.next(drainer.begun))
+    drainer.done();
+  t.equal(drainer.crowded, false);
+  t.end();
+});
