@@ -14,7 +14,7 @@
 // - A client that leaves does not end the session (dap-leaving.ts), nor does a lost connection where that is wanted (dap-away.ts).
 import type { ClientView } from "./control.ts";
 import { clientNames, debuggeeNames } from "./dap-commands.ts";
-import { dapParts, type DapExchangeOptions, type DapParts } from "./dap-parts.ts";
+import { DapParts, type DapExchangeOptions } from "./dap-parts.ts";
 import { event } from "./dap-reply.ts";
 import type { Answer, Ask, ClientId, Exchange, ExchangeOutput, OwnState, Stop } from "./exchange.ts";
 import type { Frame } from "./frame.ts";
@@ -27,7 +27,7 @@ export class DapExchange implements Exchange {
   readonly #mayReturn: boolean;
 
   constructor(output: ExchangeOutput, options: DapExchangeOptions) {
-    this.#parts = dapParts(output, options);
+    this.#parts = new DapParts(output, options);
     this.#mayReturn = options.onEnded !== undefined;
   }
 
@@ -160,9 +160,8 @@ export class DapExchange implements Exchange {
 
   /** It will not be attached again: clients are told that it has ended. */
   giveUp(): void {
-    const { roster, toClient } = this.#parts;
     const bytes = event("terminated");
-    for (const { id, live } of roster.all) if (live) toClient(id, bytes);
+    for (const { id, live } of this.#parts.roster.all) if (live) this.#parts.toClient(id, bytes);
   }
 
   end(why: string): void {

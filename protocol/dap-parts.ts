@@ -1,5 +1,7 @@
-// The parts of one DAP exchange, put together: what is known, and those who do something with it. Each knows those that are made before
-// it; but of every request that goes up dap-leaving.ts and dap-away.ts take note.
+// The parts of one DAP exchange, put together: what is known, and those who do something with it. Of every request that goes up
+// dap-leaving.ts and dap-away.ts take note.
+//
+// One object for all parts, of one class: thousands of sessions may be open, and a literal made of others costs each of them a shape of its own.
 import { KeptAnswers } from "./dap-answers.ts";
 import { Away } from "./dap-away.ts";
 import { Breakpoints } from "./dap-breakpoints.ts";
@@ -45,39 +47,65 @@ export interface DapExchangeOptions {
   readonly onEnded?: (why: string) => void;
 }
 
-export type DapParts = ReturnType<typeof dapParts>;
+/** Each part is given all of them, and names those that it uses in an interface of its own. */
+export class DapParts {
+  readonly output: ExchangeOutput;
+  readonly onLeave: LeavePolicy;
+  readonly recorded: boolean;
+  readonly session: string | undefined;
+  readonly driven: DapExchangeOptions["driven"];
+  readonly onEnded: DapExchangeOptions["onEnded"];
 
-export function dapParts(output: ExchangeOutput, options: DapExchangeOptions) {
-  const { drive, onLeave, recorded = false, session, driven, onEnded } = options;
-  const remarks = new SourceRemarks((client, bytes) => output.toClient(client, bytes));
-  const table = new SeqTable();
-  const known = {
-    roster: new Roster(drive),
-    table,
-    handshake: new Handshake(),
-    state: new DapState(),
-    answers: new KeptAnswers(),
-    references: new References(),
-    breakpoints: new Breakpoints(),
-    remarks,
-    hold: new HoldQueue(),
-    output,
-    toClient: (client: ClientId, bytes: Uint8Array): void => remarks.pass(client, bytes),
-    toDebuggee: (bytes: Uint8Array): void => output.toDebuggee(bytes),
-  };
-  const goesUp = (request: DebugProtocol.Request): void => {
-    leaving.see(request);
-    away.see(request);
-  };
-  const upstream = new Upstream({ ...known, goesUp });
-  const reverse = new ReverseRequests({ ...known, ownSeq: () => table.ownSeq() });
-  const joining = new Joining({ ...known, upstream });
-  const resuming = new Resuming({ ...known, upstream });
-  const takeOver = new TakeOver({ ...known, session, driven });
-  const own = new DapOwn({ ...known, upstream });
-  const away = new Away({ ...known, upstream, onEnded });
-  const leaving = new Leaving({ ...known, upstream, reverse, joining, resuming, away, onLeave, recorded });
-  const events = new Events({ ...known, joining });
-  const parts = { ...known, upstream, reverse, joining, resuming, takeOver, own, away, leaving, events };
-  return { ...parts, fromClient: new FromClient(parts), fromDebuggee: new FromDebuggee(parts) };
+  readonly roster: Roster;
+  readonly table = new SeqTable();
+  readonly handshake = new Handshake();
+  readonly state = new DapState();
+  readonly answers = new KeptAnswers();
+  readonly references = new References();
+  readonly breakpoints = new Breakpoints();
+  readonly hold = new HoldQueue();
+  readonly remarks: SourceRemarks;
+
+  readonly upstream = new Upstream(this);
+  readonly reverse = new ReverseRequests(this);
+  readonly joining = new Joining(this);
+  readonly resuming = new Resuming(this);
+  readonly takeOver = new TakeOver(this);
+  readonly own = new DapOwn(this);
+  readonly away = new Away(this);
+  readonly leaving = new Leaving(this);
+  readonly events = new Events(this);
+  readonly fromClient = new FromClient(this);
+  readonly fromDebuggee = new FromDebuggee(this);
+
+  constructor(output: ExchangeOutput, options: DapExchangeOptions) {
+    const { drive, onLeave, recorded = false, session, driven, onEnded } = options;
+    this.output = output;
+    this.onLeave = onLeave;
+    this.recorded = recorded;
+    this.session = session;
+    this.driven = driven;
+    this.onEnded = onEnded;
+    this.roster = new Roster(drive);
+    this.remarks = new SourceRemarks((client, bytes) => output.toClient(client, bytes));
+  }
+
+  toClient(client: ClientId, bytes: Uint8Array): void {
+    this.remarks.pass(client, bytes);
+  }
+
+  toDebuggee(bytes: Uint8Array): void {
+    this.output.toDebuggee(bytes);
+  }
+
+  /** A number for a message to the debuggee. */
+  ownSeq(): number {
+    return this.table.ownSeq();
+  }
+
+  /** A request is about to go up. */
+  goesUp(request: DebugProtocol.Request): void {
+    this.leaving.see(request);
+    this.away.see(request);
+  }
 }

@@ -26,6 +26,9 @@ export interface Gone {
   readonly detail?: string;
 }
 
+/** Holds nothing of whoever listened: a stream lives on with others. */
+const ignore = (): void => undefined;
+
 /**
  * Listens to a stream until it is gone, which is told once. What it gives ends that before; from then on nobody hears an error of the stream, and
  * none ends the process.
@@ -36,7 +39,7 @@ export function hear(stream: Duplex, data: (chunk: Uint8Array) => void, gone: (g
     if (!listens) return;
     listens = false;
     stream.off("data", data).off("end", end).off("error", error).off("close", close);
-    stream.on("error", () => undefined);
+    stream.on("error", ignore);
   };
   const go = (how: Gone): void => {
     stop();
