@@ -7,6 +7,7 @@
 // - Looked for in a window: every adapter known has it in the first 100 bytes. What stands behind it is not found.
 // - A key of that name inside another object may be taken for it: then a message is looked at in vain. Each such key in the window is
 //   tried, so that one never hides the right one.
+// - It is done for each message: no text is made of a name that was met before.
 
 import { frameBody, type Frame } from "./frame.ts";
 
@@ -18,10 +19,16 @@ const TAB = 9;
 const SPACE = 32;
 const COLON = 58;
 const BACKSLASH = 92;
+const SMALL_C = 99;
+const SMALL_E = 101;
 const mostDigits = 9;
 const longestName = 64;
 
-const keys = ["command", "event"].map((key) => Uint8Array.from(`"${key}"`, (char) => char.charCodeAt(0)));
+const [command, event] = ["command", "event"].map((key) => Uint8Array.from(`"${key}"`, (char) => char.charCodeAt(0)));
+
+/** Names that were met, each at a place that its bytes say; the last one there stays. */
+const met: string[] = [];
+const places = 256;
 
 export function isCalled(frame: Frame, names: ReadonlySet<string>): boolean {
   const body = frameBody(frame);
@@ -34,8 +41,9 @@ export function peeked(bytes: Uint8Array, from: number, to: number, names: Reado
   if (first >= 48 && first <= 57) return names.has(digits(bytes, from, to));
   for (let at = from; at < to; at++) {
     if (bytes[at] !== QUOTE) continue;
-    const key = keys.find((key) => stands(key, bytes, at, to));
-    if (key === undefined) continue;
+    const second = bytes[at + 1];
+    const key = second === SMALL_C ? command : second === SMALL_E ? event : undefined;
+    if (key === undefined || !stands(key, bytes, at, to)) continue;
     const name = stringBehind(bytes, at + key.length, to);
     if (name !== undefined && names.has(name)) return true;
     at += key.length - 1;
@@ -67,14 +75,31 @@ function stringBehind(bytes: Uint8Array, from: number, to: number): string | und
   at++;
   while (at < to && isSpace(bytes[at] ?? 0)) at++;
   if (bytes[at] !== QUOTE) return undefined;
-  let text = "";
-  for (at++; at < to && text.length < longestName; at++) {
+  const start = at + 1;
+  const last = Math.min(to, start + longestName);
+  let place = 0;
+  for (at = start; at < last; at++) {
     const byte = bytes[at] ?? 0;
-    if (byte === QUOTE) return text;
+    if (byte === QUOTE) return textOf(bytes, start, at, place % places);
     if (byte === BACKSLASH) return undefined;
-    text += String.fromCharCode(byte);
+    place = (place * 31 + byte) & 0xff_ffff;
   }
   return undefined;
+}
+
+function textOf(bytes: Uint8Array, from: number, to: number, place: number): string {
+  const known = met[place];
+  if (known !== undefined && isText(known, bytes, from, to)) return known;
+  let text = "";
+  for (let at = from; at < to; at++) text += String.fromCharCode(bytes[at] ?? 0);
+  met[place] = text;
+  return text;
+}
+
+function isText(text: string, bytes: Uint8Array, from: number, to: number): boolean {
+  if (text.length !== to - from) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[from + i]) return false;
+  return true;
 }
 
 function isSpace(byte: number): boolean {

@@ -3,6 +3,7 @@ import t from "tap";
 import { contentLengthFrame, frameBody } from "../../protocol/frame.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import { Framer } from "../../protocol/framer.ts";
+import { peeked } from "../../protocol/peek.ts";
 import { maxStoredLength, Rewriter } from "../../protocol/rewriter.ts";
 import type { RewriterOptions } from "../../protocol/rewriter.ts";
 import { captures, stream } from "../helpers/captures.ts";
@@ -170,6 +171,31 @@ t.test("any split of any stream gives the same output, rewritten or not", async 
     }),
     { numRuns: 500 },
   );
+});
+
+t.test("a name is found by its bytes alone, whatever names were met before", async () => {
+  // More names than are kept in mind, and names that differ in one letter or are part of another.
+  const name = fc.string({ unit: fc.constantFrom("a", "b", "c", "P", "é"), minLength: 0, maxLength: 5 });
+  const pair = fc.tuple(
+    fc.constantFrom("command", "event", "commands", "even"),
+    fc.constantFrom(":", " : ", ":\t"),
+    name,
+  );
+  fc.assert(
+    fc.property(fc.array(pair, { maxLength: 6 }), fc.array(name, { maxLength: 8 }), (pairs, names) => {
+      const body = Buffer.from(`{${pairs.map(([key, colon, value]) => `"${key}"${colon}"${value}"`).join(", ")}}`);
+      const inBytes = names.map((each) => Buffer.from(each).toString("latin1"));
+      const expected = pairs.some(([key, , value]) => /^(command|event)$/.test(key) && names.includes(value));
+      return peeked(body, 0, body.length, new Set(inBytes)) === expected;
+    }),
+    { numRuns: 3000 },
+  );
+  for (const length of [62, 63, 64, 65]) {
+    const long = "x".repeat(length);
+    const body = ascii(`{"event":"${long}"}`);
+    t.equal(peeked(body, 0, body.length, new Set([long])), length < 64, `${length} letters`);
+    t.equal(peeked(body, 0, body.length - 2, new Set([long])), false, "its end is out of the window");
+  }
 });
 
 t.test("output equals input for every split, of garbage too, when nothing is rewritten", async () => {
