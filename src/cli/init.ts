@@ -10,7 +10,6 @@ import { homedir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { Command } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
-import { defaultSecretRules } from "../../protocol/redact.ts";
 import { findConfig, parseConfig, type Config, type HostConfig } from "../config.ts";
 import type { SourcePair } from "../config-write.ts";
 import { beginning, withProposal } from "../init/config-text.ts";
@@ -88,7 +87,7 @@ async function init(destination: string, options: Options): Promise<void> {
   const dirs = (options.local ?? [dirname(file)]).map((dir) => resolve(dir));
   const { survey, proposal, source } = await onHost(host, async (run) => {
     say(`looking at what runs on ${host.ssh ?? "this machine"}`);
-    const survey = maskedSurvey(await surveyHost(run), config?.record.secrets ?? defaultSecretRules);
+    const survey = maskedSurvey(await surveyHost(run), config?.record.secrets);
     if (survey.dockerError !== undefined) notes.push(`docker did not answer: ${survey.dockerError.split("\n", 1)[0]}`);
     const found = findServices(survey);
     const services = found.services.filter(({ name }) => options.only?.includes(name) !== false);

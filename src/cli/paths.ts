@@ -11,7 +11,6 @@ import { dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { DebugtapError } from "../../protocol/errors.ts";
 import { PathMap } from "../../protocol/path-map.ts";
-import { defaultSecretRules } from "../../protocol/redact.ts";
 import { maskedCommandLine } from "../init/masked-command-lines.ts";
 import { loadConfig, parseConfig, type Config, type ServiceConfig } from "../config.ts";
 import { sourceLine, withSource, type SourcePair } from "../config-write.ts";
@@ -94,7 +93,7 @@ async function paths(name: string, options: Options): Promise<void> {
     });
     return;
   }
-  const argv = maskedCommandLine(walked.argv, config?.record.secrets ?? defaultSecretRules);
+  const argv = maskedCommandLine(walked.argv, config?.record.secrets);
   for (const line of proposalLines(name, { ...walked, argv }, proposals, cut)) printLine(line);
   if (added.length === 0) printLine(`\n${name} has this in its source already.`);
   else if (change === undefined) {

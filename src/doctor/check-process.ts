@@ -4,7 +4,6 @@ import { maskedCommandLine } from "../init/masked-command-lines.ts";
 import { programAt } from "../init/services.ts";
 import { pidIn } from "../transport/source-walk.ts";
 import type { SurveyProcess } from "../transport/survey.ts";
-import { defaultSecretRules } from "../../protocol/redact.ts";
 import { lineOn } from "../reach.ts";
 import type { Details, FactsHere, FactsThere, SettingsFile } from "./facts.ts";
 import { Findings, type Finding } from "./finding.ts";
@@ -63,7 +62,7 @@ export function checkProcess(running: Running, there: FactsThere, here: FactsHer
 
 /** Without what follows the program: that may be a password. */
 function programOf(words: readonly string[], { config }: FactsHere): string {
-  const argv = maskedCommandLine(words, config?.record.secrets ?? defaultSecretRules);
+  const argv = maskedCommandLine(words, config?.record.secrets);
   return argv.slice(0, Math.max(programAt(argv), 0) + 1).join(" ");
 }
 
