@@ -25,6 +25,24 @@ async function liveTrace(parent: string, rounds: number, each: number, limits = 
   return { writer, sent, file, live };
 }
 
+/** Thirty messages a round, each round one batch, and where the commits stand: the head's first. */
+async function inRounds(parent: string, rounds: number) {
+  for (let attempt = 1; attempt <= 20; attempt++) {
+    const { writer, sent, live } = await liveTrace(join(parent, `attempt-${attempt}`), rounds, 30);
+    await writer.close();
+    const commits = commitsOf(live);
+    // The recorder looks by itself every 5 ms, and so cuts a round in two now and then.
+    if (commits.length === rounds + 1) return { sent, live, commits };
+  }
+  throw new Error(`never ${rounds} batches`);
+}
+
+function commitsOf(live: Uint8Array): number[] {
+  const commits: number[] = [];
+  for (let at = findCommit(live, 0, 0); at !== -1; at = findCommit(live, at + 1, 0)) commits.push(at);
+  return commits;
+}
+
 /** A directory with one segment file and nothing else. */
 function traceOf(parent: string, name: string, content: Uint8Array): string {
   const dir = join(parent, "one");
@@ -100,14 +118,8 @@ async function turn(parent: string, live: Uint8Array, sent: Sent, byte: number, 
 }
 
 t.test("behind damage reading goes on with the next batch, wherever the damage is", async (t) => {
-  const { writer, sent, live } = await liveTrace(t.testdir(), 3, 30);
-  await writer.close();
+  const { sent, live, commits } = await inRounds(t.testdir(), 3);
   const parent = t.testdir();
-  const commits = Array.from({ length: 4 }, (_, i) => i).reduce<number[]>(
-    (found) => [...found, findCommit(live, (found.at(-1) ?? -1) + 1, 0)],
-    [],
-  );
-  t.notOk(commits.includes(-1), "the head, and three rounds");
   const second = (commits[1] ?? 0) + commitLength;
   const damage: Record<string, (bytes: Buffer) => void> = {
     "a length that leads far away": (bytes) => bytes.writeUInt32LE(0xffff_ffff, second + 1),
