@@ -19,6 +19,8 @@ const TAB = 9;
 const SPACE = 32;
 const COLON = 58;
 const BACKSLASH = 92;
+const OBJECT = 123;
+const LIST = 91;
 const SMALL_C = 99;
 const SMALL_E = 101;
 const mostDigits = 9;
@@ -35,15 +37,34 @@ export function isCalled(frame: Frame, names: ReadonlySet<string>): boolean {
   return peeked(body, 0, Math.min(nameWindow, body.length), names);
 }
 
+/**
+ * The name of a message, where nothing else can be taken for it: in DAP the key stands before any other object or list. Undefined where
+ * that is not so, or it is not found in the window.
+ */
+export function plainName(body: Uint8Array): string | undefined {
+  const to = Math.min(nameWindow, body.length);
+  const first = body[0] ?? 0;
+  if (first >= 48 && first <= 57) return digits(body, 0, to);
+  for (let at = 1; at < to; at++) {
+    const byte = body[at];
+    if (byte === OBJECT || byte === LIST) return undefined;
+    if (byte !== QUOTE) continue;
+    const key = keyAt(body, at, to);
+    // `"type": "event"` has no name behind it.
+    const name = key === undefined ? undefined : stringBehind(body, at + key.length, to);
+    if (name !== undefined) return name;
+  }
+  return undefined;
+}
+
 /** True when the message whose body begins at `from` has one of the names; `to` ends the window or the body. */
 export function peeked(bytes: Uint8Array, from: number, to: number, names: ReadonlySet<string>): boolean {
   const first = bytes[from] ?? 0;
   if (first >= 48 && first <= 57) return names.has(digits(bytes, from, to));
   for (let at = from; at < to; at++) {
     if (bytes[at] !== QUOTE) continue;
-    const second = bytes[at + 1];
-    const key = second === SMALL_C ? command : second === SMALL_E ? event : undefined;
-    if (key === undefined || !stands(key, bytes, at, to)) continue;
+    const key = keyAt(bytes, at, to);
+    if (key === undefined) continue;
     const name = stringBehind(bytes, at + key.length, to);
     if (name !== undefined && names.has(name)) return true;
     at += key.length - 1;
@@ -59,6 +80,13 @@ function digits(bytes: Uint8Array, from: number, to: number): string {
     text += String.fromCharCode(byte);
   }
   return "";
+}
+
+/** The key of a name, if it stands there. */
+function keyAt(bytes: Uint8Array, at: number, to: number): Uint8Array | undefined {
+  const second = bytes[at + 1];
+  const key = second === SMALL_C ? command : second === SMALL_E ? event : undefined;
+  return key !== undefined && stands(key, bytes, at, to) ? key : undefined;
 }
 
 function stands(key: Uint8Array, bytes: Uint8Array, at: number, to: number): boolean {

@@ -11,7 +11,7 @@
 // - A body that is no JSON, or too deep, is replaced as a whole.
 import { executions } from "./dap-commands.ts";
 import { isObject, member } from "./json.ts";
-import { peeked } from "./peek.ts";
+import { peeked, plainName } from "./peek.ts";
 import { OutputTails } from "./output-tails.ts";
 import { redactJson } from "./redact-json.ts";
 import { failedMarker } from "./redact.ts";
@@ -21,6 +21,8 @@ import type { SecretKind } from "./secret-names.ts";
 const questions: ReadonlySet<string> = new Set(["variables"]);
 /** Requests whose answers hold values that the answer does not name. */
 const asking: ReadonlySet<string> = new Set(["evaluate", "setVariable", "setExpression", "variables"]);
+/** What has such values, or ends what they are. */
+const telling: ReadonlySet<string> = new Set([...asking, ...executions, "continued"]);
 const mostAsked = 10_000;
 const mostReferences = 50_000;
 
@@ -40,9 +42,22 @@ export class DapRedactor {
     this.#output = new OutputTails(redactor);
   }
 
-  /** Whether messages without anything secret in them must be looked at too. */
+  /** Whether messages without anything secret in them must be looked at too, for what came before them. */
   get isAlert(): boolean {
-    return this.#asked.size > 0 || this.#references.size > 0 || this.#output.isOpen || this.#unseenBelow > 0;
+    return this.#awaitsValues || this.#output.isOpen;
+  }
+
+  /** Whether this one must, as far as its name says: an output goes on with outputs only, and only few hold the values of others. */
+  isAlertTo(body: Uint8Array): boolean {
+    if (!this.isAlert) return false;
+    const name = plainName(body);
+    if (name === "output") return this.#output.isOpen;
+    if (name === undefined || this.#unseenBelow === Number.POSITIVE_INFINITY) return true;
+    return this.#awaitsValues && telling.has(name);
+  }
+
+  get #awaitsValues(): boolean {
+    return this.#asked.size > 0 || this.#references.size > 0 || this.#unseenBelow > 0;
   }
 
   /** Whether a client's message must be looked at, whatever is in it: its answer depends on it. */

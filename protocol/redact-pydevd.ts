@@ -10,6 +10,7 @@
 import { attributeQuoting, wireQuoting, xmlUnescape } from "./pydevd-quoting.ts";
 import type { Quoting } from "./pydevd-quoting.ts";
 import { OutputTails } from "./output-tails.ts";
+import { plainName } from "./peek.ts";
 import { secretWords } from "./secret-commands.ts";
 import { isPrivateMember } from "./secret-fields.ts";
 import { failedMarker } from "./redact.ts";
@@ -23,6 +24,7 @@ const answering: ReadonlySet<number> = new Set([110, 113, 134, 143, 148, 151, 21
 const sources: ReadonlySet<number> = new Set([124, 132, 207]);
 const authenticate = 205;
 const changeVariable = 117;
+const output = "116";
 const mostAsked = 10_000;
 
 const head = /^(-?\d{1,10})\t(-?\d{1,15})\t/;
@@ -45,6 +47,11 @@ export class PydevdRedactor {
   /** Whether messages without anything secret in them must be looked at too. */
   get isAlert(): boolean {
     return this.#asked.size > 0 || this.#output.isOpen || this.#unseenBelow > 0;
+  }
+
+  /** Whether this one must, as far as its id says: only an output goes on with an output, and it answers nothing. */
+  isAlertTo(body: Uint8Array): boolean {
+    return this.isAlert && (plainName(body) !== output || this.#output.isOpen);
   }
 
   gap(): void {

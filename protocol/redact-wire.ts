@@ -182,10 +182,11 @@ class SideRedactor {
     const isLine = framer.lastKind === "line";
     const start = framer.lastBodyOffset;
     const body = bytes.subarray(start, isLine ? bytes.length - 1 : bytes.length);
-    const isAsked = this.#isAlert || isToken(body) || (this.#side === "client" && !isLine && dap.isQuestion(body));
+    const isDap = !isLine && (this.#wire === "dap" || body[0] === brace);
+    const isAlert = isDap ? dap.isAlertTo(body) : pydevd.isAlertTo(body);
+    const isAsked = isAlert || isToken(body) || (this.#side === "client" && !isLine && dap.isQuestion(body));
     if (!isAsked && !redactor.mayHold(body)) return bytes;
     const text = decoder.decode(body);
-    const isDap = !isLine && (this.#wire === "dap" || body[0] === brace);
     const masked = this.#safely(() =>
       isDap ? dap.body(text) : pydevd.message(text, this.#side, isLine && this.#side === "debuggee"),
     );

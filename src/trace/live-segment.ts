@@ -9,6 +9,7 @@ import { closeSync, fdatasyncSync, ftruncateSync, openSync, unlinkSync } from "n
 import { join } from "node:path";
 import type { Side } from "../../protocol/frame.ts";
 import type { SessionFacts } from "../observer.ts";
+import { BatchBytes } from "./batch-bytes.ts";
 import { commitChannel, writeCommit } from "./commit.ts";
 import type { Stamp } from "./commit.ts";
 import { fileMode, writeAll } from "./files.ts";
@@ -33,7 +34,9 @@ export class LiveSegment {
   /** Milliseconds of the monotonic clock. */
   readonly opened = performance.now();
   readonly #fd: number;
+  /** For all records but messages. */
   readonly #builder = new McapRecordBuilder();
+  readonly #batch = new BatchBytes();
   readonly #channels = new Map<string, { readonly id: number; declaredAt: number }>();
   #nextChannel = commitChannel + 1;
   #committed = 0;
@@ -55,6 +58,7 @@ export class LiveSegment {
     this.#builder.writeMetadata({ name: metadataNames.segment, metadata });
     const relay = relayChannel();
     this.#builder.writeChannel({ ...relay, id: commitChannel, topic: topics.commit, messageEncoding: "debugtap" });
+    this.#built();
     for (const topic of relayTopics) this.#channel(topic, () => relay);
   }
 
@@ -92,16 +96,18 @@ export class LiveSegment {
 
   /** Writes the batch with its commit; throws when the file system does, with the file cut back to the last commit. */
   commit(at: Omit<Stamp, "sequence">): void {
-    const batch = this.#builder.buffer;
-    const commit = writeCommit(batch, this.#committed, { ...at, sequence: this.#lastSeq });
-    this.#builder.reset();
+    const batch = this.#batch;
+    batch.append(writeCommit(batch.bytes, this.#committed, { ...at, sequence: this.#lastSeq }));
+    const { length } = batch;
     try {
-      writeAll(this.#fd, Buffer.concat([batch, commit]), this.#committed);
+      writeAll(this.#fd, batch.bytes, this.#committed);
     } catch (error) {
       ftruncateSync(this.#fd, this.#committed);
       throw error;
+    } finally {
+      batch.clear();
     }
-    this.#committed += batch.length + commit.length;
+    this.#committed += length;
   }
 
   /** Waits until all that is committed would survive a loss of power. */
@@ -122,12 +128,18 @@ export class LiveSegment {
     channel = { id: channel?.id ?? this.#nextChannel++, declaredAt: this.#committed };
     this.#channels.set(topic, channel);
     this.#builder.writeChannel({ id: channel.id, topic, ...about() });
+    this.#built();
     return channel.id;
+  }
+
+  #built(): void {
+    this.#batch.append(this.#builder.buffer);
+    this.#builder.reset();
   }
 
   #message(channelId: number, at: Stamp, data: Uint8Array): void {
     this.#lastSeq = at.sequence;
-    this.#builder.writeMessage({ channelId, ...at, data });
+    this.#batch.message(channelId, at, data);
   }
 }
 

@@ -123,6 +123,11 @@ export class SlotDrainer {
     return Atomics.load(this.#words, given);
   }
 
+  /** More than a slot waits to be taken. */
+  get filled(): boolean {
+    return this.begun - this.#position > 1;
+  }
+
   /** More than half of the memory waits to be taken. */
   get crowded(): boolean {
     return 2 * (this.begun - this.#position) > this.#count;

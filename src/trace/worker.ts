@@ -3,6 +3,8 @@
 // Rules
 // - It looks every 5 ms while anything comes, and goes to sleep after half a second without. Only then are ended segments sealed,
 //   which takes a core for a second each; unless many wait, or what is too old is looked for.
+// - Work wakes caches that the others had warm. So what came is taken every 20 ms, for a message of 200 B pays 3 % for 5 ms; but at the
+//   first look that finds a slot full, for memory that is used again soon is warm (20 KB pay 6 % more with 20 ms).
 // - Secrets are masked before anything is written, once: what is masked and not written waits here, a piece of the memory at most.
 // - Memory is freed only when it is written. While the disk refuses, records stay there and are tried again; the forwarding thread
 //   then runs out of room and counts what it leaves out. So nothing that was handed over is lost while this thread lives.
@@ -27,6 +29,7 @@ import { SourceLog } from "./source-log.ts";
 import { writeSource } from "./sources.ts";
 
 const lookEvery = 5;
+const takeEvery = 20;
 const sleepAfter = 500;
 const retryEvery = 250;
 const syncEvery = 1000;
@@ -56,6 +59,7 @@ class Recorder {
   #failing: string | undefined;
   #closing = false;
   #tookLast = performance.now();
+  #drainedLast = 0;
   #lookTimer: NodeJS.Timeout | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
   #ageTimer: NodeJS.Timeout | undefined;
@@ -95,6 +99,12 @@ class Recorder {
 
   #look(): void {
     this.#lookTimer = undefined;
+    const now = performance.now();
+    if (now - this.#drainedLast < takeEvery && !this.#slots.filled) {
+      this.#lookAfter(lookEvery);
+      return;
+    }
+    this.#drainedLast = now;
     let all = true;
     if (!this.#attempt(() => (all = this.#drain()))) this.#lookAfter(retryEvery);
     else if (all) this.#lookLater();

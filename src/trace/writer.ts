@@ -1,7 +1,7 @@
 // The recorder as the forwarding thread sees it: it copies chunks into memory that a worker shares. It never blocks.
 //
 // Rules
-// - A chunk is handed over at once (see slots.ts): a killed process loses what the worker had not written, some 5 ms of it.
+// - A chunk is handed over at once (see slots.ts): a killed process loses what the worker had not written, some 20 ms of it.
 // - When no memory is free, payload is left out, counted, and a gap record says so as soon as there is room again (see backlog.ts).
 //   The relay's own records wait, hits among them, and go before all payload.
 // - A chunk that is longer than a slot becomes several records: a reader joins a side's chunks anyway.

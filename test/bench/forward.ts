@@ -5,6 +5,8 @@
 //   each time.
 // - One repetition goes before and is not counted. It is long: some thousand messages pass until the compiler has seen to all of
 //   a path, and until then a message costs twice its later time; a session in use has that behind it in its first second.
+// - A process has its luck for its life (where its memory lies, what the compiler made of it first): some hundredths of a median. So where
+//   medians are judged (`isJudged`) each repetition has programs of its own.
 import { idleMemory, type IdleMemory } from "./idle.ts";
 import { machine, type Machine } from "./machine.ts";
 import type { BenchOptions } from "./options.ts";
@@ -32,8 +34,10 @@ export interface ForwardResult {
 /** Of which path the idle sessions are, by where their service is. */
 const idlePaths = { vm: "debugtap -L, recorded", local: "debugtap, recorded" } as const;
 
-/** So many times as long as the others is the repetition that goes before. */
-const warmUp = 8;
+/** So many times `--measure` as long are the repetition that goes before, one where medians are judged, and one of the recorder alone. */
+const warmUpFor = 6;
+const judgedFor = 6;
+const recorderFor = 16;
 
 export async function runForward(options: BenchOptions, say: (text: string) => void): Promise<ForwardResult> {
   const began = performance.now();
@@ -44,24 +48,27 @@ export async function runForward(options: BenchOptions, say: (text: string) => v
     machine: machine(),
   } as const;
   const chosen = workloads.filter(({ name }) => wants(options, name));
+  const [judged, others] = [chosen.filter(({ isJudged }) => isJudged), chosen.filter(({ isJudged }) => !isJudged)];
+  const samples = new SampleBook(chosen.map(({ name }) => name));
+  for (let repetition = 1; judged.length > 0 && repetition <= options.reps; repetition++) {
+    const paths = await openPaths(options.paths);
+    try {
+      if (options.reps > 1) await warmUp(judged, paths.all, options);
+      for (const workload of judged)
+        samples.add(workload.name, await repeat(workload, paths.all, judgedFor * options.measure));
+    } finally {
+      await paths.close();
+    }
+    say(
+      `${judged.map(({ name }) => name).join(", ")}: repetition ${repetition} of ${options.reps}, programs of its own`,
+    );
+  }
   const paths = await openPaths(options.paths);
   try {
-    say(`${paths.all.length} paths open, ${chosen.length} workloads, ${options.reps} repetitions`);
-    const samples = new SampleBook(
-      chosen.map(({ name }) => name),
-      paths.all.map(({ name }) => name),
-    );
-    // A single repetition is for trying the bench, not for its figures.
-    for (let repetition = options.reps === 1 ? 1 : 0; repetition <= options.reps; repetition++) {
-      for (const workload of chosen) {
-        const figures = await repeat(
-          workload,
-          paths.all,
-          repetition === 0 ? warmUp * options.measure : options.measure,
-        );
-        if (repetition > 0) samples.add(workload.name, figures);
-      }
-      if (repetition > 0) say(`repetition ${repetition} of ${options.reps}`);
+    if (options.reps > 1) await warmUp(others, paths.all, options);
+    for (let repetition = 1; others.length > 0 && repetition <= options.reps; repetition++) {
+      for (const workload of others) samples.add(workload.name, await repeat(workload, paths.all, options.measure));
+      say(`the other workloads: repetition ${repetition} of ${options.reps}`);
     }
     const recorder = await measureRecorder(options, say);
     const idle = await measureIdle(paths, options, say);
@@ -69,6 +76,11 @@ export async function runForward(options: BenchOptions, say: (text: string) => v
   } finally {
     await paths.close();
   }
+}
+
+/** Not counted. A single repetition, which goes without, is for trying the bench, not for its figures. */
+async function warmUp(chosen: readonly Workload[], paths: readonly Path[], { measure }: BenchOptions): Promise<void> {
+  for (const workload of chosen) await repeat(workload, paths, warmUpFor * measure);
 }
 
 /** One repetition of a workload: the paths take turns, so that a busy moment of the machine is shared by all. */
@@ -100,7 +112,7 @@ async function measureRecorder(options: BenchOptions, say: (text: string) => voi
   if (!wants(options, "recorder")) return {};
   const figures: Record<string, number[]> = {};
   for (const [name, size] of Object.entries(recordedSizes))
-    figures[name] = await recorderCost(size, options.reps, 4 * options.measure);
+    figures[name] = await recorderCost(size, options.reps, recorderFor * options.measure);
   say("the recorder alone");
   return figures;
 }
@@ -119,17 +131,17 @@ async function measureIdle(
   return idle;
 }
 
-/** In the order of the workloads and paths, whatever order they are measured in. */
+/** In the order of the workloads, whatever order they are measured in. */
 class SampleBook {
   readonly all: Record<string, Record<string, Record<string, number[]>>> = {};
 
-  constructor(workloads: readonly string[], paths: readonly string[]) {
-    for (const workload of workloads) this.all[workload] = Object.fromEntries(paths.map((path) => [path, {}]));
+  constructor(workloads: readonly string[]) {
+    for (const workload of workloads) this.all[workload] = {};
   }
 
   add(workload: string, figures: ReadonlyMap<string, Figures>): void {
     for (const [path, values] of figures) {
-      const book = this.all[workload]?.[path] ?? {};
+      const book = ((this.all[workload] ??= {})[path] ??= {});
       for (const [metric, value] of Object.entries(values)) (book[metric] ??= []).push(value);
     }
   }

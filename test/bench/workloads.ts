@@ -15,6 +15,8 @@ export interface Workload {
   readonly metrics: readonly MetricName[];
   /** How often in one repetition each path has its turn. */
   readonly turns: number;
+  /** Whether a target is about its medians. */
+  readonly isJudged?: true;
   readonly start: (path: Path) => Promise<Work>;
 }
 
@@ -56,14 +58,16 @@ export const workloads: readonly Workload[] = [
     name: "200B",
     title: "200 B ping-pong, messages followed",
     metrics: pingPongMetrics,
-    turns: 10,
+    turns: 20,
+    isJudged: true,
     start: roundTrips(small, 1, "framed"),
   },
   {
     name: "20KB",
     title: "20 KB ping-pong, messages followed",
     metrics: pingPongMetrics,
-    turns: 10,
+    turns: 20,
+    isJudged: true,
     start: roundTrips(large, 1, "framed"),
   },
   {

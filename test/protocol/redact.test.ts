@@ -9,6 +9,8 @@ import { FrameReader } from "../../protocol/frame-reader.ts";
 import { attributeQuoting } from "../../protocol/pydevd-quoting.ts";
 import { encodePydevd } from "../../protocol/pydevd.ts";
 import { defaultSecretRules, Redactor } from "../../protocol/redact.ts";
+import { DapRedactor } from "../../protocol/redact-dap.ts";
+import { PydevdRedactor } from "../../protocol/redact-pydevd.ts";
 import { redactBody } from "../../protocol/redact-http.ts";
 import { redactJson } from "../../protocol/redact-json.ts";
 import { secretTails } from "../../protocol/secret-names.ts";
@@ -362,6 +364,44 @@ t.test("behind a gap: what the missing bytes said of an answer is not known, and
   const lines = `x%22/></xml>\n${Buffer.from(encodePydevd(114, 4, xmlOf({ vars: [["kw", "dict", `{'password': '${secret}'}`]] }), { side: "debuggee" })).toString()}`;
   t.notMatch(plain(Buffer.from(pydevd.push("debuggee", Buffer.from(lines)) ?? []).toString()), secret);
 });
+
+t.test(
+  "what came before makes only those messages be looked at that can hold it, in whatever order their keys are",
+  async (t) => {
+    const sorted = (message: unknown): unknown =>
+      Object.fromEntries(Object.entries(Object(message)).sort(([a], [b]) => (a < b ? -1 : 1)));
+    let cases = 0;
+    for (const { dap, secret } of corpus("leaks.jsonl")) {
+      if (dap === undefined || secret === undefined) continue;
+      cases++;
+      // Between any two, what is never an answer; `body` first, as lldb-dap and netcoredbg write it.
+      const between = [["<", { seq: 70, type: "event", event: "output", body: { output: "x\n" } }]] as const;
+      const { kept } = recorded({ dap: dap.flatMap(([arrow, message]) => [[arrow, sorted(message)], ...between]) });
+      if (kept.includes(secret)) t.fail(`${JSON.stringify(dap)}: ${kept}`);
+    }
+    t.ok(cases > 20, `${cases} cases`);
+    const body = (message: unknown) => Buffer.from(JSON.stringify(message));
+    const output = { type: "event", event: "output", body: { output: "x" } };
+    const answer = { type: "response", request_seq: 3, command: "variables", body: {} };
+    const dap = new DapRedactor(redactor);
+    const looks = () =>
+      [output, answer, sorted(answer), { ...answer, command: "threads" }].map((each) => dap.isAlertTo(body(each)));
+    t.strictSame(looks(), [false, false, false, false], "nothing came before");
+    dap.gap();
+    t.strictSame(looks(), [false, true, true, true], "until the next request says which were before it");
+    dap.body('{"seq":2,"type":"request","command":"threads"}');
+    t.strictSame(looks(), [false, true, true, false]);
+    dap.body(JSON.stringify({ ...output, body: { output: "password: " } }));
+    t.strictSame(looks(), [true, true, true, false], "a line that has begun");
+    const pydevd = new PydevdRedactor(redactor);
+    const ids = () => ["116\t1\tx", "113\t1\tx"].map((line) => pydevd.isAlertTo(Buffer.from(line)));
+    t.strictSame(ids(), [false, false]);
+    pydevd.gap();
+    t.strictSame(ids(), [false, true]);
+    pydevd.message('116\t2\t<xml><io s="token=" ctx="1"/></xml>', "debuggee", false);
+    t.strictSame(ids(), [true, true]);
+  },
+);
 
 t.test("names and types of the configuration, and those that it keeps", async (t) => {
   const own = new Redactor(

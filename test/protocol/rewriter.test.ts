@@ -3,7 +3,7 @@ import t from "tap";
 import { contentLengthFrame, frameBody } from "../../protocol/frame.ts";
 import type { Frame } from "../../protocol/frame.ts";
 import { Framer } from "../../protocol/framer.ts";
-import { peeked } from "../../protocol/peek.ts";
+import { peeked, plainName } from "../../protocol/peek.ts";
 import { maxStoredLength, Rewriter } from "../../protocol/rewriter.ts";
 import type { RewriterOptions } from "../../protocol/rewriter.ts";
 import { captures, stream } from "../helpers/captures.ts";
@@ -196,6 +196,23 @@ t.test("a name is found by its bytes alone, whatever names were met before", asy
     t.equal(peeked(body, 0, body.length, new Set([long])), length < 64, `${length} letters`);
     t.equal(peeked(body, 0, body.length - 2, new Set([long])), false, "its end is out of the window");
   }
+});
+
+t.test("a name is plain where nothing else can be taken for it", async (t) => {
+  const names: Record<string, string | undefined> = {
+    '{"seq":1,"type":"event","event":"output","body":{"event":"x"}}': "output",
+    '{"type" : "event" , "event" : "stopped"}': "stopped",
+    '{"type":"response","command":"variables"}': "variables",
+    '{"body":{"event":"output"},"event":"stopped"}': undefined,
+    '{"tags":[],"event":"stopped"}': undefined,
+    '{"event":1,"command":"next"}': "next",
+    '{"text":"a { b","event":"stopped"}': undefined,
+    [`{"text":"${"x".repeat(256)}","event":"stopped"}`]: undefined,
+    "116\t1\tx": "116",
+    "116": "",
+    "": undefined,
+  };
+  for (const [text, name] of Object.entries(names)) t.equal(plainName(ascii(text)), name, text.slice(0, 60));
 });
 
 t.test("output equals input for every split, of garbage too, when nothing is rewritten", async () => {

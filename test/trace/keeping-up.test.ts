@@ -179,10 +179,13 @@ t.test("a file system that is full: recording stops and says so, and goes on whe
   t.ok(after, "no trouble any more");
   const { missedHits = 0 } = session;
   t.ok(missedHits > 400 && missedHits < 1000, `${missedHits} hits are missing`);
+  t.equal(numbers.length, hits - missedHits, "what is missing is counted");
+  t.ok(numbers.every((number, i) => number > (numbers[i - 1] ?? 0)));
+  // One that comes when the recorder has just taken a slot has room again.
   t.strictSame(
-    numbers,
-    Array.from({ length: hits - missedHits }, (_, i) => i + 1),
-    "so many wait, and only what is more is counted",
+    numbers.slice(0, 9000),
+    Array.from({ length: 9000 }, (_, i) => i + 1),
+    "so many wait",
   );
   t.ok(missed.chunks > 10, `${missed.chunks} chunks are missing`);
   t.strictSame(told.at(-1)?.[1], missed, "and that was said");
