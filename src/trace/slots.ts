@@ -13,11 +13,14 @@
 // Rules
 // - Waking another thread costs the forwarding thread 25-70 us, by `Atomics.notify` as by a message. So the worker looks every few
 //   milliseconds while anything comes, and only after a while without is it woken, by the first record.
-// - The free slot with the lowest number is taken, so that a small part of the memory is used again and again, warm.
+// - The free slot with the lowest number is taken, so that a small part of the memory is used again and again, warm. For the same reason
+//   the first quarter of the slots are full at 128 KiB: a copy of 20 KB takes 1.2 us so, and 1.6 us where they take all that they can.
 // - Each word is written by one thread, but for `busy` (begun by one, freed by the other) and `asleep`.
 import { copyInto, packedLength, Packer } from "./batch.ts";
 
 const slotBytes = 512 * 1024;
+const warmBytes = 128 * 1024;
+const warmPart = 4;
 const given = 0;
 const asleep = 1;
 const firstBusy = 2;
@@ -49,6 +52,7 @@ export class SlotFiller {
   readonly #count: number;
   #slot = 0;
   #length = slotBytes;
+  #fullAt = slotBytes;
 
   constructor({ bytes, marks, words }: SlotMemory) {
     this.#packer = new Packer(bytes);
@@ -64,7 +68,10 @@ export class SlotFiller {
   /** Hands a record over; false when there is no room, or never will be (see {@link maxPayload}). */
   append(kind: number, session: number, time: number, payload: Uint8Array): boolean {
     const size = packedLength(payload.length);
-    if (this.#length + size > slotBytes && (size > slotBytes || !this.#begin())) return false;
+    if (size > slotBytes) return false;
+    if (this.#length + size > slotBytes || this.#length >= this.#fullAt) {
+      if (!this.#begin() && this.#length + size > slotBytes) return false;
+    }
     this.#packer.put(this.#slot * slotBytes + this.#length, kind, session, time, payload);
     this.#length += size;
     Atomics.store(this.#words, firstBusy + this.#count + this.#slot, this.#length);
@@ -91,6 +98,7 @@ export class SlotFiller {
     Atomics.store(this.#words, given, begun + 1);
     this.#slot = slot;
     this.#length = 0;
+    this.#fullAt = slot * warmPart < this.#count ? warmBytes : slotBytes;
     return true;
   }
 
@@ -123,9 +131,9 @@ export class SlotDrainer {
     return Atomics.load(this.#words, given);
   }
 
-  /** More than a slot waits to be taken. */
+  /** Three full slots wait, or more: about half a MB, where they are the warm ones. */
   get filled(): boolean {
-    return this.begun - this.#position > 1;
+    return this.begun - this.#position > 3;
   }
 
   /** More than half of the memory waits to be taken. */

@@ -3,8 +3,8 @@
 // Rules
 // - It looks every 5 ms while anything comes, and goes to sleep after half a second without. Only then are ended segments sealed,
 //   which takes a core for a second each; unless many wait, or what is too old is looked for.
-// - Work wakes caches that the others had warm. So what came is taken every 20 ms, for a message of 200 B pays 3 % for 5 ms; but at the
-//   first look that finds a slot full, for memory that is used again soon is warm (20 KB pay 6 % more with 20 ms).
+// - Work here cools the caches of the others: what came is taken every 20 ms, for a message of 200 B pays 3 % when it is taken at each
+//   look. But memory that is used again soon is warm: at the first look that finds much (20 KB pay 6 % more when that waits 20 ms).
 // - Secrets are masked before anything is written, once: what is masked and not written waits here, a piece of the memory at most.
 // - Memory is freed only when it is written. While the disk refuses, records stay there and are tried again; the forwarding thread
 //   then runs out of room and counts what it leaves out. So nothing that was handed over is lost while this thread lives.

@@ -236,3 +236,30 @@ t.test("the hand-over is crowded from more than half of its memory on", (t) => {
   t.equal(drainer.crowded, false);
   t.end();
 });
+
+t.test("the first slots are full at 128 KiB, so that warm memory is used again", (t) => {
+  const memory = slotMemory(16 * 512 * 1024);
+  const [filler, drainer] = [new SlotFiller(memory), new SlotDrainer(memory)];
+  const record = new Uint8Array(20_000);
+  const put = () => filler.append(kinds.client, 1, 0, record);
+  // 131 kB are behind 128 KiB, and the slot is left with the next.
+  for (let i = 0; i < 3 * 7; i++) put();
+  t.equal(drainer.filled, false);
+  put();
+  t.equal(drainer.filled, true);
+  const lengths: number[] = [];
+  const take = () => {
+    for (let piece = drainer.next(drainer.begun); piece !== undefined; piece = drainer.next(drainer.begun)) {
+      lengths.push(piece.length / 20_017);
+      drainer.done();
+    }
+  };
+  take();
+  t.strictSame(lengths, [7, 7, 7, 1]);
+  t.equal(drainer.filled, false);
+  while (put());
+  take();
+  // The fourth goes on where it was taken; the first three are used again, then the others.
+  t.strictSame(lengths.slice(4), [6, 7, 7, 7, ...Array<number>(12).fill(26)]);
+  t.end();
+});
