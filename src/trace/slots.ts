@@ -14,13 +14,13 @@
 // - Waking another thread costs the forwarding thread 25-70 us, by `Atomics.notify` as by a message. So the worker looks every few
 //   milliseconds while anything comes, and only after a while without is it woken, by the first record.
 // - The free slot with the lowest number is taken, so that a small part of the memory is used again and again, warm. For the same reason
-//   the first quarter of the slots are full at 128 KiB: a copy of 20 KB takes 1.2 us so, and 1.6 us where they take all that they can.
+//   the first eighth of the slots are full at 128 KiB: a copy of 20 KB takes 1.2 us so, and 1.6 us where they take all that they can.
 // - Each word is written by one thread, but for `busy` (begun by one, freed by the other) and `asleep`.
 import { copyInto, packedLength, Packer } from "./batch.ts";
 
 const slotBytes = 512 * 1024;
 const warmBytes = 128 * 1024;
-const warmPart = 4;
+const warmPart = 8;
 const given = 0;
 const asleep = 1;
 const firstBusy = 2;

@@ -34,10 +34,13 @@ export interface ForwardResult {
 /** Of which path the idle sessions are, by where their service is. */
 const idlePaths = { vm: "debugtap -L, recorded", local: "debugtap, recorded" } as const;
 
-/** So many times `--measure` as long are the repetition that goes before, one where medians are judged, and one of the recorder alone. */
-const warmUpFor = 6;
-const judgedFor = 6;
-const recorderFor = 16;
+/** How long some parts are, so many times `--measure`: what goes before, a repetition that is judged, one of the recorder alone. */
+const lengths = { warmUp: 6, judged: 6, recorder: 16 } as const;
+const quickLengths = { warmUp: 2, judged: 2, recorder: 4 } as const;
+
+function lengthOf(part: keyof typeof lengths, { quick, measure }: BenchOptions): number {
+  return (quick ? quickLengths : lengths)[part] * measure;
+}
 
 export async function runForward(options: BenchOptions, say: (text: string) => void): Promise<ForwardResult> {
   const began = performance.now();
@@ -50,19 +53,7 @@ export async function runForward(options: BenchOptions, say: (text: string) => v
   const chosen = workloads.filter(({ name }) => wants(options, name));
   const [judged, others] = [chosen.filter(({ isJudged }) => isJudged), chosen.filter(({ isJudged }) => !isJudged)];
   const samples = new SampleBook(chosen.map(({ name }) => name));
-  for (let repetition = 1; judged.length > 0 && repetition <= options.reps; repetition++) {
-    const paths = await openPaths(options.paths);
-    try {
-      if (options.reps > 1) await warmUp(judged, paths.all, options);
-      for (const workload of judged)
-        samples.add(workload.name, await repeat(workload, paths.all, judgedFor * options.measure));
-    } finally {
-      await paths.close();
-    }
-    say(
-      `${judged.map(({ name }) => name).join(", ")}: repetition ${repetition} of ${options.reps}, programs of its own`,
-    );
-  }
+  if (judged.length > 0) await measureJudged(judged, options, samples, say);
   const paths = await openPaths(options.paths);
   try {
     if (options.reps > 1) await warmUp(others, paths.all, options);
@@ -78,9 +69,29 @@ export async function runForward(options: BenchOptions, say: (text: string) => v
   }
 }
 
+async function measureJudged(
+  judged: readonly Workload[],
+  options: BenchOptions,
+  samples: SampleBook,
+  say: (text: string) => void,
+): Promise<void> {
+  const names = judged.map(({ name }) => name).join(", ");
+  for (let repetition = 1; repetition <= options.reps; repetition++) {
+    const paths = await openPaths(options.paths);
+    try {
+      if (options.reps > 1) await warmUp(judged, paths.all, options);
+      for (const workload of judged)
+        samples.add(workload.name, await repeat(workload, paths.all, lengthOf("judged", options)));
+    } finally {
+      await paths.close();
+    }
+    say(`${names}: repetition ${repetition} of ${options.reps}, programs of its own`);
+  }
+}
+
 /** Not counted. A single repetition, which goes without, is for trying the bench, not for its figures. */
-async function warmUp(chosen: readonly Workload[], paths: readonly Path[], { measure }: BenchOptions): Promise<void> {
-  for (const workload of chosen) await repeat(workload, paths, warmUpFor * measure);
+async function warmUp(chosen: readonly Workload[], paths: readonly Path[], options: BenchOptions): Promise<void> {
+  for (const workload of chosen) await repeat(workload, paths, lengthOf("warmUp", options));
 }
 
 /** One repetition of a workload: the paths take turns, so that a busy moment of the machine is shared by all. */
@@ -113,7 +124,7 @@ async function measureRecorder(options: BenchOptions, say: (text: string) => voi
   const figures: Record<string, number[]> = {};
   for (const [name, size] of Object.entries(recordedSizes))
     for (let repetition = 1; repetition <= options.reps; repetition++)
-      (figures[name] ??= []).push(await recorderCost(size, recorderFor * options.measure));
+      (figures[name] ??= []).push(await recorderCost(size, lengthOf("recorder", options)));
   say("the recorder alone");
   return figures;
 }
