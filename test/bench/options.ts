@@ -40,7 +40,7 @@ export const usage = `npm run bench -- [SUITE] [options]
                     replay: how soon a trace of 10 million messages is in an IDE, and answers (writes 320 MB, takes minutes)
                     board: how soon a stop is on the page, and what open pages cost (needs Chromium)
     diff: how soon two traces of 10,000 hits are compared
-  --quick           at most two minutes
+  --quick           about two minutes
   --reps N          repetitions; default 7 (faults: 20), with --quick 4 (5)
   --measure MS      how long one workload runs on one path each time; default 150
   --idle N          idle sessions; default 1000

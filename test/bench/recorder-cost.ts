@@ -1,8 +1,9 @@
 // What the recorder costs the thread that forwards, alone: in the paths it drowns in the noise of the system calls.
 //
-// A process of its own for each repetition (each has its luck with memory): as the main script it gives chunks to a real recorder at the pace of a fast ping-pong, and in short turns
-// before and after to nobody; the difference of its main thread's CPU is the recorder's. A repetition's figure is the median of
-// its turns: on a shared machine a turn alone is off by more than the recorder costs. Prints it, us per message.
+// A process of its own for each repetition (each has its luck with memory): as the main script it gives chunks to a real recorder at the
+// pace of a fast ping-pong, and in short turns before and after to nobody; the difference of its main thread's CPU is the recorder's. A
+// repetition's figure is the median of its turns: on a shared machine a turn alone is off by more than the recorder costs. Prints it, us
+// per message.
 //   node recorder-cost.js SIZE MS
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -18,6 +19,8 @@ import { summarize } from "./statistics.ts";
 const burst = 20;
 const burstMs = 4;
 const burstsOfTurn = 8;
+/** For the compiler. */
+const warmUpMs = 1200;
 const script = fileURLToPath(import.meta.url);
 
 /** CPU of the forwarding thread for each message of so many bytes, microseconds. */
@@ -37,12 +40,11 @@ if (process.argv[1] === script) {
   const recorder = new Recorder(writer);
   const chunk = frames.dap(size);
   const turns: number[] = [];
-  // The first third is for the compiler.
-  for (const began = performance.now(); performance.now() - began < 1.5 * milliseconds;) {
+  for (const began = performance.now(); performance.now() - began < warmUpMs + milliseconds;) {
     const before = await turn(() => undefined);
     const on = await turn(() => recorder.chunk(1, "debuggee", chunk));
     const after = await turn(() => undefined);
-    if (performance.now() - began > 0.5 * milliseconds) turns.push(on - (before + after) / 2);
+    if (performance.now() - began > warmUpMs) turns.push(on - (before + after) / 2);
   }
   await writer.close();
   await rm(dir, { recursive: true });
