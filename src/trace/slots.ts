@@ -69,9 +69,8 @@ export class SlotFiller {
   append(kind: number, session: number, time: number, payload: Uint8Array): boolean {
     const size = packedLength(payload.length);
     if (size > slotBytes) return false;
-    if (this.#length + size > slotBytes || this.#length >= this.#fullAt) {
-      if (!this.#begin() && this.#length + size > slotBytes) return false;
-    }
+    const fits = this.#length + size <= slotBytes;
+    if ((!fits || this.#length >= this.#fullAt) && !this.#begin() && !fits) return false;
     this.#packer.put(this.#slot * slotBytes + this.#length, kind, session, time, payload);
     this.#length += size;
     Atomics.store(this.#words, firstBusy + this.#count + this.#slot, this.#length);

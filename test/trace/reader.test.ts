@@ -31,7 +31,7 @@ async function inRounds(parent: string, rounds: number) {
     const { writer, sent, live } = await liveTrace(join(parent, `attempt-${attempt}`), rounds, 30);
     await writer.close();
     const commits = commitsOf(live);
-    // The recorder looks by itself every 5 ms, and so cuts a round in two now and then.
+    // The recorder takes what came by itself every 20 ms, and so cuts a round in two now and then.
     if (commits.length === rounds + 1) return { sent, live, commits };
   }
   throw new Error(`never ${rounds} batches`);
