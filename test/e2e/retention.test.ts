@@ -33,10 +33,11 @@ t.test("a bound of 10 MB for 60 MB of traffic, and an old trace that goes at the
   const top = t.testdir({ traces: {} });
   const parent = join(top, "traces");
   const service = createServer((socket) => {
-    const noise = randomBytes(64 * 1024);
     let sent = 0;
     const more = (): void => {
       while (sent < total) {
+        // Not the same again: what compresses well may all fit into the bound, where much of it is left out.
+        const noise = randomBytes(64 * 1024);
         sent += noise.length;
         if (!socket.write(noise)) return;
       }
@@ -91,11 +92,7 @@ t.test("a bound of 10 MB for 60 MB of traffic, and an old trace that goes at the
   t.ok(memory - before < 150e6, `${memory - before} bytes of memory more`);
 
   const said = show("show", dir);
-  // How much depends on how much was left out: 60 MB come at once, and no more are written than are sealed.
-  t.match(
-    said,
-    /^dropped by record\.max_size: the first \d+s, \d+ messages and 0 hits, [\d.]+ [kM]B\nSESSION .*\napi#1 /,
-  );
+  t.match(said, /^dropped by record\.max_size: the first \d+s, \d+ messages and 0 hits, [\d.]+ MB\nSESSION .*\napi#1 /);
   const { dropped } = JSON.parse(show("show", dir, "--json").trimEnd().split("\n").at(-1) ?? "") as Partial<Manifest>;
   t.match(dropped, { by: ["max_size"], frames: Number, hits: 0, ended: 0 });
   const lines = show("export", dir, "--to", "ndjson").trimEnd().split("\n");
